@@ -1,0 +1,30 @@
+# hcc-omics: from raw files of every modality to a validated model and a report. Start with README.md.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/clinical.smk"
+include: "rules/genomics.smk"
+include: "rules/metabolomics.smk"
+include: "rules/proteomics.smk"
+include: "rules/imaging.smk"
+include: "rules/fusion.smk"
+include: "rules/model.smk"
+include: "rules/report.smk"
+include: "rules/demo.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        final_targets,
+
+
+rule features:
+    input:
+        feature_targets,

@@ -1,0 +1,112 @@
+# What every rule file uses: the plan of the run (gate, frozen sheets, blocks), look-ups, resources, messages.
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from scripts.core.config import ConfigError, check_config
+from scripts.core.gate import DOMAIN_OF_MODALITY
+from scripts.core.hashing import code_of, digest_of
+from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan
+from scripts.core.sheets import SheetErrors
+
+if workflow.is_main_process:
+    try:
+        check_config(config)
+        have_sheets = Path(config["sheets"]).is_dir()
+        PLAN = make_plan(config, write=not workflow.dryrun) if have_sheets else empty_plan()
+    except (ConfigError, SheetErrors) as error:
+        raise WorkflowError(f"The inputs need mending before anything runs:\n{error}")
+else:
+    PLAN = load_plan()
+
+
+wildcard_constraints:
+    patient=r"[A-Za-z0-9_-]+",
+    run=r"[A-Za-z0-9_-]+",
+    block=r"[a-z0-9_]+",
+    modality=r"[a-z0-9]+",
+    domain=r"[a-z]+",
+    phase=r"[a-z0-9]+",
+
+
+def assays_of(modality: str, patient: str) -> list[dict]:
+    """Rows of assays.tsv of one patient and modality that the gate let in, in the order of the sheet."""
+    return PLAN["assays"][modality][patient]
+
+
+def patients_with(modality: str, role: str = "") -> list[str]:
+    """Patients with raw files of a modality, sorted; with `role` only those of development or external."""
+    found = sorted(PLAN["assays"].get(modality, {}))
+    return [p for p in found if not role or PLAN["patients"][p]["role"] == role]
+
+
+def runs_of(modality: str) -> list[dict]:
+    """QC, blank, standard and ladder runs of a modality, in the order of the sheet."""
+    return PLAN["runs"].get(modality, [])
+
+
+def all_runs_of(modality: str, role: str = "") -> dict[str, dict]:
+    """{assay_id: row} of samples (of a role) and of all QC, blank, standard and ladder runs."""
+    samples = [row for p in patients_with(modality, role) for row in assays_of(modality, p)]
+    return {row["assay_id"]: row for row in [*runs_of(modality), *samples]}
+
+
+def sheet(name: str) -> list[str]:
+    """The frozen sheet as a list of one path, or nothing when the cohort has no such sheet.
+
+    Before the first run (a dry run) nothing is frozen yet: the sheet itself stands in.
+    """
+    if name not in PLAN["sheets"] and name.split("/")[-1] not in PLAN["tables"]:
+        return []
+    frozen = SHEETS / f"{name}.tsv"
+    return [str(frozen if frozen.exists() else Path(config["sheets"]) / f"{name}.tsv")]
+
+
+def sheet_digest(*names: str) -> str:
+    """Changes when the content of one of these sheets changes; passed as a parameter, so that a dry run sees it too."""
+    return digest_of(
+        [PLAN["sheets"].get(name, PLAN["tables"].get(name.split("/")[-1], "")) for name in names]
+    )
+
+
+def row_path(modality: str, patient: str, name: str = "row") -> str:
+    """Where a chain leaves the features (`row`) or the verdict (`status`) of one patient."""
+    domain = DOMAIN_OF_MODALITY[modality]
+    return f"results/{domain}/{modality}/{patient}/{name}.json"
+
+
+def memory(start_mb: int):
+    """mem_mb that doubles with every attempt, never under the 500 MB that a nested Snakemake needs."""
+    return lambda wildcards, attempt: max(500, start_mb) * 2 ** (attempt - 1)
+
+
+def minutes(start: int):
+    """runtime in minutes that doubles with every attempt."""
+    return lambda wildcards, attempt: start * 2 ** (attempt - 1)
+
+
+# {modality: {"dictionary": path, "stability": path or None, "table": path or None}}; paths may hold {block}.
+# Each domain's rule file registers its modalities; collect_block reads it.
+BLOCK_SOURCES: dict[str, dict] = {}
+
+
+def register_modality(modality: str, dictionary: str, stability: str = "", table: str = "") -> None:
+    """Say where a modality's feature descriptions, stabilities (ICC or RSD) and, if one step makes all rows, its table lie.
+
+    `stability` may be a function of the block name that returns a path or "".
+    """
+    BLOCK_SOURCES[modality] = {"dictionary": dictionary, "stability": stability, "table": table}
+
+
+def final_targets(wildcards) -> list[str]:
+    """What `all` makes: the report."""
+    if not PLAN["patients"]:
+        raise WorkflowError(
+            f"No patients: config key sheets names {config['sheets']!r}; see docs/inputs.md"
+        )
+    return ["results/report/report.html"]
+
+
+def feature_targets(wildcards) -> list[str]:
+    """The feature table of every block of the development patients."""
+    return [f"results/features/{block}.parquet" for block in PLAN["blocks"]]

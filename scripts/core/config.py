@@ -1,0 +1,63 @@
+"""Configuration: defaults of the project, overlaid by the user's file, checked against the schema.
+
+In: config/config.yaml and a dict. Out: a plain dict, or one ConfigError that names every bad key.
+"""
+
+import functools
+from pathlib import Path
+
+from scripts.core.hashing import ROOT
+
+
+class ConfigError(Exception):
+    """One or more keys of the configuration are wrong; the message lists each with what is allowed."""
+
+
+@functools.cache
+def _read_yaml(path: Path) -> dict:
+    import yaml
+
+    with open(path, encoding="utf-8") as handle:
+        return yaml.safe_load(handle) or {}
+
+
+def default_config() -> dict:
+    """config/config.yaml as a dict."""
+    return _read_yaml(ROOT / "config" / "config.yaml")
+
+
+def key_of(config: dict, dotted: str):
+    """The value at a dotted key; ConfigError when it is not there."""
+    value = config
+    for part in dotted.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise ConfigError(f"config has no key {dotted!r}")
+        value = value[part]
+    return value
+
+
+def check_config(config: dict) -> None:
+    """Raise ConfigError with every unknown key and bad value (config/schemas/config.schema.yaml)."""
+    from jsonschema import Draft202012Validator
+
+    schema = _read_yaml(ROOT / "config" / "schemas" / "config.schema.yaml")
+    problems = []
+    for error in sorted(
+        Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path))
+    ):
+        where = ".".join(map(str, error.absolute_path)) or "(top level)"
+        problems.append(f"config key {where}: {_plain(error)}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _plain(error) -> str:
+    if error.validator == "enum":
+        return f"{error.instance!r} is not allowed; allowed: {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type":
+        return f"{error.instance!r} should be a {error.validator_value}"
+    if error.validator == "additionalProperties":
+        known = sorted(error.schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(known))
+        return f"unknown key {', '.join(unknown)}; known keys: {', '.join(known)}"
+    return error.message

@@ -1,0 +1,256 @@
+"""Reading and checking the tab-separated sheets.
+
+In: a sheet (UTF-8 with or without BOM, UTF-16 with BOM, GB18030) and its schema in config/schemas/.
+Out: rows as dicts with typed values, or a list of problems (file, row, column, value, what is allowed).
+"""
+
+import csv
+import functools
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.core.hashing import ROOT
+
+SCHEMAS = ROOT / "config" / "schemas"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a sheet. `row` is the line of the file, 1 = header; 0 = the whole file."""
+
+    file: str
+    row: int
+    column: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}, row {self.row}" if self.row else self.file
+        column = f", column {self.column}" if self.column else ""
+        value = f": {self.value!r}" if self.value != "" or self.column else ""
+        return f"{where}{column}{value}: {self.allowed}"
+
+
+class SheetErrors(Exception):
+    """All problems of all sheets of a cohort, one per line."""
+
+    def __init__(self, problems: list[Problem]):
+        self.problems = problems
+        super().__init__("\n".join(map(str, problems)))
+
+
+@dataclass
+class Sheet:
+    """A checked sheet. `rows` hold only cells that are not empty; `lines` are their line numbers in the file."""
+
+    name: str
+    encoding: str
+    columns: list[str]
+    rows: list[dict]
+    lines: list[int]
+
+
+def sheet_names() -> list[str]:
+    """Names of all sheets that have a schema, without suffix."""
+    return sorted(
+        path.name.split(".")[0]
+        for path in SCHEMAS.glob("*.schema.yaml")
+        if path.name != "config.schema.yaml"
+    )
+
+
+@functools.cache
+def schema_of(name: str) -> dict:
+    """The schema of a sheet as a dict."""
+    import yaml
+
+    with open(SCHEMAS / f"{name}.schema.yaml", encoding="utf-8") as handle:
+        return yaml.safe_load(handle)
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """Text and name of its encoding: UTF-8 (BOM accepted), UTF-16 with BOM, else GB18030. UnicodeError if none fits."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16"), "utf-16"
+    try:
+        return data.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("gb18030"), "gb18030"
+
+
+def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[int], str]:
+    """Header, rows, line numbers and encoding of a tab-separated file; SheetErrors when it cannot be read as one."""
+    path = Path(path)
+    try:
+        text, encoding = decode(path.read_bytes())
+    except UnicodeError:
+        raise SheetErrors(
+            [Problem(path.name, 0, "", "", "not UTF-8, UTF-16 or GB18030 text; save it as UTF-8")]
+        ) from None
+    if "\x00" in text:
+        raise SheetErrors(
+            [
+                Problem(
+                    path.name,
+                    0,
+                    "",
+                    "",
+                    "not a text file (NUL bytes); export it as tab-separated text",
+                )
+            ]
+        )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
+    try:
+        lines = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise SheetErrors(
+            [Problem(path.name, reader.line_num, "", "", f"not tab-separated text ({error})")]
+        ) from None
+    lines = [
+        (number, [cell.strip() for cell in row])
+        for number, row in lines
+        if any(cell.strip() for cell in row)
+    ]
+    if not lines:
+        raise SheetErrors([Problem(path.name, 0, "", "", "empty; it needs at least a header line")])
+    header = lines[0][1]
+    problems = [
+        Problem(path.name, 1, column, column, "this column stands twice; keep one")
+        for column in sorted({c for c in header if header.count(c) > 1})
+    ]
+    for number, row in lines[1:]:
+        if len(row) > len(header):
+            allowed = (
+                f"{len(row)} cells under a header of {len(header)} columns; look for a stray tab"
+            )
+            problems.append(Problem(path.name, number, "", "", allowed))
+    if problems:
+        raise SheetErrors(problems)
+    rows = [row + [""] * (len(header) - len(row)) for _, row in lines[1:]]
+    return header, rows, [number for number, _ in lines[1:]], encoding
+
+
+def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
+    """Read and check one sheet against its schema (default: the schema of the file's name). SheetErrors with all problems."""
+    path = Path(path)
+    name = name or path.name.split(".")[0]
+    schema = schema_of(name)
+    header, cells, lines, encoding = read_text_table(path)
+    problems = _header_problems(path.name, header, schema)
+    checks = {
+        column: _cell_check(name, column) for column in header if column in schema["properties"]
+    }
+    required = [column for column in schema.get("required", []) if column in header]
+    rows = []
+    for number, row in zip(lines, cells, strict=True):
+        typed = {}
+        for column, text in zip(header, row, strict=True):
+            if text == "" or column not in checks:
+                continue
+            value, allowed = checks[column](text)
+            if allowed:
+                problems.append(Problem(path.name, number, column, text, allowed))
+            typed[column] = value
+        for column in required:
+            if column not in typed:
+                problems.append(Problem(path.name, number, column, "", "must not be empty"))
+        rows.append(typed)
+    problems += _uniqueness_problems(path.name, rows, lines, schema)
+    if problems:
+        raise SheetErrors(sorted(problems, key=lambda p: (p.row, p.column)))
+    return Sheet(name, encoding, header, rows, lines)
+
+
+def _header_problems(file: str, header: list[str], schema: dict) -> list[Problem]:
+    known = schema["properties"]
+    patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
+    problems = [
+        Problem(file, 1, column, column, f"unknown column; known columns: {', '.join(known)}")
+        for column in header
+        if column not in known and not any(pattern.search(column) for pattern in patterns)
+    ]
+    problems += [
+        Problem(file, 1, column, "", "this column is required and is missing")
+        for column in schema.get("required", [])
+        if column not in header
+    ]
+    return problems
+
+
+@functools.cache
+def _cell_check(name: str, column: str):
+    """A cached function text -> (typed value, what is allowed or "") for one column of one sheet."""
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    rule = schema_of(name)["properties"][column]
+    validator = Draft202012Validator(rule, format_checker=FormatChecker(["date"]))
+    kind = rule.get("type", "string")
+
+    @functools.lru_cache(maxsize=100_000)
+    def check(text: str):
+        value = _typed(text, kind)
+        if value is None or not validator.is_valid(value):
+            return text, _allowed(rule)
+        return value, ""
+
+    return check
+
+
+def _typed(text: str, kind: str):
+    try:
+        if kind == "integer":
+            return int(text)
+        if kind == "number":
+            return float(text)
+    except ValueError:
+        return None
+    if kind == "boolean":
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+            text.lower()
+        )
+    return text
+
+
+def _allowed(rule: dict) -> str:
+    """What a column accepts, in words."""
+    if "enum" in rule:
+        return f"allowed: {', '.join(map(str, rule['enum']))}"
+    if rule.get("format") == "date":
+        return "allowed: a date as YYYY-MM-DD"
+    if "x-allowed" in rule:
+        return f"allowed: {rule['x-allowed']}"
+    if "pattern" in rule:
+        return f"allowed: text matching {rule['pattern']}"
+    bounds = [f">= {rule['minimum']}"] if "minimum" in rule else []
+    bounds += [f"<= {rule['maximum']}"] if "maximum" in rule else []
+    kind = {"integer": "a whole number", "number": "a number", "boolean": "yes or no"}.get(
+        rule.get("type"), "text"
+    )
+    return f"allowed: {' '.join([kind, *bounds])}"
+
+
+def _uniqueness_problems(
+    file: str, rows: list[dict], lines: list[int], schema: dict
+) -> list[Problem]:
+    problems = []
+    for columns in schema.get("x-unique", []):
+        first: dict[tuple, int] = {}
+        for row, number in zip(rows, lines, strict=True):
+            key = tuple(row.get(column) for column in columns)
+            if None in key:
+                continue
+            if key in first:
+                value = " ".join(map(str, key))
+                problems.append(
+                    Problem(
+                        file,
+                        number,
+                        "+".join(columns),
+                        value,
+                        f"already in row {first[key]}; must be unique",
+                    )
+                )
+            first.setdefault(key, number)
+    return problems
