@@ -110,3 +110,7 @@ def final_targets(wildcards) -> list[str]:
 def feature_targets(wildcards) -> list[str]:
     """The feature table of every block of the development patients."""
     return [f"results/features/{block}.parquet" for block in PLAN["blocks"]]
+
+
+# --- demo ---------------------------------------------------------------------------------------
+DEMO_SIMULATORS = ("imaging", "metabolomics", "genomics", "proteomics", "clinical", "tables")

@@ -10,7 +10,8 @@ from scripts.core.hashing import ROOT
 
 
 class ConfigError(Exception):
-    """One or more keys of the configuration are wrong; the message lists each with what is allowed."""
+    """One or more keys of the configuration are wrong; the message lists each with what is
+    allowed."""
 
 
 @functools.cache
@@ -37,7 +38,8 @@ def key_of(config: dict, dotted: str):
 
 
 def check_config(config: dict) -> None:
-    """Raise ConfigError with every unknown key and bad value (config/schemas/config.schema.yaml)."""
+    """Raise ConfigError with every unknown key and bad value
+    (config/schemas/config.schema.yaml)."""
     from jsonschema import Draft202012Validator
 
     schema = _read_yaml(ROOT / "config" / "schemas" / "config.schema.yaml")
@@ -53,7 +55,8 @@ def check_config(config: dict) -> None:
 
 def _plain(error) -> str:
     if error.validator == "enum":
-        return f"{error.instance!r} is not allowed; allowed: {', '.join(map(str, error.validator_value))}"
+        allowed = ", ".join(map(str, error.validator_value))
+        return f"{error.instance!r} is not allowed; allowed: {allowed}"
     if error.validator == "type":
         return f"{error.instance!r} should be a {error.validator_value}"
     if error.validator == "additionalProperties":

@@ -1,7 +1,9 @@
 """The feature contract: how every modality hands its numbers to the cohort steps.
 
-In: one `row.json` per patient and modality. Out: `<block>.parquet` (index patient_id, float64, missing = NaN),
-`<block>.features.tsv` (the dictionary) and `<block>.verdicts.tsv`. Source: docs/architecture.md, "The feature contract".
+In: one `row.json` per patient and modality. Out: `<block>.parquet` (index patient_id, float64,
+missing = NaN),
+`<block>.features.tsv` (the dictionary) and `<block>.verdicts.tsv`. Source: docs/architecture.md,
+"The feature contract".
 """
 
 import json
@@ -29,7 +31,8 @@ VERDICT_COLUMNS = ["patient_id", "block", "verdict", "reasons"]
 
 @dataclass(frozen=True)
 class Feature:
-    """One line of a block's dictionary. `role`: predictor, annotation (never reaches a classifier) or qc."""
+    """One line of a block's dictionary. `role`: predictor, annotation (never reaches a classifier)
+    or qc."""
 
     feature: str
     description: str
@@ -45,7 +48,8 @@ class Feature:
 
 
 def write_row(path: str | Path, blocks: dict[str, dict[str, float | None]]) -> None:
-    """Write the features of one subject: {block: {feature: value}}; None and NaN become null, infinities are refused."""
+    """Write the features of one subject: {block: {feature: value}}; None and NaN become null,
+    infinities are refused."""
     clean: dict[str, dict[str, float | None]] = {}
     for block, features in blocks.items():
         clean[block] = {}
@@ -58,7 +62,8 @@ def write_row(path: str | Path, blocks: dict[str, dict[str, float | None]]) -> N
 
 
 def read_row(path: str | Path, block: str) -> dict[str, float]:
-    """The features of one block of one subject; an empty dict when the step found no usable input."""
+    """The features of one block of one subject; an empty dict when the step found no usable
+    input."""
     text = Path(path).read_text(encoding="utf-8")
     features = json.loads(text).get(block, {}) if text.strip() else {}
     return {name: math.nan if value is None else value for name, value in features.items()}
@@ -74,14 +79,16 @@ def read_status(path: str | Path, block: str) -> tuple[str, list[str]]:
 
 
 def write_dictionary(path: str | Path, features: list[Feature]) -> None:
-    """Write a domain's part of the dictionary (feature, description, unit, role, source) as TSV, in the given order."""
+    """Write a domain's part of the dictionary (feature, description, unit, role, source) as TSV, in
+    the given order."""
     lines = ["\t".join(["feature", "description", "unit", "role", "source"])]
     lines += ["\t".join([f.feature, f.description, f.unit, f.role, f.source]) for f in features]
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_block(path: str | Path, table: "pd.DataFrame") -> None:
-    """Write a block table: sorted by patient_id, float64 columns, byte-identical for equal values."""
+    """Write a block table: sorted by patient_id, float64 columns, byte-identical for equal
+    values."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq

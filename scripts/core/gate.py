@@ -1,7 +1,9 @@
 """The consent gate: which (patient, modality) pairs may enter the workflow on a given day.
 
-In: checked patients, consents and assays sheets, a date, the declared purpose. Out: allowed assays and every refusal
-with its reason and requirement. Source: requirements ETH-01 to ETH-06 (compilation notes, section on ethics).
+In: checked patients, consents and assays sheets, a date, the declared purpose. Out: allowed assays
+and every refusal
+with its reason and requirement. Source: requirements ETH-01 to ETH-06 (compilation notes, section
+on ethics).
 """
 
 from dataclasses import asdict, dataclass
@@ -40,7 +42,8 @@ def _holds(consent: dict, as_of: str) -> bool:
 
 
 def _why_not(consent: dict, as_of: str) -> str:
-    """Why a consent document does not hold on `as_of`; "" when it does. A date is compared as text (ISO)."""
+    """Why a consent document does not hold on `as_of`; "" when it does. A date is compared as text
+    (ISO)."""
     if consent["status"] != "signed":
         return consent["status"]
     if consent["signed_date"] > as_of:
@@ -111,7 +114,8 @@ def refusal_of_domain(
 ) -> Refusal | None:
     """The reason that keeps one domain (imaging, genomics ...) of an allowed patient out, or None.
 
-    `collected` is the day on which the material or image was taken (ISO date), None when it is not known.
+    `collected` is the day on which the material or image was taken (ISO date), None when it is not
+    known.
     """
     held = _Documents(documents, as_of)
     waived = [
@@ -155,12 +159,14 @@ def compute_gate(
 
     Returns
     -------
-    patients : {patient_id: {centre, role, diagnosis, domains}} of those who may enter; `domains` lists what may be used
+    patients : {patient_id: {centre, role, diagnosis, domains}} of those who may enter; `domains`
+    lists what may be used
     assays : {modality: {patient_id: [row, ...]}}, rows of assays.tsv of samples that may be used
     runs : {modality: [row, ...]}, QC, blank, standard and ladder runs (no patient)
     refused : [Refusal, ...] as dicts
 
-    `consents` None means that the config declares why consents are not available: everything is let in.
+    `consents` None means that the config declares why consents are not available: everything is let
+    in.
     """
     documents: dict[str, list[dict]] = {}
     for consent in consents or []:

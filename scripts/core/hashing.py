@@ -1,7 +1,9 @@
 """Hashes of code and of files.
 
-In: a step module, a file. Out: a short digest that changes exactly when the code (not its comments) or the bytes change.
-Source: Snakemake does not look into imported modules, so every rule passes `code_of(...)` as a parameter.
+In: a step module, a file. Out: a short digest that changes exactly when the code (not its comments)
+or the bytes change.
+Source: Snakemake does not look into imported modules, so every rule passes `code_of(...)` as a
+parameter.
 """
 
 import ast
@@ -44,7 +46,8 @@ def _project_imports(path: Path) -> tuple[Path, ...]:
 
 
 def _without_docstrings(tree: ast.Module) -> str:
-    """The syntax tree as text, docstrings blanked: wording in a docstring is no change of behaviour."""
+    """The syntax tree as text, docstrings blanked: wording in a docstring is no change of
+    behaviour."""
     tree = ast.parse(ast.unparse(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
@@ -65,7 +68,8 @@ def _digest(path: Path) -> str:
 
 @functools.cache
 def code_of(script: str) -> str:
-    """Digest (12 hex digits) of a step module and of every project module that it imports, directly or not.
+    """Digest (12 hex digits) of a step module and of every project module that it imports, directly
+    or not.
 
     `script` is relative to the repository root, e.g. "scripts/imaging/extract_radiomics.py".
     """

@@ -1,6 +1,7 @@
 """The frame of every step: log, seed, threads, atomic outputs, QC records, verdict.
 
-In: a Snakemake job object, or the command line. Out: the declared outputs, all or none; exit code 0, 1 (program error)
+In: a Snakemake job object, or the command line. Out: the declared outputs, all or none; exit code
+0, 1 (program error)
 or 2 (defect of the input, by hand only). Source: docs/architecture.md, "A step".
 """
 
@@ -30,7 +31,8 @@ _VERDICT_OF_STATUS = {"FAIL": "fail", "WARN": "warn"}
 
 
 class InputDefect(Exception):
-    """A defect of the input. It becomes a verdict `fail` with this one plain reason; it is never a crash.
+    """A defect of the input. It becomes a verdict `fail` with this one plain reason; it is never a
+    crash.
 
     The message says what is wrong and what to do, and names the assay, not a raw path.
     """
@@ -51,7 +53,8 @@ class InputDefect(Exception):
 
 
 class UpstreamDefect(InputDefect):
-    """The step before this one already found the defect; the reason is handed on, not recorded twice."""
+    """The step before this one already found the defect; the reason is handed on, not recorded
+    twice."""
 
 
 class Named(list):
@@ -81,7 +84,8 @@ class Step:
         self._block = ""
 
     def path(self, final: str | Path) -> Path:
-        """A temporary name beside `final` (same suffixes); moved to `final` when the step ends well."""
+        """A temporary name beside `final` (same suffixes); moved to `final` when the step ends
+        well."""
         final = Path(final)
         if str(final) not in self._temporary:
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +106,8 @@ class Step:
         acts: bool = True,
         subject: str = "",
     ) -> None:
-        """Record one check. FAIL makes the block's verdict `fail`, WARN `warn`; with `acts=False` it is a record only."""
+        """Record one check. FAIL makes the block's verdict `fail`, WARN `warn`; with `acts=False`
+        it is a record only."""
         if isinstance(value, float):
             value = round(value, 6)
         self.records.append(
@@ -139,7 +144,8 @@ class Step:
 
     @contextlib.contextmanager
     def block(self, name: str):
-        """Work on one block of a step that makes several: a defect inside fails this block, the others go on."""
+        """Work on one block of a step that makes several: a defect inside fails this block, the
+        others go on."""
         self.blocks.setdefault(name, {"verdict": "pass", "reasons": []})
         self._block = name
         try:
@@ -204,7 +210,8 @@ class Step:
                 write_records(self.path(final), self.records)
 
     def _write_empty_outputs(self) -> None:
-        """After a defect: every declared output that the step did not finish exists and is empty."""
+        """After a defect: every declared output that the step did not finish exists and is
+        empty."""
         directories = set(getattr(self.job, "directories", ()))
         for final in map(str, self.job.output):
             if final in (
@@ -277,8 +284,10 @@ def step(job, seed: int | None = None):
     - log: parameters, time, peak memory, traceback of a program error;
     - `seed` (default: the param `seed`, else 0) for random and, if loaded, numpy;
     - thread limits for OpenMP, BLAS and ITK equal to the job's threads;
-    - outputs written under `Step.path(...)` are moved into place together at the end, or not at all;
-    - an InputDefect ends the step with empty outputs, verdict `fail`, one FAIL record; `exit 2` by hand.
+    - outputs written under `Step.path(...)` are moved into place together at the end, or not at
+    all;
+    - an InputDefect ends the step with empty outputs, verdict `fail`, one FAIL record; `exit 2` by
+    hand.
     """
     threads = str(max(1, int(getattr(job, "threads", 1) or 1)))
     for variable in _THREAD_VARIABLES:
@@ -321,7 +330,8 @@ def step(job, seed: int | None = None):
 
 
 def _pairs(items: list[str], what: str) -> Named:
-    """Command-line `name=path` items as a Named list; a name given more than once becomes a list."""
+    """Command-line `name=path` items as a Named list; a name given more than once becomes a
+    list."""
     named: dict[str, list[str]] = {}
     for item in items:
         name, sign, value = item.partition("=")
@@ -335,7 +345,8 @@ def _pairs(items: list[str], what: str) -> Named:
 
 
 def _params(items: list[str]) -> Named:
-    """`name=value` items as YAML values; `name=@imaging.ct` takes that key of config/config.yaml."""
+    """`name=value` items as YAML values; `name=@imaging.ct` takes that key of
+    config/config.yaml."""
     import yaml
 
     from scripts.core.config import default_config, key_of
@@ -352,7 +363,8 @@ def _params(items: list[str]) -> Named:
 
 
 def job_from_command_line(main, arguments: list[str] | None = None):
-    """A job object made from `--input name=path --output name=path --param name=value --wildcard name=value`."""
+    """A job object made from `--input name=path --output name=path --param name=value --wildcard
+    name=value`."""
     import argparse
 
     parser = argparse.ArgumentParser(
@@ -361,7 +373,7 @@ def job_from_command_line(main, arguments: list[str] | None = None):
         else None,
         description=main.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit codes: 0 done, 1 program error, 2 defect of the input (verdict fail, reason on stderr).",
+        epilog="Exit codes: 0 done, 1 program error, 2 defect of the input (reason on stderr).",
     )
     for option, text in (
         ("input", "name=path; repeat a name for a list"),
@@ -384,5 +396,6 @@ def job_from_command_line(main, arguments: list[str] | None = None):
 
 
 def entry(main, snakemake=None) -> None:
-    """Run `main(job)` under Snakemake (`snakemake` is its job object) or from the command line (None)."""
+    """Run `main(job)` under Snakemake (`snakemake` is its job object) or from the command line
+    (None)."""
     main(snakemake if snakemake is not None else job_from_command_line(main))

@@ -1,6 +1,7 @@
 """QC records: one JSON line per check, the same shape for every step.
 
-In: what a step found. Out: `results/qc/ledger/<step>/<subject>.jsonl`, read by the conformance join.
+In: what a step found. Out: `results/qc/ledger/<step>/<subject>.jsonl`, read by the conformance
+join.
 Source: statuses and severities of `resources/requirements.yaml`.
 """
 
@@ -14,7 +15,8 @@ STATUSES = ("PASS", "FAIL", "WARN", "NOT_ASSESSED", "NOT_APPLICABLE", "ATTESTED"
 
 @dataclass(frozen=True)
 class Record:
-    """One check of one subject. `value` is a number, a text or None; `evidence` names an assay id or sha256, never a raw path."""
+    """One check of one subject. `value` is a number, a text or None; `evidence` names an assay id
+    or sha256, never a raw path."""
 
     requirement_id: str
     subject: str

@@ -1,7 +1,9 @@
 """The plan of a run: sheets checked and frozen, gate computed, blocks named.
 
-In: config and the folder of sheets. Out: `.hcc/plan.json` and `.hcc/sheets/`, written by the main process only; jobs and
-remote processes read nothing else, so a sheet edited while jobs run acts at the next start. Source: docs/architecture.md.
+In: config and the folder of sheets. Out: `.hcc/plan.json` and `.hcc/sheets/`, written by the main
+process only; jobs and
+remote processes read nothing else, so a sheet edited while jobs run acts at the next start. Source:
+docs/architecture.md.
 """
 
 import datetime
@@ -51,7 +53,8 @@ def load_plan() -> dict:
 
 
 def make_plan(config: dict, *, write: bool) -> dict:
-    """Check all sheets, compute the gate, name the blocks; with `write` freeze plan and sheets under .hcc/.
+    """Check all sheets, compute the gate, name the blocks; with `write` freeze plan and sheets
+    under .hcc/.
 
     Raises SheetErrors with every problem of every sheet.
     """
@@ -78,7 +81,10 @@ def make_plan(config: dict, *, write: bool) -> dict:
         allowed = "not there; every cohort needs it (docs/inputs.md)"
         problems.append(Problem(str(folder / "patients.tsv"), 0, "", "", allowed))
     if "consents" not in files and not config.get("consent", {}).get("not_available"):
-        allowed = "not there; without consents say so in the config: consent: {not_available: reason, document: id}"
+        allowed = (
+            "not there; without consents say so in the config: "
+            "consent: {not_available: reason, document: id}"
+        )
         problems.append(Problem(str(folder / "consents.tsv"), 0, "", "", allowed))
     if not {"patients", "consents", "assays"} & {Path(p.file).stem for p in problems}:
         problems += _cross_problems(sheets, folder)
@@ -117,7 +123,8 @@ def _sheet_files(folder: Path) -> dict[str, Path]:
 
 
 def _check_table(path: Path) -> None:
-    """A ready-made feature table: patient_id, then numbers; or its dictionary `<block>.features.tsv`."""
+    """A ready-made feature table: patient_id, then numbers; or its dictionary
+    `<block>.features.tsv`."""
     if path.name.endswith(".features.tsv"):
         read_sheet(path, "feature_dictionary")
         return
@@ -203,7 +210,10 @@ def _assay_problems(sheet, folder: Path) -> list[Problem]:
                 )
         name = row.get("assay_id") or _default_assay_id(row)
         if name in ids:
-            allowed = f"same run as row {ids[name]}; tell them apart with phase, sequence, reader, run_order or assay_id"
+            allowed = (
+                f"same run as row {ids[name]}; tell them apart with phase, sequence, reader, "
+                "run_order or assay_id"
+            )
             problems.append(Problem("assays.tsv", line, "assay_id", name, allowed))
         ids[name] = line
     return problems
@@ -217,7 +227,8 @@ def _default_assay_id(row: dict) -> str:
 
 
 def block_of(row: dict) -> str:
-    """Name of the feature block that an assay row belongs to: the modality, with phase and sequence where given."""
+    """Name of the feature block that an assay row belongs to: the modality, with phase and sequence
+    where given."""
     parts = [row["modality"], *(row[c] for c in ("sequence", "phase") if c in row)]
     if row.get("specimen") in ("tumour", "adjacent", "tissue"):
         parts.append(row["specimen"])
@@ -238,7 +249,8 @@ def _assay_rows(rows: list[dict], folder: Path) -> list[dict]:
 
 
 def _blocks(plan: dict) -> dict[str, dict]:
-    """{block: {modality, domain, patients: [...], table: bool}}; patients are those with raw files."""
+    """{block: {modality, domain, patients: [...], table: bool}}; patients are those with raw
+    files."""
     blocks: dict[str, dict] = {}
     for modality, patients in plan["assays"].items():
         for patient, rows in patients.items():
@@ -298,7 +310,8 @@ def _digest(path: Path, cache: dict) -> str:
 
 
 def _freeze(plan: dict, files: dict[str, Path], digests: dict[str, str], cache: dict) -> None:
-    """Copy the sheets that changed; write plan and cache. An unchanged sheet keeps its time stamp."""
+    """Copy the sheets that changed; write plan and cache. An unchanged sheet keeps its time
+    stamp."""
     for name, path in files.items():
         frozen = SHEETS / f"{name}.tsv"
         frozen.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """Recognising identifiers of persons in ids, paths and free text.
 
 In: a text. Out: what kinds of identifier it holds; the identifier itself is never repeated.
-Source: GB 11643-1999 (18-digit citizen number, ISO 7064 MOD 11-2 check digit); mobile numbers 1[3-9] + 9 digits.
+Source: GB 11643-1999 (18-digit citizen number, ISO 7064 MOD 11-2 check digit); mobile numbers
+1[3-9] + 9 digits.
 """
 
 import re
@@ -13,7 +14,8 @@ _CHECK_DIGITS = "10X98765432"
 
 
 def is_citizen_number(text: str) -> bool:
-    """Whether 18 characters are a citizen number: a plausible birth date and the right check digit."""
+    """Whether 18 characters are a citizen number: a plausible birth date and the right check
+    digit."""
     if (
         not 1 <= int(text[10:12]) <= 12
         or not 1 <= int(text[12:14]) <= 31
@@ -25,7 +27,8 @@ def is_citizen_number(text: str) -> bool:
 
 
 def identifier_in(text: str) -> list[str]:
-    """Kinds of person identifiers found in a text, as whole tokens: "a citizen number", "a mobile number"."""
+    """Kinds of person identifiers found in a text, as whole tokens: "a citizen number", "a mobile
+    number"."""
     found = []
     if any(is_citizen_number(match) for match in _CITIZEN.findall(text)):
         found.append("a citizen number")

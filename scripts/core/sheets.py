@@ -1,7 +1,8 @@
 """Reading and checking the tab-separated sheets.
 
 In: a sheet (UTF-8 with or without BOM, UTF-16 with BOM, GB18030) and its schema in config/schemas/.
-Out: rows as dicts with typed values, or a list of problems (file, row, column, value, what is allowed).
+Out: rows as dicts with typed values, or a list of problems (file, row, column, value, what is
+allowed).
 """
 
 import csv
@@ -18,7 +19,8 @@ SCHEMAS = ROOT / "config" / "schemas"
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a sheet. `row` is the line of the file, 1 = header; 0 = the whole file."""
+    """One thing that is wrong in a sheet. `row` is the line of the file, 1 = header; 0 = the whole
+    file."""
 
     file: str
     row: int
@@ -43,7 +45,8 @@ class SheetErrors(Exception):
 
 @dataclass
 class Sheet:
-    """A checked sheet. `rows` hold only cells that are not empty; `lines` are their line numbers in the file."""
+    """A checked sheet. `rows` hold only cells that are not empty; `lines` are their line numbers in
+    the file."""
 
     name: str
     encoding: str
@@ -71,7 +74,8 @@ def schema_of(name: str) -> dict:
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Text and name of its encoding: UTF-8 (BOM accepted), UTF-16 with BOM, else GB18030. UnicodeError if none fits."""
+    """Text and name of its encoding: UTF-8 (BOM accepted), UTF-16 with BOM, else GB18030.
+    UnicodeError if none fits."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16"), "utf-16"
     try:
@@ -81,7 +85,8 @@ def decode(data: bytes) -> tuple[str, str]:
 
 
 def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[int], str]:
-    """Header, rows, line numbers and encoding of a tab-separated file; SheetErrors when it cannot be read as one."""
+    """Header, rows, line numbers and encoding of a tab-separated file; SheetErrors when it cannot
+    be read as one."""
     path = Path(path)
     try:
         text, encoding = decode(path.read_bytes())
@@ -133,7 +138,8 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
 
 
 def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
-    """Read and check one sheet against its schema (default: the schema of the file's name). SheetErrors with all problems."""
+    """Read and check one sheet against its schema (default: the schema of the file's name).
+    SheetErrors with all problems."""
     path = Path(path)
     name = name or path.name.split(".")[0]
     schema = schema_of(name)
@@ -181,7 +187,8 @@ def _header_problems(file: str, header: list[str], schema: dict) -> list[Problem
 
 @functools.cache
 def _cell_check(name: str, column: str):
-    """A cached function text -> (typed value, what is allowed or "") for one column of one sheet."""
+    """A cached function text -> (typed value, what is allowed or "") for one column of one
+    sheet."""
     from jsonschema import Draft202012Validator, FormatChecker
 
     rule = schema_of(name)["properties"][column]

@@ -1,7 +1,9 @@
 """The people of the demo cohort and the one latent disease burden that drives all of their data.
 
-In: seed, numbers of people. Out: a list of Person, the same for the same seed. Source of the burden model: HCC early
-mean 0.8, advanced 1.8, controls 0, residual SD 0.5 (the clinical simulator's scale, medians in simulate_clinical).
+In: seed, numbers of people. Out: a list of Person, the same for the same seed. Source of the burden
+model: HCC early
+mean 0.8, advanced 1.8, controls 0, residual SD 0.5 (the clinical simulator's scale, medians in
+simulate_clinical).
 """
 
 import datetime
@@ -56,7 +58,8 @@ _HCC_CYCLE = (True, False, False, True, True, True, False, False)
 
 @dataclass(frozen=True)
 class Person:
-    """One member of the demo cohort. `latent[modality]` is what that modality sees of the burden (SD units)."""
+    """One member of the demo cohort. `latent[modality]` is what that modality sees of the burden
+    (SD units)."""
 
     number: int
     patient_id: str
@@ -102,7 +105,8 @@ class Simulated:
 
 
 def make_people(seed: int, raw: int, table: int) -> list[Person]:
-    """The cohort: `raw` people with raw files (P0001 ...), then `table` people with ready-made tables."""
+    """The cohort: `raw` people with raw files (P0001 ...), then `table` people with ready-made
+    tables."""
     people = []
     for number in range(raw + table):
         rng = np.random.default_rng([seed, number])
@@ -153,7 +157,8 @@ def with_raw(people: list[Person], modality: str) -> list[Person]:
 
 
 def generator(seed: int, name: str, number: int = 0) -> np.random.Generator:
-    """A random generator of its own for one simulator and person: adding people changes nobody else's data."""
+    """A random generator of its own for one simulator and person: adding people changes nobody
+    else's data."""
     return np.random.default_rng([seed, number, *name.encode()])
 
 
