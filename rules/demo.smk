@@ -7,7 +7,11 @@ rule make_cohort:
         manifest=f"{config['sheets']}/manifest.tsv",
     params:
         code=code_of("scripts/demo/make_cohort.py"),
-        simulators=[code_of(f"scripts/demo/simulate_{name}.py") for name in DEMO_SIMULATORS],
+        simulators=[
+            code_of(f"scripts/demo/simulate_{name}.py")
+            for name in DEMO_SIMULATORS
+            if Path(workflow.basedir, f"scripts/demo/simulate_{name}.py").exists()
+        ],
         seed=DEMO["seed"],
         raw_patients=DEMO["raw_patients"],
         table_patients=DEMO["table_patients"],
