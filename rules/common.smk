@@ -1,4 +1,4 @@
-# What every rule file uses: the plan of the run (gate, frozen sheets, blocks), look-ups, resources, messages.
+# Shared by all rule files: the plan of the run (gate, frozen sheets, blocks), look-ups, resources.
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -56,7 +56,7 @@ def sheet(name: str) -> list[str]:
 
     Before the first run (a dry run) nothing is frozen yet: the sheet itself stands in.
     """
-    if name not in PLAN["sheets"] and name.split("/")[-1] not in PLAN["tables"]:
+    if name not in PLAN["sheets"]:
         return []
     frozen = SHEETS / f"{name}.tsv"
     return [str(frozen if frozen.exists() else Path(config["sheets"]) / f"{name}.tsv")]

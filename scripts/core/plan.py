@@ -41,7 +41,7 @@ def empty_plan() -> dict:
         "runs": {},
         "refused": [],
         "sheets": {},
-        "tables": {},
+        "tables": [],
         "encodings": {},
         "blocks": {},
     }
@@ -98,12 +98,12 @@ def make_plan(config: dict, *, write: bool) -> dict:
         as_of=str(config.get("as_of") or datetime.date.today().isoformat()),
         purpose=config["purpose"],
     )
-    plan["sheets"] = {
-        name: digest for name, digest in digests.items() if not name.startswith("features/")
-    }
-    plan["tables"] = {
-        name.split("/")[1]: d for name, d in digests.items() if name.startswith("features/")
-    }
+    plan["sheets"] = digests
+    plan["tables"] = [
+        name.removeprefix("features/")
+        for name in files
+        if name.startswith("features/") and not name.endswith(".features")
+    ]
     plan["encodings"] = {
         name: sheet.encoding for name, sheet in sheets.items() if sheet.encoding != "utf-8"
     }
@@ -266,8 +266,6 @@ def _blocks(plan: dict) -> dict[str, dict]:
                 )
                 entry["patients"].append(patient)
     for name in plan["tables"]:
-        if name.endswith(".features"):
-            continue
         modality = name.split("_")[0]
         domain = DOMAIN_OF_MODALITY.get(modality, "")
         blocks.setdefault(
