@@ -64,9 +64,7 @@ def sheet(name: str) -> list[str]:
 
 def sheet_digest(*names: str) -> str:
     """Changes when the content of one of these sheets changes; passed as a parameter, so that a dry run sees it too."""
-    return digest_of(
-        [PLAN["sheets"].get(name, PLAN["tables"].get(name.split("/")[-1], "")) for name in names]
-    )
+    return digest_of([PLAN["sheets"].get(name, "") for name in names])
 
 
 def row_path(modality: str, patient: str, name: str = "row") -> str:
@@ -86,7 +84,7 @@ def minutes(start: int):
 
 
 # {modality: {"dictionary": path, "stability": path or None, "table": path or None}}; paths may hold {block}.
-# Each domain's rule file registers its modalities; collect_block reads it.
+# The domains register their modalities here; collect_block reads it.
 BLOCK_SOURCES: dict[str, dict] = {}
 
 
