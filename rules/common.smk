@@ -1,4 +1,4 @@
-# Shared by all rule files: the plan of the run (gate, frozen sheets, blocks), look-ups, resources.
+# Shared by the rules. The plan of the run (gate, frozen sheets, blocks), look-ups, resources.
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
