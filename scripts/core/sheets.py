@@ -179,7 +179,7 @@ def _header_problems(file: str, header: list[str], schema: dict) -> list[Problem
     ]
     problems += [
         Problem(file, 1, column, "", "this column is required and is missing")
-        for column in schema.get("required", [])
+        for column in [*schema.get("required", []), *schema.get("x-columns", [])]
         if column not in header
     ]
     return problems
@@ -194,10 +194,11 @@ def _cell_check(name: str, column: str):
     rule = schema_of(name)["properties"][column]
     validator = Draft202012Validator(rule, format_checker=FormatChecker(["date"]))
     kind = rule.get("type", "string")
+    synonyms = rule.get("x-synonyms", {})
 
     @functools.lru_cache(maxsize=100_000)
     def check(text: str):
-        value = _typed(text, kind)
+        value = _typed(synonyms.get(text, text), kind)
         if value is None or not validator.is_valid(value):
             return text, _allowed(rule)
         return value, ""
