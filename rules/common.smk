@@ -112,3 +112,39 @@ def feature_targets(wildcards) -> list[str]:
 
 # --- demo ---------------------------------------------------------------------------------------
 DEMO_SIMULATORS = ("imaging", "metabolomics", "genomics", "proteomics", "clinical", "tables")
+
+
+# --- fusion -------------------------------------------------------------------------------------
+def subjects_of(role: str, domain: str = "", admitted: bool = True) -> list[str]:
+    """Patients of a role, sorted: those whose consent covers the domain ("" = any), or those whose does not."""
+    found = sorted(p for p, entry in PLAN["patients"].items() if entry["role"] == role)
+    return [p for p in found if (not domain or domain in PLAN["patients"][p]["domains"]) == admitted]
+
+
+def block_inputs(block: str, role: str) -> dict[str, list[str]]:
+    """What collect_block joins into one block: rows and verdicts of patients, a domain's own table, ready-made table."""
+    entry = PLAN["blocks"][block]
+    modality = entry["modality"]
+    source = BLOCK_SOURCES.get(modality, {})
+    raw = [p for p in entry["patients"] if PLAN["patients"][p]["role"] == role]
+    made = bool(source) and (bool(raw) or "sheet" in entry)
+    known = bool(source) and (bool(entry["patients"]) or "sheet" in entry)
+    table = source["table"].format(block=block) if made else ""
+    stability = source.get("stability", "")
+    stability = stability(block) if callable(stability) else stability.format(block=block)
+    return {
+        "rows": [] if table or not made else [row_path(modality, p) for p in raw],
+        "statuses": [] if table or not made else [row_path(modality, p, "status") for p in raw],
+        "table": [table] if table else [],
+        "table_verdicts": [table.removesuffix(".parquet") + ".verdicts.tsv"] if table else [],
+        "ready": sheet(f"features/{block}"),
+        "ready_dictionary": sheet(f"features/{block}.features"),
+        "dictionary": [source["dictionary"].format(block=block)] if known else [],
+        "stability": [stability] if stability and known else [],
+        "exclusions": ["results/clinical/custody.exclusions.tsv"] if sheet("samples") else [],
+    }
+
+
+def blocks_of(role: str) -> list[str]:
+    """Blocks that a cohort step of a role joins: every block while the role has patients."""
+    return list(PLAN["blocks"]) if subjects_of(role) else []

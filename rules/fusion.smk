@@ -1,1 +1,120 @@
-# Rules of the fusion domain.
+# Blocks, frozen split, audit and the cohort: what every modality hands over becomes one .h5mu.
+rule collect_block:
+    input:
+        unpack(lambda wildcards: block_inputs(wildcards.block, "development")),
+    output:
+        table="results/features/{block}.parquet",
+        dictionary="results/features/{block}.features.tsv",
+        verdicts="results/qc/{block}.verdicts.tsv",
+        status="results/qc/{block}.status.json",
+        ledger="results/qc/ledger/collect_block/{block}.jsonl",
+    params:
+        code=code_of("scripts/fusion/collect_block.py"),
+        modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
+        domain=lambda wildcards: PLAN["blocks"][wildcards.block]["domain"],
+        admitted=lambda wildcards: subjects_of(
+            "development", PLAN["blocks"][wildcards.block]["domain"]
+        ),
+        barred=lambda wildcards: (
+            subjects_of("development", PLAN["blocks"][wildcards.block]["domain"], False)
+        ),
+    log:
+        "logs/collect_block/{block}.log",
+    benchmark:
+        "benchmarks/collect_block/{block}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    conda:
+        "../envs/fusion.yaml"
+    message:
+        "Collecting block {wildcards.block} -> {output.table} (log: {log})"
+    script:
+        "../scripts/fusion/collect_block.py"
+
+
+use rule collect_block as collect_external_block with:
+    input:
+        unpack(lambda wildcards: block_inputs(wildcards.block, "external")),
+    output:
+        table="results/external/features/{block}.parquet",
+        dictionary="results/external/features/{block}.features.tsv",
+        verdicts="results/external/qc/{block}.verdicts.tsv",
+        status="results/external/qc/{block}.status.json",
+        ledger="results/qc/ledger/collect_external_block/{block}.jsonl",
+    params:
+        code=code_of("scripts/fusion/collect_block.py"),
+        modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
+        domain=lambda wildcards: PLAN["blocks"][wildcards.block]["domain"],
+        admitted=lambda wildcards: subjects_of(
+            "external", PLAN["blocks"][wildcards.block]["domain"]
+        ),
+        barred=lambda wildcards: (
+            subjects_of("external", PLAN["blocks"][wildcards.block]["domain"], False)
+        ),
+    log:
+        "logs/collect_external_block/{block}.log",
+    benchmark:
+        "benchmarks/collect_external_block/{block}.tsv"
+    message:
+        "Collecting external block {wildcards.block} -> {output.table} (log: {log})"
+
+
+rule freeze_split:
+    input:
+        patients=sheet("patients"),
+    output:
+        split="results/cohort/split.tsv",
+        status="results/cohort/split.status.json",
+        ledger="results/qc/ledger/freeze_split/cohort.jsonl",
+    params:
+        code=code_of("scripts/fusion/freeze_split.py"),
+        settings=config["fusion"]["split"],
+        admitted=subjects_of("development"),
+        seed=config["seed"],
+        frozen="locks/split.tsv",
+    log:
+        "logs/freeze_split.log",
+    benchmark:
+        "benchmarks/freeze_split.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(5),
+    conda:
+        "../envs/fusion.yaml"
+    message:
+        "Frozen split {params.frozen}, copied to {output.split} (log: {log})"
+    script:
+        "../scripts/fusion/freeze_split.py"
+
+
+rule assemble_cohort:
+    input:
+        tables=expand("results/features/{block}.parquet", block=blocks_of("development")),
+        dictionaries=expand("results/features/{block}.features.tsv", block=blocks_of("development")),
+        verdicts=expand("results/qc/{block}.verdicts.tsv", block=blocks_of("development")),
+        patients=sheet("patients"),
+        split="results/cohort/split.tsv",
+    output:
+        cohort="results/cohort/cohort.h5mu",
+        status="results/cohort/cohort.status.json",
+        ledger="results/qc/ledger/assemble_cohort/cohort.jsonl",
+    params:
+        code=code_of("scripts/fusion/assemble_cohort.py"),
+        blocks=blocks_of("development"),
+    log:
+        "logs/assemble_cohort.log",
+    benchmark:
+        "benchmarks/assemble_cohort.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    conda:
+        "../envs/fusion.yaml"
+    message:
+        "Joining all blocks -> {output.cohort} (log: {log})"
+    script:
+        "../scripts/fusion/assemble_cohort.py"

@@ -1,0 +1,198 @@
+"""In: patients sheet, the patients that may enter, the frozen split if there is one.
+Out: locks/split.tsv (written once, later patients appended, nobody moves) and its copy of today.
+Source: docs/modelling.md, "Split"; requirements MOD-06 and MOD-09.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.core import job as core_job
+from scripts.fusion.blocks import read_tsv
+
+SPLIT_COLUMNS = ["patient_id", "group", "stratum", "part"]
+PARTS = ("train", "test")
+CONFLICT = "excluded"  # linked to people on both sides: belongs to neither
+_SAME_PERSON = ("person_id", "id1_hash", "id2_hash", "contact_hash")
+
+
+def digest(seed: int, text: str) -> str:
+    """A hash that orders groups at random but the same on every machine."""
+    return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
+
+
+def groups_of(patients: pd.DataFrame) -> dict[str, str]:
+    """{patient_id: group}: patients linked by person_id, an equal hash or a group_ column share a
+    group, also over several links. The group is named after its first patient in sorted order."""
+    leader = {patient: patient for patient in patients["patient_id"]}
+
+    def find(patient: str) -> str:
+        while leader[patient] != patient:
+            patient = leader[patient]
+        return patient
+
+    columns = [c for c in patients if c in _SAME_PERSON or c.startswith("group_")]
+    for column in columns:
+        linked = patients[patients[column].fillna("") != ""]
+        for _, members in linked.groupby(column)["patient_id"]:
+            roots = sorted({find(patient) for patient in members})
+            for root in roots[1:]:
+                leader[root] = roots[0]
+    return {patient: find(patient) for patient in sorted(leader)}
+
+
+def strata_of(patients: pd.DataFrame, groups: dict[str, str], columns: list[str]) -> dict[str, str]:
+    """{group: stratum}, e.g. "hcc|C1": that of the patient whom the group is named after."""
+    table = patients.set_index("patient_id").fillna("")
+    table["label"] = (table["diagnosis"] == "hcc").map({True: "hcc", False: "control"})
+    known = [column for column in columns if column in table]
+    return {
+        group: "|".join(str(table.loc[group, column]) for column in known) or "all"
+        for group in sorted(set(groups.values()))
+    }
+
+
+def assign(
+    frozen: pd.DataFrame,
+    groups: dict[str, str],
+    strata: dict[str, str],
+    test_fraction: float,
+    seed: int,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Frozen lines plus lines for the patients that they lack.
+
+    New groups come in the order of their hash, stratum by stratum; each goes where it keeps the
+    test share of its stratum, and of its label over all strata, closest to `test_fraction`.
+    Returns the table and the patients who link people on both sides.
+    """
+    part_of = dict(zip(frozen["patient_id"], frozen["part"], strict=True))
+    counts: dict[str, list[int]] = {}
+
+    def count(stratum: str, part: str) -> None:
+        for key in (stratum, "label " + stratum.split("|")[0]):
+            tally = counts.setdefault(key, [0, 0])
+            tally[0] += part == "test"
+            tally[1] += 1
+
+    for line in frozen.to_dict("records"):
+        count(line["stratum"], line["part"])
+    members: dict[str, list[str]] = {}
+    for patient, group in sorted(groups.items()):
+        members.setdefault(group, []).append(patient)
+    lines, conflicts = [], []
+    for group in sorted(members, key=lambda g: (strata[g], digest(seed, g))):
+        new = [patient for patient in members[group] if patient not in part_of]
+        sides = {part_of[p] for p in members[group] if p in part_of} - {CONFLICT}
+        if not new:
+            continue
+        if len(sides) == 2:
+            part = CONFLICT
+            conflicts += new
+        elif sides:
+            part = sides.pop()
+        else:
+            part = _side(counts, strata[group], len(new), test_fraction)
+        for patient in new:
+            count(strata[group], part)
+            lines.append([patient, group, strata[group], part])
+    added = pd.DataFrame(lines, columns=SPLIT_COLUMNS, dtype=str)
+    return pd.concat([frozen, added], ignore_index=True), conflicts
+
+
+def _side(counts: dict, stratum: str, size: int, test_fraction: float) -> str:
+    """The side that leaves the stratum nearer its share; a tie is broken by the label's share."""
+
+    def miss(key: str, test: int) -> float:
+        have, total = counts.get(key, [0, 0])
+        return abs(have + test - test_fraction * (total + size))
+
+    keys = (stratum, "label " + stratum.split("|")[0])
+    as_test = [round(miss(key, size), 9) for key in keys]
+    as_train = [round(miss(key, 0), 9) for key in keys]
+    return "test" if as_test < as_train else "train"
+
+
+def read_frozen(path: Path) -> pd.DataFrame:
+    """The frozen split, or an empty table when there is none yet."""
+    return read_tsv(path) if path.exists() else pd.DataFrame(columns=SPLIT_COLUMNS, dtype=str)
+
+
+def write_frozen(path: Path, table: pd.DataFrame) -> None:
+    """Replace the frozen split by a longer one; refuses to lose or change a line that is there."""
+    before = read_frozen(path)
+    if not table.head(len(before)).reset_index(drop=True).equals(before):
+        raise ValueError(f"{path} would lose or change lines; nothing was written")
+    if len(before) == len(table) and path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp{os.getpid()}.{path.name}")
+    table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+    os.replace(temporary, path)
+
+
+def split_across(table: pd.DataFrame, groups: dict[str, str]) -> list[str]:
+    """Groups of linked patients that stand on both sides (linked only after the freeze)."""
+    part_of = dict(zip(table["patient_id"], table["part"], strict=True))
+    sides: dict[str, set[str]] = {}
+    for patient, group in groups.items():
+        sides.setdefault(group, set()).add(part_of[patient])
+    return sorted(g for g, parts in sides.items() if set(PARTS) <= parts)
+
+
+def _record(step, job, today: pd.DataFrame, conflicts: list[str], across: list[str]) -> None:
+    shares = today[today["part"] != CONFLICT].groupby("stratum")["part"]
+    target = float(job.params.settings["test_fraction"])
+    off = max((abs((p == "test").sum() - target * len(p)) for _, p in shares), default=0.0)
+    step.check(
+        "MOD-06",
+        "fixed share of test patients in every stratum",
+        "PASS" if off <= 1 else "WARN",
+        value=float(off),
+        unit="patients",
+        threshold="<= 1 per stratum",
+        evidence=hashlib.sha256(
+            "\n".join(today["patient_id"] + today["part"]).encode()
+        ).hexdigest(),
+        reason=f"a stratum is {off:.1f} patients off its share of {target:g}" if off > 1 else "",
+    )
+    found = [*across, *conflicts]
+    step.check(
+        "MOD-09",
+        "linked patients on one side",
+        "FAIL" if across else "WARN" if conflicts else "PASS",
+        value=len(found),
+        threshold="0 groups on both sides",
+        reason=f"linked after the freeze: {', '.join(found)}" if found else "",
+        acts=not across,
+    )
+
+
+def main(job):
+    """Freeze or extend the split.
+
+    input: patients (the sheet)
+    output: split (patient_id, group, stratum, part of today's patients), status, ledger
+    params: settings (fusion.split), admitted (list of patient_id), seed, frozen (locks/split.tsv)
+    """
+    with core_job.step(job) as step:
+        sheets = [job.input.patients] if isinstance(job.input.patients, str) else job.input.patients
+        patients = read_tsv(sheets[0])
+        patients = patients[patients["patient_id"].isin(set(job.params.admitted))]
+        settings, seed = job.params.settings, int(job.params.seed)
+        path = Path(job.params.frozen)
+        frozen = read_frozen(path)
+        groups = groups_of(patients)
+        strata = strata_of(patients, groups, list(settings["stratify"]))
+        table, conflicts = assign(frozen, groups, strata, float(settings["test_fraction"]), seed)
+        write_frozen(path, table)
+        today = table[table["patient_id"].isin(groups)].sort_values("patient_id")
+        today = today.assign(group=today["patient_id"].map(groups))
+        _record(step, job, today, conflicts, split_across(today, groups))
+        step.log.info("%d patients, %d of them new", len(today), len(table) - len(frozen))
+        today.to_csv(step.path(job.output.split), sep="\t", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

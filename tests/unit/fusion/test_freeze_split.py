@@ -1,0 +1,88 @@
+"""The frozen split: shares, groups, and that nobody ever moves."""
+
+import pandas as pd
+import pytest
+
+from scripts.fusion import freeze_split
+from scripts.fusion.freeze_split import CONFLICT, SPLIT_COLUMNS, assign, groups_of, strata_of
+
+
+def cohort(number, start=0, **columns):
+    table = pd.DataFrame(
+        {
+            "patient_id": [f"P{i:03d}" for i in range(start, start + number)],
+            "diagnosis": ["hcc" if i % 2 else "cirrhosis" for i in range(number)],
+            "centre": [f"C{i % 3}" for i in range(number)],
+        }
+    )
+    return table.assign(**columns)
+
+
+def split(patients, frozen=None, fraction=0.3):
+    empty = pd.DataFrame(columns=SPLIT_COLUMNS, dtype=str)
+    groups = groups_of(patients)
+    strata = strata_of(patients, groups, ["label", "centre"])
+    return assign(empty if frozen is None else frozen, groups, strata, fraction, seed=1)
+
+
+def parts(table):
+    return dict(zip(table["patient_id"], table["part"], strict=True))
+
+
+def test_every_stratum_keeps_its_share_within_one_patient():
+    table, _ = split(cohort(100))
+    for _, part in table.groupby("stratum")["part"]:
+        assert abs((part == "test").sum() - 0.3 * len(part)) <= 1
+    assert abs((table["part"] == "test").sum() - 30) <= 1
+
+
+def test_added_and_withdrawn_patients_move_nobody():
+    first, _ = split(cohort(60))
+    grown, _ = split(cohort(90), first)
+    before, after = parts(first), parts(grown)
+    assert all(after[patient] == part for patient, part in before.items())
+    fewer = cohort(90)
+    again, _ = split(fewer[fewer["patient_id"] != "P000"], grown)
+    assert parts(again) == after
+
+
+def test_order_of_the_sheet_does_not_matter():
+    patients = cohort(50)
+    assert parts(split(patients)[0]) == parts(split(patients.sample(frac=1, random_state=0))[0])
+
+
+@pytest.mark.parametrize("column", ["person_id", "id1_hash", "contact_hash", "group_family"])
+def test_linked_patients_share_a_side(column):
+    patients = cohort(40, **{column: [f"v{i // 4}" for i in range(40)]})
+    side = parts(split(patients)[0])
+    for group in range(10):
+        assert len({side[f"P{i:03d}"] for i in range(group * 4, group * 4 + 4)}) == 1
+
+
+def test_links_over_two_columns_join_one_group():
+    patients = cohort(4, person_id=["x", "x", "", ""], id1_hash=["", "h", "h", ""])
+    groups = groups_of(patients)
+    assert groups["P000"] == groups["P001"] == groups["P002"] != groups["P003"]
+
+
+def test_newcomer_linked_to_both_sides_is_excluded_and_nobody_moves():
+    first, _ = split(cohort(20))
+    side = parts(first)
+    train = next(p for p, s in side.items() if s == "train")
+    test = next(p for p, s in side.items() if s == "test")
+    patients = cohort(21)
+    patients["person_id"] = ["x" if p in (train, "P020") else "" for p in patients["patient_id"]]
+    patients["id1_hash"] = ["h" if p in (test, "P020") else "" for p in patients["patient_id"]]
+    table, conflicts = split(patients, first)
+    assert conflicts == ["P020"]
+    assert parts(table)["P020"] == CONFLICT
+    assert {p: s for p, s in parts(table).items() if p != "P020"} == side
+
+
+def test_frozen_file_is_never_shortened(tmp_path):
+    path = tmp_path / "locks" / "split.tsv"
+    table, _ = split(cohort(10))
+    freeze_split.write_frozen(path, table)
+    with pytest.raises(ValueError, match="would lose or change"):
+        freeze_split.write_frozen(path, table.head(9))
+    assert freeze_split.read_frozen(path).equals(table)
