@@ -118,7 +118,9 @@ DEMO_SIMULATORS = ("imaging", "metabolomics", "genomics", "proteomics", "clinica
 def subjects_of(role: str, domain: str = "", admitted: bool = True) -> list[str]:
     """Patients of a role, sorted: those whose consent covers the domain ("" = any), or those whose does not."""
     found = sorted(p for p, entry in PLAN["patients"].items() if entry["role"] == role)
-    return [p for p in found if (not domain or domain in PLAN["patients"][p]["domains"]) == admitted]
+    return [
+        p for p in found if (not domain or domain in PLAN["patients"][p]["domains"]) == admitted
+    ]
 
 
 def block_inputs(block: str, role: str) -> dict[str, list[str]]:

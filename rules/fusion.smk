@@ -8,6 +8,16 @@ rule collect_block:
         verdicts="results/qc/{block}.verdicts.tsv",
         status="results/qc/{block}.status.json",
         ledger="results/qc/ledger/collect_block/{block}.jsonl",
+    log:
+        "logs/collect_block/{block}.log",
+    benchmark:
+        "benchmarks/collect_block/{block}.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         code=code_of("scripts/fusion/collect_block.py"),
         modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
@@ -18,16 +28,6 @@ rule collect_block:
         barred=lambda wildcards: (
             subjects_of("development", PLAN["blocks"][wildcards.block]["domain"], False)
         ),
-    log:
-        "logs/collect_block/{block}.log",
-    benchmark:
-        "benchmarks/collect_block/{block}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=minutes(10),
-    conda:
-        "../envs/fusion.yaml"
     message:
         "Collecting block {wildcards.block} -> {output.table} (log: {log})"
     script:
@@ -43,6 +43,10 @@ use rule collect_block as collect_external_block with:
         verdicts="results/external/qc/{block}.verdicts.tsv",
         status="results/external/qc/{block}.status.json",
         ledger="results/qc/ledger/collect_external_block/{block}.jsonl",
+    log:
+        "logs/collect_external_block/{block}.log",
+    benchmark:
+        "benchmarks/collect_external_block/{block}.tsv"
     params:
         code=code_of("scripts/fusion/collect_block.py"),
         modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
@@ -53,10 +57,6 @@ use rule collect_block as collect_external_block with:
         barred=lambda wildcards: (
             subjects_of("external", PLAN["blocks"][wildcards.block]["domain"], False)
         ),
-    log:
-        "logs/collect_external_block/{block}.log",
-    benchmark:
-        "benchmarks/collect_external_block/{block}.tsv"
     message:
         "Collecting external block {wildcards.block} -> {output.table} (log: {log})"
 
@@ -68,22 +68,22 @@ rule freeze_split:
         split="results/cohort/split.tsv",
         status="results/cohort/split.status.json",
         ledger="results/qc/ledger/freeze_split/cohort.jsonl",
+    log:
+        "logs/freeze_split.log",
+    benchmark:
+        "benchmarks/freeze_split.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(5),
     params:
         code=code_of("scripts/fusion/freeze_split.py"),
         settings=config["fusion"]["split"],
         admitted=subjects_of("development"),
         seed=config["seed"],
         frozen="locks/split.tsv",
-    log:
-        "logs/freeze_split.log",
-    benchmark:
-        "benchmarks/freeze_split.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(500),
-        runtime=minutes(5),
-    conda:
-        "../envs/fusion.yaml"
     message:
         "Frozen split {params.frozen}, copied to {output.split} (log: {log})"
     script:
@@ -101,19 +101,19 @@ rule assemble_cohort:
         cohort="results/cohort/cohort.h5mu",
         status="results/cohort/cohort.status.json",
         ledger="results/qc/ledger/assemble_cohort/cohort.jsonl",
-    params:
-        code=code_of("scripts/fusion/assemble_cohort.py"),
-        blocks=blocks_of("development"),
     log:
         "logs/assemble_cohort.log",
     benchmark:
         "benchmarks/assemble_cohort.tsv"
+    conda:
+        "../envs/fusion.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=minutes(10),
-    conda:
-        "../envs/fusion.yaml"
+    params:
+        code=code_of("scripts/fusion/assemble_cohort.py"),
+        blocks=blocks_of("development"),
     message:
         "Joining all blocks -> {output.cohort} (log: {log})"
     script:
