@@ -1,6 +1,8 @@
 # hcc-omics: from raw files of every modality to a validated model and a report. Start with README.md.
 from snakemake.utils import min_version
 
+from scripts.core import progress
+
 min_version("9.0")
 
 
@@ -28,3 +30,15 @@ rule all:
 rule features:
     input:
         feature_targets,
+
+
+onstart:
+    progress.started(PLAN)
+
+
+onsuccess:
+    progress.finished()
+
+
+onerror:
+    progress.failed(log)

@@ -1,0 +1,71 @@
+"""Lines for the person at the terminal: gate, report, failed jobs."""
+
+from scripts.core import progress
+
+SNAKEMAKE_LOG = """Select jobs to execute...
+Error in rule extract_radiomics:
+    message: P0003
+    jobid: 7
+    output: results/x
+    log: logs/extract_radiomics/P0003.log (check log file(s) for error details)
+    shell:
+        Error in rule of thumb
+Error in rule align_reads:
+    jobid: 8
+    log: logs/align_reads/P0001.log (check log file(s) for error details)
+Error in rule extract_radiomics:
+    log: logs/extract_radiomics/P0003.log (check log file(s) for error details)
+Error in rule without_log:
+    jobid: 9
+"""
+
+
+def _run_folder(tmp_path):
+    (tmp_path / "run.log").write_text(SNAKEMAKE_LOG)
+    for step, subject, words in (
+        (
+            "extract_radiomics",
+            "P0003",
+            "2026-01-01 10:00:00,1 ERROR Traceback\n  File\nValueError: boom\n",
+        ),
+        ("align_reads", "P0001", "2026-01-01 10:00:00,1 INFO align_reads, subject P0001\n"),
+    ):
+        (tmp_path / "logs" / step).mkdir(parents=True)
+        (tmp_path / "logs" / step / f"{subject}.log").write_text(words)
+
+
+def test_failed_jobs_are_named_once_each_with_patient_step_and_error(tmp_path, monkeypatch, capsys):
+    _run_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    progress.failed(["run.log"])
+    said = capsys.readouterr().err
+    assert said.startswith("3 failed jobs:\n  P0003, step extract_radiomics: ValueError: boom\n")
+    assert "P0001, step align_reads: stopped without an error of its own" in said
+    assert "cohort, step without_log: it wrote no log" in said
+    assert "give the same command again" in said
+
+
+def test_start_tells_admitted_and_refused(capsys):
+    plan = {
+        "as_of": "2026-03-01",
+        "purpose": "research",
+        "patients": {"P1": {"role": "development"}, "P2": {"role": "external"}},
+        "refused": [
+            {"patient_id": "P3", "domain": "*"},
+            {"patient_id": "P3", "domain": "*"},
+            {"patient_id": "P1", "domain": "genomics"},
+        ],
+        "blocks": {"lcms": {}},
+    }
+    progress.started(plan)
+    said = capsys.readouterr().err
+    assert "2 patients admitted (1 development, 1 external), 1 refused" in said
+    assert "P3" in said and "lcms" in said
+
+
+def test_end_names_the_report_only_when_it_is_there(tmp_path, capsys):
+    progress.finished(str(tmp_path / "report.html"))
+    assert capsys.readouterr().err == ""
+    (tmp_path / "report.html").touch()
+    progress.finished(str(tmp_path / "report.html"))
+    assert str(tmp_path / "report.html") in capsys.readouterr().err
