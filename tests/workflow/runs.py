@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run_snakemake(
     folder: Path, *arguments: str, config: Path | None = None, check: bool = True, root: Path = ROOT
 ) -> subprocess.CompletedProcess:
-    """Run Snakemake of the checkout `root` with `folder` as run folder; fail the test on a non-zero exit code."""
+    """Run Snakemake of the checkout `root` in the run folder; a non-zero exit code fails the test."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
     command += ["--directory", str(folder), "--cores", "2"]
     command += ["--configfile", str(config)] if config else []
@@ -30,7 +30,7 @@ def run_snakemake(
 
 
 def planned_jobs(done: subprocess.CompletedProcess) -> dict[str, int]:
-    """{rule: jobs} of the job table that a dry run prints; empty when there is nothing to be done."""
+    """{rule: jobs} of the job table that a dry run prints; empty when nothing is to be done."""
     text = done.stdout + done.stderr
     jobs: dict[str, int] = {}
     if "Job stats:" not in text:
@@ -54,7 +54,7 @@ def write_sheet(path: Path, rows: list[dict]) -> None:
 def write_table_cohort(folder: Path, development: int = 80, external: int = 40) -> Path:
     """A cohort of ready-made tables in `folder`/cohort with one informative and one noise block.
 
-    Returns the configuration file. Numbers are drawn, so nothing but the workflow is tested on them.
+    Returns the configuration file. The numbers are drawn: only the workflow is tested on them.
     """
     rng = np.random.default_rng(7)
     patients, first, second = [], [], []
