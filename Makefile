@@ -1,0 +1,71 @@
+# hcc-omics: `make demo` and `make test` are all that a bare machine needs. `make help` lists the rest.
+# Variables: CORES=4 (default: all), PYTHON=python3.12 (default: python3.11, else any newer), ARGS="-k gate" (for pytest).
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+RUN := runs/demo
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/python -m snakemake
+DEMO := $(SNAKEMAKE) --directory $(RUN) --configfile config/demo/config.yaml --cores $(CORES)
+
+# What a person's shell says about Python must not reach the locked environment.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE VIRTUAL_ENV
+export PYTHONNOUSERSITE := 1
+
+define SET_UP
+@python=$$(sh scripts/setup/find_python.sh $(PYTHON)) || exit 1; \
+"$$python" -m scripts.setup.make_environment $(if $(PYTHON),--this-python)
+endef
+
+.PHONY: help demo environment environment-dev test test-long lint format bench lock clean-demo clean-environment
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
+
+demo: environment ## make the demo cohort, run everything on it, say where the report is
+	@mkdir -p $(RUN)
+	@$(DEMO) demo_cohort
+	@$(DEMO)
+	@echo "The report of the demo: $(RUN)/results/report/report.html"
+
+environment: ## make .venv from requirements.lock (the other targets do it when needed)
+	$(SET_UP)
+
+environment-dev: ## the same with what tests and linters need
+	$(SET_UP) --dev
+
+test: environment-dev ## all tests but the long ones, with the demo from end to end
+	$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: environment-dev ## the tests that take minutes each
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+lint: environment-dev ## style of code and rules, and the house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	@mkdir -p .cache/lint
+	$(SNAKEMAKE) --lint --directory .cache/lint
+	$(BIN)/python -m pytest tests/unit/core/test_house_rules.py
+
+format: environment-dev ## let ruff and snakefmt put code and rules into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+bench: environment-dev ## time and memory of the demo's rules, cost of planning a large cohort
+	$(BIN)/python -m tests.bench.demo_costs $(RUN) $(BASE)
+	$(BIN)/python -m tests.bench.planning_costs
+
+lock: environment ## resolve requirements*.in anew (docs/installation.md)
+	sh scripts/setup/resolve_locks.sh
+
+clean-demo: ## remove the demo run
+	rm -rf $(RUN)
+
+clean-environment: ## remove the environment and what its making left behind
+	rm -rf .venv .cache/setup
