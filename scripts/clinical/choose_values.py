@@ -1,0 +1,116 @@
+"""One value per patient and variable: the one nearest to the index date, never after treatment.
+
+In: cleaned laboratory rows, patients, history. Out: which rows count, a wide table, and what was noticed on the way.
+Source: requirements CLN-06 (index window), CLE-05 (near duplicates), CLE-06 (rules between fields), CLE-02 (outliers).
+"""
+
+import numpy as np
+import pandas as pd
+
+USABLE = ("ok", "repaired")
+# (name, what must hold, variable, other variable): the first must not exceed the second.
+RULES = (
+    ("direct bilirubin up to total bilirubin", "dbil", "tbil"),
+    ("albumin below total protein", "alb", "tp"),
+)
+
+
+def mark_used(
+    table: pd.DataFrame, index_date: pd.Series, treatment: pd.Series, window_days: int
+) -> pd.DataFrame:
+    """Add `days` (from the index date) and `used` to cleaned rows.
+
+    Of the usable rows of a patient and variable the one nearest to the index date counts, before it rather than after at the
+    same distance, the earlier line where all is equal. Rows outside the window or on and after the day of treatment do not
+    count; rows without a date count only where no dated row does. Without an index date the earliest row counts.
+    """
+    table = table.copy()
+    patient = table["patient_id"].astype(str)
+    index = pd.to_datetime(patient.map(index_date).to_numpy())
+    date = pd.DatetimeIndex(table["date"])
+    days = (date - index).days.to_numpy(dtype=float)
+    usable = table["status"].isin(USABLE).to_numpy()
+    treated = date >= pd.to_datetime(patient.map(treatment).to_numpy())
+    in_window = np.isnan(days) | (np.abs(days) <= window_days)
+    candidate = usable & in_window & ~treated
+    order = pd.DataFrame(
+        {
+            "patient": table["patient_id"].cat.codes,
+            "variable": table["variable"].cat.codes,
+            "undated": np.isnat(table["date"].to_numpy()),
+            "distance": np.abs(np.nan_to_num(days, nan=0.0)),
+            "when": np.where(np.isnat(table["date"].to_numpy()), 0, date.asi8),
+            "line": table["line"],
+        }
+    )[candidate].sort_values(["patient", "variable", "undated", "distance", "when", "line"])
+    first = order.drop_duplicates(["patient", "variable"]).index
+    table["days"] = days
+    table["used"] = False
+    table.loc[first, "used"] = True
+    table["outside_window"] = usable & (~in_window | treated)
+    return table
+
+
+def wide_table(table: pd.DataFrame, column: str, patients: list[str]) -> pd.DataFrame:
+    """Patients x variables of the rows that count; NaN where there is none."""
+    used = table[table["used"] & (table["variable"] != "")]
+    wide = used.assign(
+        patient_id=used["patient_id"].astype(str), variable=used["variable"].astype(str)
+    ).pivot(index="patient_id", columns="variable", values=column)
+    wide.columns.name = None
+    return wide.reindex(patients)
+
+
+def near_duplicates(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of patient, variable and day with more than one usable value that differs: columns patient_id, variable, n."""
+    usable = table[table["status"].isin(USABLE)]
+    keys = ["patient_id", "variable", "date"]
+    counts = usable.groupby(keys, observed=True, dropna=False)["value"].agg(["nunique"])
+    counts = counts[counts["nunique"] > 1].reset_index()
+    return counts.rename(columns={"nunique": "n"})
+
+
+def broken_rules(wide: pd.DataFrame) -> list[tuple[str, str, float, float]]:
+    """(patient, rule, value, limit) where two values of one patient contradict each other."""
+    found = []
+    for name, smaller, larger in RULES:
+        if smaller in wide and larger in wide:
+            bad = wide[wide[smaller] > wide[larger] * (1 + 1e-9)]
+            found += [
+                (p, name, a, b)
+                for p, a, b in zip(bad.index, bad[smaller], bad[larger], strict=True)
+            ]
+    return sorted(found)
+
+
+def outliers(wide: pd.DataFrame, soft: dict[str, tuple[float, float]], z_limit: float) -> list[tuple]:
+    """(patient, variable, value, why): values outside the soft range or more than `z_limit` robust SD from the median.
+
+    The robust z is taken on the log scale for positive variables, from median and MAD x 1.4826; the values stay as they are.
+    """
+    found = []
+    for variable in sorted(wide.columns):
+        values = wide[variable].dropna()
+        low, high = soft.get(variable, (np.nan, np.nan))
+        flagged = {p: f"outside {low:g} to {high:g}" for p in values.index[(values < low) | (values > high)]}
+        if len(values) >= 20 and values.nunique() > 2 and (values > 0).all():
+            logs = np.log(values)
+            spread = 1.4826 * float((logs - logs.median()).abs().median())
+            if spread > 0:
+                z = (logs - logs.median()) / spread
+                for patient in values.index[z.abs() > z_limit]:
+                    flagged.setdefault(patient, f"robust z {z[patient]:.1f}")
+        found += [(p, variable, float(values[p]), flagged[p]) for p in sorted(flagged)]
+    return found
+
+
+def same_profiles(wide: pd.DataFrame, person: pd.DataFrame, least: int = 6) -> list[tuple[str, str]]:
+    """(later, first) patients with the same age, sex and all the same values, at least `least` of them."""
+    known = wide.notna().sum(axis=1) >= least
+    profile = pd.concat([person.loc[wide.index, ["age", "sex"]].astype(str), wide.round(6)], axis=1)[known]
+    if profile.empty:
+        return []
+    key = pd.util.hash_pandas_object(profile, index=False)
+    first = key.groupby(key.to_numpy()).transform(lambda s: s.index[0])
+    again = key.duplicated()
+    return [(p, str(first[p])) for p in profile.index[again]]

@@ -1,0 +1,372 @@
+"""Cleaning of laboratory rows: every cell ends as a value, as missing, or in quarantine, and says why.
+
+In: labs.tsv as text, the variable dictionary, the unit table. Out: one row per row of the sheet, raw and canonical side by side.
+Source: requirements CLE-01 to CLE-06 and CLN-06, CLN-07; docs/clinical.md, "Cleaning".
+"""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scripts.clinical.lab_values import parse_date, parse_value
+from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable
+from scripts.core.privacy import identifier_in
+from scripts.core.sheets import decode
+
+COLUMNS = ("patient_id", "analyte", "value", "unit", "date", "laboratory", "method", "uln")
+HIDDEN = "(hidden)"
+# Where an impossible value speaks of a rule between fields and not of one field's range.
+_RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
+
+
+def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
+    """labs.tsv as categories of text with the line number of each row, and the file's encoding.
+
+    Columns that the sheet does not have are empty. Cells that hold an identifier of a person are hidden at once.
+    """
+    text, encoding = decode(Path(path).read_bytes())
+    table = pd.read_csv(
+        io.StringIO(text),
+        sep="\t",
+        dtype="category",
+        na_filter=False,
+        skip_blank_lines=False,
+        index_col=False,
+    )
+    table.columns = [str(column).strip() for column in table.columns]
+    table = pd.DataFrame(
+        {
+            column: _stripped(table[column])
+            if column in table
+            else pd.Categorical.from_codes(np.zeros(len(table), dtype=np.int8), [""])
+            for column in COLUMNS
+        }
+    )
+    table["line"] = np.arange(2, len(table) + 2)
+    return table[table["patient_id"] != ""].reset_index(drop=True), encoding
+
+
+def _stripped(column: pd.Series) -> pd.Categorical:
+    categories = [str(c).strip() for c in column.cat.categories]
+    if column.name != "patient_id":
+        categories = [HIDDEN if identifier_in(c) else c for c in categories]
+    return _recoded(column.cat.codes.to_numpy(), categories)
+
+
+def _recoded(codes: np.ndarray, categories: list[str]) -> pd.Categorical:
+    """A categorical whose old categories get new names; equal names become one."""
+    names = list(dict.fromkeys([*categories, ""]))
+    number = {name: i for i, name in enumerate(names)}
+    mapping = np.array([number[c] for c in categories] + [number[""]], dtype=np.int32)
+    return pd.Categorical.from_codes(mapping[codes], names)
+
+
+class _Rows:
+    """The growing columns of the result; `spoil` puts rows in quarantine once."""
+
+    def __init__(self, size: int):
+        self.status = np.zeros(size, dtype=np.int8)
+        self.reasons: list[tuple[np.ndarray, str, str]] = []
+
+    def spoil(self, rows: np.ndarray, requirement: str, reason: str, status: str = "quarantined"):
+        rows = rows & (self.status == 0)
+        if rows.any():
+            self.status[rows] = STATUSES.index(status)
+            self.reasons.append((np.flatnonzero(rows), requirement, reason))
+
+
+STATUSES = ("ok", "repaired", "missing", "quarantined", "duplicate")
+
+
+def clean(
+    labs: pd.DataFrame,
+    dictionary: Dictionary,
+    units: Units,
+    *,
+    as_of: str,
+    lod_divisor: float = math.sqrt(2),
+) -> pd.DataFrame:
+    """Clean laboratory rows.
+
+    Parameters
+    ----------
+    labs : as `read_labs` gives them
+    as_of : ISO date; a collection after it is impossible
+    lod_divisor : a value below a limit counts as limit / lod_divisor
+
+    Returns
+    -------
+    One row per row of `labs`, same order: patient_id, line, analyte, value_raw, unit_raw, date_raw, laboratory, method,
+    variable ("" when unknown), factor, value (canonical unit; 0/1 for qualitative), censor, uln (canonical unit), date
+    (datetime64), status (ok, repaired, missing, quarantined, duplicate), requirement_id, reason.
+    """
+    rows = _Rows(len(labs))
+    names = list(dictionary.variables)
+    variable = _variable_numbers(labs["analyte"], dictionary, names)
+    parsed = [parse_value(text) for text in labs["value"].cat.categories]
+    code = labs["value"].cat.codes.to_numpy()
+    number, other, positive = (
+        np.array([getattr(p, field) for p in parsed] or [0.0], dtype=float)[code]
+        for field in ("number", "other", "positive")
+    )
+    censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))
+    problem = pd.Categorical.from_codes(*_codes([p.problem for p in parsed], code))
+    unit = _units_in_force(labs["unit"], [p.unit for p in parsed], code)
+
+    rows.spoil(
+        _is(labs["value"], HIDDEN), "ETH-09", "the cell held an identifier of a person; hidden"
+    )
+    rows.spoil(variable < 0, "CLE-04", "unknown analyte; not in the variable dictionary")
+    rows.spoil(np.asarray(problem == "missing"), "CLE-01", "not measured", "missing")
+    qualitative = _flags(names, lambda n: dictionary.variables[n].qualitative, variable)
+    no_limit = np.asarray(problem == "not detected") & ~qualitative
+    rows.spoil(no_limit, "CLN-07", "not detected, and no limit is stated", "missing")
+    for text in sorted(set(problem.categories) - {"", "missing", "not detected"}):
+        unread = np.asarray(problem == text) & ~(qualitative & np.isfinite(positive))
+        rows.spoil(unread, "CLE-02", text)
+
+    table = _ConversionTable(variable, unit, dictionary, units, names)
+    factor, value = table.apply(number)
+    said = qualitative & np.isfinite(positive)
+    value = np.where(said, positive, value)
+    for numbers, reason in table.refusals():
+        rows.spoil(numbers & ~said, "CLE-03", reason)
+    variable = table.becomes
+    words = ~qualitative & np.isnan(number) & np.isfinite(positive)
+    rows.spoil(words, "CLE-02", "a word where a number is needed")
+    value, factor = _settle(rows, variable, number, other, value, factor, table, dictionary, units)
+    below = np.asarray(censor == "<") & ~qualitative
+    value = np.where(below, value / lod_divisor, value)
+    date = _dates(labs["date"], rows, as_of)
+    uln = pd.to_numeric(labs["uln"].astype(str).str.replace(",", "."), errors="coerce").to_numpy()
+    value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
+    requirement, reason = _texts(rows, len(labs))
+    out = pd.DataFrame(
+        {
+            "patient_id": labs["patient_id"],
+            "line": labs["line"],
+            "analyte": labs["analyte"],
+            "value_raw": labs["value"],
+            "unit_raw": labs["unit"],
+            "date_raw": labs["date"],
+            "laboratory": labs["laboratory"],
+            "method": labs["method"],
+            "variable": pd.Categorical.from_codes(variable + 1, ["", *names]),
+            "factor": factor,
+            "value": value,
+            "censor": censor,
+            "uln": uln * np.where(np.isfinite(factor), factor, np.nan),
+            "date": date,
+            "status": pd.Categorical.from_codes(rows.status, STATUSES),
+            "requirement_id": requirement,
+            "reason": reason,
+        }
+    )
+    return _mark_duplicates(out)
+
+
+def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Codes and categories of a column, given one text per category of another column and that column's codes."""
+    categories = list(dict.fromkeys([*texts, ""]))
+    number = {text: i for i, text in enumerate(categories)}
+    return np.array([number[text] for text in texts] or [0], dtype=np.int32)[code], categories
+
+
+def _is(column: pd.Series, text: str) -> np.ndarray:
+    return (column == text).to_numpy()
+
+
+def _flags(names: list[str], test, variable: np.ndarray) -> np.ndarray:
+    """`test(name)` for the variable of each row; False for rows of unknown variable."""
+    return np.array([*map(test, names), False])[variable]
+
+
+def _variable_numbers(analyte: pd.Series, dictionary: Dictionary, names: list[str]) -> np.ndarray:
+    number = {name: i for i, name in enumerate(names)}
+    resolved = [number.get(dictionary.resolve(text), -1) for text in analyte.cat.categories]
+    return np.array(resolved or [-1], dtype=np.int32)[analyte.cat.codes.to_numpy()]
+
+
+def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) -> pd.Categorical:
+    """The unit of each row: of its own column, else the one that was written inside the value cell."""
+    categories = list(dict.fromkeys([*unit.cat.categories, "", *inside]))
+    number = {text: i for i, text in enumerate(categories)}
+    codes = np.array([number[c] for c in unit.cat.categories] or [0])[unit.cat.codes.to_numpy()]
+    from_value = np.array([number[text] for text in inside] or [0])[value_code]
+    return pd.Categorical.from_codes(
+        np.where(codes == number[""], from_value, codes), categories=categories
+    )
+
+
+class _ConversionTable:
+    """What each pair of variable and unit means, worked out once per pair that occurs."""
+
+    def __init__(self, variable, unit: pd.Categorical, dictionary: Dictionary, units: Units, names):
+        size = len(unit.categories)
+        keys, self.pair = np.unique(
+            variable.astype(np.int64) * size + unit.codes, return_inverse=True
+        )
+        position = {name: i for i, name in enumerate(names)}
+        self.conversions: list[Conversion] = []
+        becomes = []
+        for key in keys.tolist():
+            own, text = key // size, unit.categories[key % size]
+            if own < 0:
+                self.conversions.append(Conversion("guess"))
+            else:
+                self.conversions.append(units.conversion(dictionary.variables[names[own]], text))
+            becomes.append(position.get(self.conversions[-1].becomes, own))
+        self.becomes = np.array(becomes or [-1], dtype=np.int32)[self.pair]
+
+    def apply(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Factor and canonical value of every row; NaN where the unit is refused or not named."""
+        actions = np.array([c.action for c in self.conversions] or [""])[self.pair]
+        factor = np.array([c.factor for c in self.conversions] or [math.nan])[self.pair]
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = np.where(actions == "log10", 10.0**number, number) * factor
+            value = np.where(actions == "cut", (number >= factor).astype(float), value)
+        value = np.where(np.isnan(number) | ~np.isfinite(value), np.nan, value)
+        return np.where(actions == "cut", 1.0, factor), value
+
+    def refusals(self):
+        """(rows, reason) of every pair that is refused."""
+        for i, conversion in enumerate(self.conversions):
+            if conversion.action == "refuse":
+                yield self.pair == i, conversion.problem
+
+    @property
+    def guessing(self) -> np.ndarray:
+        """Rows whose unit is not named."""
+        return np.array([c.action == "guess" for c in self.conversions] or [False])[self.pair]
+
+
+def _settle(rows, variable, number, other, value, factor, table, dictionary, units):
+    """Rows that need judgement: outside the hard range, no unit, digits that can be read in two ways."""
+    names = list(dictionary.variables)
+    limits = np.array([dictionary.variables[n].hard for n in names] + [(math.nan, math.nan)])
+    low, high = limits[variable, 0], limits[variable, 1]
+    open_rows = (rows.status == 0) & np.isfinite(number)
+    outside = open_rows & np.isfinite(value) & ((value < low) | (value > high))
+    todo = np.flatnonzero(open_rows & (outside | table.guessing | np.isfinite(other)))
+    value, factor = value.copy(), factor.copy()
+    cases: dict[tuple, list[int]] = {}
+    for i in todo.tolist():
+        known = None if table.guessing[i] else factor[i]
+        key = (variable[i], number[i], None if math.isnan(other[i]) else other[i], known)
+        cases.setdefault(key, []).append(i)
+    for (own, first, second, known), members in cases.items():
+        subject = dictionary.variables[names[own]]
+        readings = [first] if second is None else [first, second]
+        settled, used, requirement, reason = settle_cell(subject, readings, known, units)
+        chosen = np.zeros(len(number), dtype=bool)
+        chosen[members] = True
+        if math.isnan(settled):
+            rows.spoil(chosen, requirement, reason)
+        else:
+            value[members], factor[members] = settled, used
+            if reason:
+                rows.spoil(chosen, requirement, reason, "repaired")
+    return value, factor
+
+
+def settle_cell(
+    variable: Variable, readings: list[float], factor: float | None, units: Units
+) -> tuple[float, float, str, str]:
+    """Decide about one cell: (canonical value, factor, requirement, reason), NaN with the reason when it cannot be decided.
+
+    With a unit: the one reading inside the hard range counts; when none is, the one declared alternative unit that explains
+    the value. Without a unit: the one unit in common use that gives a plausible value.
+    """
+    low, high = variable.hard
+
+    def inside(x: float, limits=(low, high)) -> bool:
+        return not (x < limits[0] or x > limits[1])
+
+    unit = variable.unit or "1"
+    allowed = f"{_plain(low)} to {_plain(high)} {unit}"
+    if variable.qualitative and factor is None:
+        return math.nan, math.nan, "CLE-03", "a number without a unit for a qualitative test"
+    if factor is None:
+        soft = tuple(
+            h if math.isnan(s) else s for s, h in zip(variable.soft, variable.hard, strict=True)
+        )
+        factors = units.common_factors(variable)
+        fitting = [(r, f) for r in readings for f in factors if math.isnan(f) or inside(r * f, soft)]
+        if len(fitting) == 1 and not math.isnan(fitting[0][1]):
+            reading, used = fitting[0]
+            return reading * used, used, "CLE-03", f"no unit; only {unit} fits (factor {used:g})"
+        return math.nan, math.nan, "CLE-03", "no unit, and the value does not say which"
+    requirement = _RANGE_REQUIREMENT.get(variable.name, "CLE-02")
+    fitting = [r for r in readings if inside(r * factor)]
+    if len(fitting) == 1:
+        if len(readings) == 1:
+            return fitting[0] * factor, factor, "", ""
+        return fitting[0] * factor, factor, "CLE-02", f"read as {fitting[0]:g}: in range only so"
+    if len(fitting) > 1:
+        text = " or ".join(f"{r:g}" for r in readings)
+        return math.nan, math.nan, "CLE-02", f"can be read as {text}; write it without commas"
+    others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
+    fitting = [(r, f) for r in readings for f in others if inside(r * f)]
+    shown = f"{readings[0] * factor:g} {unit} is outside {allowed}"
+    if len(fitting) == 1:
+        reading, used = fitting[0]
+        return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
+    return math.nan, math.nan, requirement, f"{shown}; impossible"
+
+
+def _plain(number: float) -> str:
+    return f"{number:.12g}"
+
+
+def _dates(column: pd.Series, rows: _Rows, as_of: str) -> np.ndarray:
+    days, problems = [], []
+    for text in column.cat.categories:
+        try:
+            days.append(parse_date(text) or "NaT")
+            problems.append("")
+        except ValueError as error:
+            days.append("NaT")
+            problems.append(str(error))
+    codes = column.cat.codes.to_numpy()
+    date = np.array(days or ["NaT"], dtype="datetime64[D]")[codes]
+    problem = pd.Categorical.from_codes(*_codes(problems, codes))
+    for text in sorted(set(problem.categories) - {""}):
+        rows.spoil(np.asarray(problem == text), "CLN-06", f"date: {text}")
+    if as_of:
+        rows.spoil(date > np.datetime64(as_of), "CLE-06", f"collected after {as_of}")
+    return date.astype("datetime64[s]")
+
+
+def _texts(rows: _Rows, size: int) -> tuple[pd.Categorical, pd.Categorical]:
+    """Requirement and reason of every row as categories; the first reason of a row counts."""
+    requirements = ["", *dict.fromkeys(r for _, r, _ in rows.reasons)]
+    reasons = ["", *dict.fromkeys(t for _, _, t in rows.reasons)]
+    requirement, reason = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.int32)
+    for members, name, text in rows.reasons:
+        requirement[members], reason[members] = requirements.index(name), reasons.index(text)
+    return (
+        pd.Categorical.from_codes(requirement, requirements),
+        pd.Categorical.from_codes(reason, reasons),
+    )
+
+
+def _mark_duplicates(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one patient that say the same a second time: same variable, raw value and unit, day, laboratory."""
+    keys = ["patient_id", "variable", "value_raw", "unit_raw", "date_raw", "laboratory", "method"]
+    codes = pd.DataFrame({k: table[k].cat.codes for k in keys})
+    again = codes.duplicated().to_numpy() & table["status"].isin(["ok", "repaired"]).to_numpy()
+    if again.any():
+        for column, text in (
+            ("status", "duplicate"),
+            ("requirement_id", "CLE-05"),
+            ("reason", "the same row stands above"),
+        ):
+            categorical = table[column].cat
+            if text not in categorical.categories:
+                table[column] = categorical.add_categories([text])
+            table.loc[again, column] = text
+        table.loc[again, "value"] = np.nan
+    return table

@@ -1,0 +1,181 @@
+"""Reading one laboratory value or date as it is typed: numbers, limits, words, full-width digits.
+
+In: the text of a cell. Out: ParsedValue (number, censoring, qualitative result, unit inside the
+cell) or an ISO date.
+Source: docs/clinical.md, "What a value may look like"; forms seen in exports of Chinese and
+European laboratories.
+"""
+
+import datetime
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+
+NAN = math.nan
+_SUPERSCRIPTS = str.maketrans({c: str(i) for i, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")})
+_NOT_MEASURED = {
+    *("", "-", "--", "---", "/", "\\", ".", "na", "n/a", "nan", "null", "none", "nd", "missing"),
+    *("unknown", "not done", "not tested", "未检", "未测", "未做", "未查", "未检测", "无", "缺失"),
+    *("不详", "未知"),
+}
+_NOT_DETECTED = (
+    "未检出",
+    "未检测到",
+    "低于检测下限",
+    "低于检出限",
+    "not detected",
+    "target not detected",
+    "tnd",
+)
+_NEGATIVE = re.compile(r"阴性|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
+_POSITIVE = re.compile(r"阳性|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
+_UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/-|indeterminate", re.I)
+_LESS, _MORE = (
+    ("<=", "≤", "<", "小于等于", "小于", "低于"),
+    (">=", "≥", ">", "大于等于", "大于", "高于"),
+)
+_NUMBER = re.compile(
+    r"(?P<sign>[+-]?)(?P<digits>\d[\d.,]*|[.,]\d+)"
+    r"(?P<power>\s*(?:[eE]|[x×*]\s*10\s*(?:\^|\*\*|[eE])?)\s*(?P<exponent>[+-]?\d+))?(?P<rest>.*)",
+    re.S,
+)
+_FLAGS = re.compile(r"(?:↑+|↓+|\*|(?<![A-Za-z/])[HL])\s*$")
+
+
+@dataclass(frozen=True)
+class ParsedValue:
+    """One cell. `other` is a second way to read the digits (1,234), NaN where there is only one.
+
+    censor : "" exact, "<" below or ">" above `number`, which then is the limit
+    positive : 1.0, 0.0, or NaN where the cell holds no qualitative result
+    unit : unit written inside the cell, else ""
+    problem : "" | "missing" | "not detected" (no limit stated) | what cannot be read
+    """
+
+    number: float = NAN
+    other: float = NAN
+    censor: str = ""
+    positive: float = NAN
+    unit: str = ""
+    problem: str = ""
+
+
+def plain(text: str) -> str:
+    """Full-width characters made narrow, superscript powers written with ^, outer blanks
+    removed."""
+    text = re.sub("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda m: "^" + m[1].translate(_SUPERSCRIPTS), text)
+    return unicodedata.normalize("NFKC", text).replace("−", "-").strip()
+
+
+def parse_value(text: str) -> ParsedValue:
+    """Read one cell of labs.tsv `value`; never raises."""
+    text = plain(text)
+    low = text.lower()
+    if low in _NOT_MEASURED:
+        return ParsedValue(problem="missing")
+    if low in _NOT_DETECTED:
+        return ParsedValue(positive=0.0, problem="not detected")
+    positive = NAN
+    if _UNDECIDED.search(text):
+        return ParsedValue(problem="neither positive nor negative")
+    for pattern, result in ((_NEGATIVE, 0.0), (_POSITIVE, 1.0)):
+        if pattern.search(text):
+            positive = result
+            text = re.sub(r"弱|[()+\-:：]", " ", pattern.sub(" ", text)).strip()
+            if not text:
+                return ParsedValue(positive=positive)
+            break
+    censor = ""
+    for sign, prefixes in (("<", _LESS), (">", _MORE)):
+        for prefix in prefixes:
+            if not censor and text.startswith(prefix):
+                censor, text = sign, text[len(prefix) :].strip()
+    return _with_number(text, censor, positive)
+
+
+def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        return ParsedValue(positive=positive, problem="no number can be read")
+    rest, exponent = match["rest"], match["exponent"]
+    if match["power"] and rest.startswith("/"):  # 150 x10^9/L: the power belongs to the unit
+        rest, exponent = match["power"] + rest, None
+    rest = _FLAGS.sub("", rest).strip()
+    if re.match(r"[-~–—]\s*\d", rest) or re.search(r"\d\s*[-~–—]\s*\d", rest):
+        return ParsedValue(positive=positive, problem="a range, not one value")
+    readings = readings_of(match["digits"])
+    if not readings:
+        return ParsedValue(positive=positive, problem="digits and separators do not form a number")
+    scale = (-1.0 if match["sign"] == "-" else 1.0) * 10.0 ** int(exponent or 0)
+    values = [reading * scale for reading in readings]
+    if not all(map(math.isfinite, values)):
+        return ParsedValue(positive=positive, problem="the number is too large")
+    return ParsedValue(values[0], values[1] if len(values) > 1 else NAN, censor, positive, rest)
+
+
+def readings_of(digits: str) -> list[float]:
+    """The numbers that digits with points and commas can mean; two for 1,234, none for 1.2.3.
+
+    The last separator is the decimal one when both kinds occur; one comma before exactly three
+    digits can be either.
+    """
+    commas, points = digits.count(","), digits.count(".")
+    if not commas and points <= 1:
+        return [float(digits)]
+    if commas and points:
+        decimal = "," if digits.rfind(",") > digits.rfind(".") else "."
+        group = "." if decimal == "," else ","
+        whole, _, fraction = digits.rpartition(decimal)
+        if decimal in whole or not _is_grouped(whole, group) or not fraction.isdigit():
+            return []
+        return [float(whole.replace(group, "") + "." + fraction)]
+    separator = "," if commas else "."
+    if max(commas, points) > 1:
+        return [float(digits.replace(separator, ""))] if _is_grouped(digits, separator) else []
+    whole, _, fraction = digits.partition(",")
+    decimal_reading = float(f"{whole or 0}.{fraction or 0}")
+    if len(fraction) == 3 and 1 <= len(whole) <= 3 and not whole.startswith("0"):
+        return [decimal_reading, float(whole + fraction)]
+    return [decimal_reading]
+
+
+def _is_grouped(text: str, separator: str) -> bool:
+    first, *others = text.split(separator)
+    return (
+        1 <= len(first) <= 3 and first.isdigit() and all(re.fullmatch(r"\d{3}", o) for o in others)
+    )
+
+
+_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s].*)?")
+_COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})(?:\d{4,6})?")
+_EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000  # 1954 to 2064; outside it is no plausible day
+
+
+def parse_date(text: str) -> str:
+    """An ISO date (YYYY-MM-DD) from the common forms; "" when the cell is empty. ValueError with
+    the reason else.
+
+    Excel serial numbers count days from 1899-12-30. Day and month first (3/4/2025) is refused:
+    nobody can tell which is which.
+    """
+    text = plain(text)
+    if text.lower() in _NOT_MEASURED:
+        return ""
+    match = _DATE.fullmatch(text)
+    if match:
+        return _iso(*map(int, match.groups()))
+    match = _COMPACT.fullmatch(text)
+    if match:
+        return _iso(int(match[1] + match[2]), int(match[3]), int(match[4]))
+    if re.fullmatch(r"\d{5}(\.\d+)?", text) and _EXCEL_FIRST <= float(text) <= _EXCEL_LAST:
+        day = datetime.date(1899, 12, 30) + datetime.timedelta(days=int(float(text)))
+        return day.isoformat()
+    raise ValueError("not a date that can be read one way only; write YYYY-MM-DD")
+
+
+def _iso(year: int, month: int, day: int) -> str:
+    try:
+        return datetime.date(year, month, day).isoformat()
+    except ValueError:
+        raise ValueError("no such day in the calendar") from None

@@ -1,0 +1,201 @@
+"""Names of analytes and units: from what a laboratory prints to one variable and one factor.
+
+In: resources/variable_dictionary.csv, resources/units.tsv. Out: Dictionary.resolve(name),
+Units.conversion(variable, unit).
+Source: the two tables name the source of every code and factor.
+"""
+
+import csv
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.clinical.lab_values import plain
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit."""
+
+    name: str
+    zh: str
+    en: str
+    qualitative: bool
+    dimension: str
+    unit: str
+    ucum: str
+    hard: tuple[float, float]
+    soft: tuple[float, float]
+    log10: bool
+    loinc: str
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a number in some unit becomes the canonical one.
+
+    `action`: "" multiply by factor; "log10" ten to the power, then multiply; "cut" positive from
+    `factor` on;
+    "guess" the cell names no unit; "refuse" with `problem`. `becomes`: variable that the unit
+    speaks of.
+    """
+
+    action: str
+    factor: float = math.nan
+    becomes: str = ""
+    problem: str = ""
+    attested: str = ""
+
+
+@dataclass(frozen=True)
+class UnitRow:
+    """One row of units.tsv."""
+
+    dimension: str
+    unit: str
+    factor: float
+    action: str
+    common: bool
+    becomes: str
+    source: str
+
+
+def fold_name(text: str) -> str:
+    """A name without case, blanks, hyphens, dots and brackets; # % and + stay, they tell analytes
+    apart."""
+    return re.sub(r"[\s\-_.,:：·()\[\]{}'\"*＊/]", "", plain(text).lower().replace("γ", "r"))
+
+
+def fold_unit(text: str) -> str:
+    """A unit without case, blanks and brackets; µ as u; powers of ten as 10^n: x10E9/L, 10⁹/L,
+    10*9/L are one."""
+    text = plain(text).lower().replace("μ", "u").replace("mc", "u") if text else ""
+    text = re.sub(r"[\s\[\](){}'·]", "", text)
+    text = text.replace("毫升", "ml").replace("微升", "ul").replace("升", "l").replace("个", "")
+    text = text.replace("国际单位", "iu").replace("单位", "u")
+    return re.sub(r"^[x×*]?10(?:\^|e|\*\*?)?(\d{1,2})(?=/|$)", r"10^\1", text)
+
+
+def _number(text: str) -> float:
+    return float(text) if text else math.nan
+
+
+class Dictionary:
+    """The variables and the names they go by."""
+
+    def __init__(self, variables: dict[str, Variable], names: dict[str, str]):
+        self.variables = variables
+        self._names = names
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Dictionary":
+        """Read the variable dictionary; ValueError when one name means two variables."""
+        variables, names = {}, {}
+        with open(path, encoding="utf-8-sig", newline="") as handle:
+            for row in csv.DictReader(handle):
+                name = row["variable"]
+                variables[name] = Variable(
+                    name=name,
+                    zh=row["zh"],
+                    en=row["en"],
+                    qualitative=row["kind"] == "qualitative",
+                    dimension=row["dimension"],
+                    unit=row["unit"],
+                    ucum=row["ucum"],
+                    hard=(_number(row["hard_lo"]), _number(row["hard_hi"])),
+                    soft=(_number(row["soft_lo"]), _number(row["soft_hi"])),
+                    log10=row["log10"] == "yes",
+                    loinc=row["loinc"],
+                )
+                for spelling in {name, row["zh"], row["en"], *row["synonyms"].split(";")}:
+                    folded = fold_name(spelling)
+                    if names.setdefault(folded, name) != name:
+                        raise ValueError(f"{spelling!r} means both {names[folded]} and {name}")
+        return cls(variables, names)
+
+    def resolve(self, text: str) -> str:
+        """The variable that a printed name means, "" when unknown; 总胆红素(TBIL) and 白蛋白 ALB
+        are tried in parts."""
+        whole = self._names.get(fold_name(text))
+        if whole:
+            return whole
+        parts = re.split(r"[()\[\]【】]", plain(text))
+        if len(parts) == 1:
+            parts = re.findall(r"[\u4e00-\u9fff]+|[A-Za-z0-9γ+#%\-]+", plain(text))
+        found = {self._names.get(fold_name(part), "") for part in parts if fold_name(part)}
+        return found.pop() if len(found) == 1 else ""
+
+
+@dataclass
+class Units:
+    """The unit table. `declared` are factors that a site declares with a document: {key: (factor,
+    document)}."""
+
+    rows: dict[str, list[UnitRow]]
+    spellings: dict[tuple[str, str], UnitRow]
+    declared: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: str | Path, declared: dict | None = None) -> "Units":
+        """Read units.tsv; ValueError when a spelling stands twice in one dimension."""
+        rows: dict[str, list[UnitRow]] = {}
+        spellings: dict[tuple[str, str], UnitRow] = {}
+        with open(path, encoding="utf-8", newline="") as handle:
+            for cells in csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE):
+                row = UnitRow(
+                    dimension=cells["dimension"],
+                    unit=cells["unit"],
+                    factor=_number(cells["factor"]),
+                    action=cells["action"],
+                    common=cells["common"] == "yes",
+                    becomes=cells["becomes"],
+                    source=cells["source"],
+                )
+                rows.setdefault(row.dimension, []).append(row)
+                for spelling in [row.unit, *filter(None, cells["spellings"].split(";"))]:
+                    key = (row.dimension, fold_unit(spelling))
+                    if spellings.setdefault(key, row) is not row:
+                        raise ValueError(f"unit {spelling!r} stands twice under {row.dimension}")
+        return cls(rows, spellings, declared or {})
+
+    def conversion(self, variable: Variable, text: str) -> Conversion:
+        """What a unit means for a variable."""
+        folded = fold_unit(text)
+        if not folded:
+            if variable.dimension == "ratio":
+                return Conversion("", 1.0)
+            return Conversion("guess")
+        row = self.spellings.get((variable.dimension, folded))
+        if row is None:
+            known = ", ".join(r.unit for r in self.rows.get(variable.dimension, []))
+            return Conversion(
+                "refuse", problem=f"unknown unit for {variable.name}; known: {known or 'none'}"
+            )
+        return self._conversion_of(row)
+
+    def _conversion_of(self, row: UnitRow) -> Conversion:
+        if row.action == "never":
+            return Conversion("refuse", problem=f"{row.unit} is never converted: {row.source}")
+        if row.action.startswith("config:"):
+            key = row.action.removeprefix("config:")
+            factor, document = self.declared.get(key, (None, ""))
+            if not factor:
+                return Conversion(
+                    "refuse", problem=f"{row.unit} is off (config key {key}): {row.source}"
+                )
+            return Conversion("", float(factor), attested=document)
+        if row.action.startswith("cut:"):
+            return Conversion("cut", float(row.action.removeprefix("cut:")))
+        return Conversion(row.action, row.factor, row.becomes)
+
+    def common_factors(self, variable: Variable) -> list[float]:
+        """Distinct factors of the units in common use for a variable; NaN for one that cannot be
+        converted."""
+        found: dict[float, None] = {}
+        for row in self.rows.get(variable.dimension, []):
+            if row.common:
+                conversion = self._conversion_of(row)
+                usable = conversion.action == "" and not conversion.becomes
+                found.setdefault(conversion.factor if usable else math.nan)
+        return list(found)
