@@ -1,0 +1,291 @@
+"""The protein quantities of one run, for every known table format, with its FDR filters.
+
+In: a recognised table (protein_tables.Table), the run's names, filters. Out: DataFrame accessions, gene, name, quantity.
+Source: columns as the manuals of DIA-NN 1.8-2, Spectronaut 14-19, MaxQuant 2, FragPipe 20 and mzTab 1.0 name them.
+"""
+
+import gzip
+import re
+from typing import TYPE_CHECKING
+
+from scripts.proteomics.protein_tables import (
+    COLUMNS,
+    Table,
+    defect,
+    first_of,
+    numbers,
+    read_columns,
+    run_name,
+    the_run,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DIANN_Q = (
+    "Q.Value",
+    "Global.Q.Value",
+    "Lib.Q.Value",
+    "PG.Q.Value",
+    "Global.PG.Q.Value",
+    "Lib.PG.Q.Value",
+)
+TRUE = {"+", "true", "1", "yes"}
+
+
+def _named(frame: "pd.DataFrame", names: dict[str, str]) -> "pd.DataFrame":
+    """Rename to COLUMNS; a column that the table lacks ("") becomes empty text."""
+    import pandas as pd
+
+    out = pd.DataFrame(index=frame.index)
+    for target, source in names.items():
+        out[target] = frame[source].fillna("").astype(str) if source else ""
+    out["quantity"] = frame["quantity"]
+    return out
+
+
+def diann_report(table: Table, wanted: list[str], q_value: float, evidence: str) -> "pd.DataFrame":
+    """DIA-NN main report: all q-value columns that the file has must be <= q_value; quantity PG.MaxLFQ, else PG.Quantity."""
+    return _long_report(
+        table,
+        wanted,
+        evidence,
+        run="Run",
+        quantity=first_of(table, "PG.MaxLFQ", "PG.Quantity"),
+        limits=dict.fromkeys((c for c in DIANN_Q if c in table.columns), q_value),
+        flags=[c for c in ("Decoy",) if c in table.columns],
+        names={
+            "accessions": "Protein.Group",
+            "gene": first_of(table, "Genes"),
+            "name": first_of(table, "First.Protein.Description", "Protein.Names"),
+        },
+    )
+
+
+def spectronaut_report(
+    table: Table, wanted: list[str], q_value: float, evidence: str
+) -> "pd.DataFrame":
+    """Spectronaut long report: PG.Qvalue and EG.Qvalue where present; quantity PG.Quantity."""
+    found = [c for c in ("PG.Qvalue", "PG.QValue (Run-Wise)", "EG.Qvalue") if c in table.columns]
+    return _long_report(
+        table,
+        wanted,
+        evidence,
+        run="R.FileName",
+        quantity=first_of(table, "PG.Quantity"),
+        limits=dict.fromkeys(found, q_value),
+        flags=[c for c in ("EG.IsDecoy", "PG.IsDecoy") if c in table.columns],
+        names={
+            "accessions": first_of(table, "PG.ProteinGroups", "PG.ProteinAccessions"),
+            "gene": first_of(table, "PG.Genes"),
+            "name": first_of(table, "PG.ProteinDescriptions", "PG.ProteinNames"),
+        },
+    )
+
+
+def _long_report(table, wanted, evidence, *, run, quantity, limits, flags, names) -> "pd.DataFrame":
+    if not quantity:
+        raise defect(f"the report has no protein quantity ({table.format})", evidence)
+    used = list(dict.fromkeys(filter(None, [run, quantity, *limits, *flags, *names.values()])))
+    asked = set(wanted)
+    known: dict[str, bool] = {}
+
+    def keep(batch):
+        for name in batch[run].dropna().unique():
+            known.setdefault(name, run_name(name) in asked)
+        return batch[run].map(known).fillna(False).astype(bool)
+
+    frame = read_columns(table, used, keep, evidence)
+    chosen = the_run(sorted(known), wanted, evidence)
+    frame = frame[frame[run] == chosen]
+    for column, limit in limits.items():
+        frame = frame[numbers(frame[column]) <= limit]
+    for column in flags:
+        frame = frame[~frame[column].astype(str).str.lower().isin(TRUE)]
+    frame = frame.assign(quantity=numbers(frame[quantity]))
+    frame = frame.sort_values([names["accessions"], "quantity"], ascending=[True, False])
+    return _named(frame.drop_duplicates(names["accessions"]), names)
+
+
+def _wide(table, runs: dict[str, str], wanted, evidence, *, names, drop=(), limits=None):
+    """One column per run: `runs` {column: run's name}."""
+    by_name = {name: column for column, name in runs.items()}
+    column = by_name[the_run(sorted(by_name), wanted, evidence)]
+    limits = limits or {}
+    used = list(dict.fromkeys(filter(None, [column, *drop, *limits, *names.values()])))
+    frame = read_columns(table, used, evidence=evidence)
+    for flag in drop:
+        frame = frame[~frame[flag].fillna("").str.lower().isin(TRUE)]
+    for name, limit in limits.items():
+        frame = frame[numbers(frame[name]) <= limit]
+    return _named(frame.assign(quantity=numbers(frame[column])), names)
+
+
+def diann_matrix(table: Table, wanted: list[str], q_value: float, evidence: str) -> "pd.DataFrame":
+    """DIA-NN pg_matrix: already at 1 % by DIA-NN; every column after the descriptions is a run."""
+    described = {
+        "Protein.Group", "Protein.Ids", "Protein.Names", "Genes", "First.Protein.Description", "N.Sequences",
+        "N.Proteotypic.Sequences",
+    }  # fmt: skip
+    runs = {c: c for c in table.columns if c not in described}
+    return _wide(
+        table,
+        runs,
+        wanted,
+        evidence,
+        names={
+            "accessions": "Protein.Group",
+            "gene": "Genes",
+            "name": first_of(table, "First.Protein.Description", "Protein.Names"),
+        },
+    )
+
+
+def spectronaut_pivot(
+    table: Table, wanted: list[str], q_value: float, evidence: str
+) -> "pd.DataFrame":
+    """Spectronaut pivot report: columns "[n] run.PG.Quantity"."""
+    runs = {
+        c: re.sub(r"^\[\d+\]\s*", "", c).removesuffix(".PG.Quantity")
+        for c in table.columns
+        if c.endswith(".PG.Quantity")
+    }
+    return _wide(
+        table,
+        runs,
+        wanted,
+        evidence,
+        names={
+            "accessions": first_of(table, "PG.ProteinGroups", "PG.ProteinAccessions"),
+            "gene": first_of(table, "PG.Genes"),
+            "name": first_of(table, "PG.ProteinDescriptions", "PG.ProteinNames"),
+        },
+    )
+
+
+def maxquant(table: Table, wanted: list[str], q_value: float, evidence: str) -> "pd.DataFrame":
+    """MaxQuant proteinGroups: LFQ intensity, else Intensity; reverse, contaminant and only-by-site lines dropped."""
+    prefix = "LFQ intensity "
+    if not any(c.startswith(prefix) for c in table.columns):
+        prefix = "Intensity "
+    runs = {c: c.removeprefix(prefix) for c in table.columns if c.startswith(prefix)}
+    flags = ("Reverse", "Potential contaminant", "Contaminant", "Only identified by site")
+    return _wide(
+        table,
+        runs,
+        wanted,
+        evidence,
+        names={
+            "accessions": "Majority protein IDs",
+            "gene": first_of(table, "Gene names"),
+            "name": first_of(table, "Protein names", "Fasta headers"),
+        },
+        drop=[c for c in flags if c in table.columns],
+        limits={"Q-value": q_value} if "Q-value" in table.columns else {},
+    )
+
+
+def fragpipe(table: Table, wanted: list[str], q_value: float, evidence: str) -> "pd.DataFrame":
+    """FragPipe combined_protein: MaxLFQ Intensity, else Intensity; Philosopher has filtered it at 1 %."""
+    kinds = ("MaxLFQ Intensity", "Intensity")
+    suffix = next(
+        f" {kind}" for kind in kinds if any(c.endswith(f" {kind}") for c in table.columns)
+    )
+    others = (" MaxLFQ Intensity", " Total Intensity", " Unique Intensity", " Razor Intensity")
+    runs = {
+        c: c.removesuffix(suffix)
+        for c in table.columns
+        if c.endswith(suffix) and (suffix != " Intensity" or not c.endswith(others))
+    }
+    return _wide(
+        table,
+        runs,
+        wanted,
+        evidence,
+        names={
+            "accessions": "Protein ID",
+            "gene": first_of(table, "Gene"),
+            "name": first_of(table, "Description"),
+        },
+    )
+
+
+def mztab(table: Table, wanted: list[str], q_value: float, evidence: str) -> "pd.DataFrame":
+    """mzTab (quantms): protein_abundance_assay[n] of the assay whose ms_run has the run's name; decoys dropped."""
+    import pandas as pd
+
+    meta, header, rows = {}, [], []
+    opener = gzip.open if table.path.suffix == ".gz" else open
+    with opener(table.path, "rt", encoding="utf-8") as handle:
+        for line in handle:
+            cells = line.rstrip("\r\n").split("\t")
+            if cells[0] == "MTD" and len(cells) >= 3:
+                meta[cells[1]] = cells[2]
+            elif cells[0] == "PRH":
+                header = cells[1:]
+            elif cells[0] == "PRT":
+                rows.append(cells[1:])
+    runs = {}
+    for key, value in meta.items():
+        match = re.fullmatch(r"(assay\[\d+\])-ms_run_ref", key)
+        column = f"protein_abundance_{match[1]}" if match else ""
+        if column in header:
+            location = meta.get(f"{value.split(',')[0].strip()}-location", "")
+            runs[column] = location
+    if not header or not runs:
+        raise defect("the mzTab holds no protein quantities per assay (PRH, PRT)", evidence)
+    frame = pd.DataFrame(rows, columns=header)
+    by_name = {name: column for column, name in runs.items()}
+    column = by_name[the_run(sorted(by_name), wanted, evidence)]
+    for flag in [c for c in header if "decoy" in c.lower()]:
+        frame = frame[~frame[flag].str.lower().isin(TRUE)]
+    kind = "opt_global_result_type"
+    if kind in frame:
+        frame = frame[frame[kind] != "protein_details"]
+    if "ambiguity_members" in frame:
+        members = frame["ambiguity_members"].replace("null", "").str.replace(",", ";")
+        frame = frame.assign(accession=members.where(members != "", frame["accession"]))
+    score = _q_value_column(meta, header)
+    if score:
+        frame = frame[~(numbers(frame[score]) > q_value)]
+    frame = frame.assign(quantity=numbers(frame[column])).replace("null", "")
+    frame = frame.sort_values(["accession", "quantity"], ascending=[True, False])
+    names = {"accessions": "accession", "gene": "", "name": "description"}
+    return _named(frame.drop_duplicates("accession"), names)
+
+
+def _q_value_column(meta: dict[str, str], header: list[str]) -> str:
+    """The column of the best protein score that is a q-value, or ""."""
+    for key, value in meta.items():
+        match = re.fullmatch(r"protein_search_engine_score\[(\d+)\]", key)
+        if match and "q-value" in value.lower():
+            column = f"best_search_engine_score[{match[1]}]"
+            return column if column in header else ""
+    return ""
+
+
+READERS = {
+    "diann_report": diann_report,
+    "diann_matrix": diann_matrix,
+    "spectronaut_report": spectronaut_report,
+    "spectronaut_pivot": spectronaut_pivot,
+    "maxquant": maxquant,
+    "fragpipe": fragpipe,
+    "mztab": mztab,
+}
+
+
+def run_quantities(
+    table: Table, wanted: list[str], q_value: float, contaminants: list[str], evidence: str
+) -> "pd.DataFrame":
+    """Quantities > 0 of one run (COLUMNS), without contaminants; InputDefect when the run is not in the table.
+
+    `contaminants`: prefixes of accessions; a group of which every accession begins with one is dropped.
+    """
+    frame = READERS[table.format](table, wanted, q_value, evidence)[COLUMNS]
+    prefixes = (*contaminants, "rev_", "REV__", "DECOY_")
+    foreign = frame["accessions"].map(
+        lambda text: all(a.strip().startswith(prefixes) for a in text.split(";"))
+    )
+    keep = (frame["quantity"] > 0) & (frame["accessions"] != "") & ~foreign.astype(bool)
+    return frame[keep].sort_values("accessions", ignore_index=True)

@@ -1,0 +1,266 @@
+"""In: DDA runs (mzML) of one patient or QC sample, target-decoy FASTA. Out: one table of peptide-spectrum matches per subject.
+Score: ln hyperscore (ProSE of OpenMS 3.6, X!Tandem-like), best match per spectrum; areas: MS1 elution peaks.
+Source: Eng et al. 2013 (OpenMS), Elias & Gygi 2007 with the +1 rule, per run.
+"""
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from scripts.core import job as core_job
+from scripts.proteomics.precursor_areas import ms1_map, precursor_areas
+from scripts.proteomics.spectra import REQUIREMENT, ms2_resolution, read_run
+from scripts.proteomics.target_decoy import fewest_targets, q_values, targets_within
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {
+    "assay_id": str,
+    "block": str,
+    "spectrum": str,
+    "retention_time": float,
+    "precursor_mz": float,
+    "charge": int,
+    "peptide": str,
+    "sequence": str,
+    "accessions": str,
+    "is_decoy": bool,
+    "score": float,
+    "mass_error_ppm": float,
+    "q_value": float,
+    "area": float,
+}
+
+
+@contextlib.contextmanager
+def native_output_to(path: str | None):
+    """Send what C++ prints to stdout into the log of the rule (pyopenms does not know Python's streams)."""
+    import sys
+
+    sys.stdout.flush()
+    saved = os.dup(1)
+    target = os.open(path or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.dup2(target, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+        os.close(target)
+
+
+def engine(settings: dict, resolution: str):
+    """ProSE set up from config proteomics.dda; `resolution` of the MS2 chooses the fragment tolerance."""
+    import pyopenms as oms
+
+    search = oms.ProSEAlgorithm()
+    parameters = search.getParameters()
+    high = resolution == "high"
+    for key, value in {
+        "enzyme": settings["enzyme"],
+        "decoys": "auto",  # the database brings its decoys
+        "decoy_prefix": settings["decoy_prefix"],
+        "precursor:mass_tolerance_lower": float(settings["precursor_tolerance_ppm"]),
+        "precursor:mass_tolerance_upper": float(settings["precursor_tolerance_ppm"]),
+        "precursor:mass_tolerance_unit": "ppm",
+        "fragment:mass_tolerance": float(
+            settings["fragment_tolerance_ppm"] if high else settings["fragment_tolerance_da"]
+        ),
+        "fragment:mass_tolerance_unit": "ppm" if high else "Da",
+        "modifications:fixed": settings["fixed_modifications"],
+        "modifications:variable": settings["variable_modifications"],
+        "peptide:missed_cleavages": settings["missed_cleavages"],
+        "peptide:min_size": settings["peptide_length"][0],
+        "peptide:max_size": settings["peptide_length"][1],
+        "report:top_hits": 1,
+    }.items():
+        if isinstance(value, list):
+            value = [str(item) for item in value]
+        parameters.setValue(key, value)
+    search.setParameters(parameters)
+    return search
+
+
+def read_database(path: str) -> list:
+    """The target-decoy FASTA as pyopenms entries."""
+    import pyopenms as oms
+
+    entries: list = []
+    oms.FASTAFile().load(str(path), entries)
+    return entries
+
+
+def match_spectra(experiment, database: list, settings: dict, resolution: str) -> "pd.DataFrame":
+    """Best match of every MS2 spectrum (COLUMNS without assay_id, block, q_value, area)."""
+    import pandas as pd
+    import pyopenms as oms
+
+    identifications = oms.PeptideIdentificationList()
+    engine(settings, resolution).search(experiment, database, [], identifications)
+    rows = []
+    for i in range(identifications.size()):
+        spectrum = identifications[i]
+        hits = spectrum.getHits()
+        if not hits:
+            continue
+        hit = hits[0]
+        accessions = sorted(
+            {str(evidence.getProteinAccession()) for evidence in hit.getPeptideEvidences()}
+        )
+        peptide = hit.getSequence()
+        charge = int(hit.getCharge())
+        rows.append(
+            {
+                "spectrum": str(spectrum.getSpectrumReference()),
+                "retention_time": spectrum.getRT(),
+                "precursor_mz": peptide.getMZ(charge),
+                "charge": charge,
+                "peptide": str(peptide.toString()),
+                "sequence": str(peptide.toUnmodifiedString()),
+                "accessions": ";".join(accessions),
+                # A peptide that stands in a target as well counts as target.
+                "is_decoy": all(a.startswith(settings["decoy_prefix"]) for a in accessions),
+                "score": hit.getScore(),
+                "mass_error_ppm": float(hit.getMetaValue("precursor_mz_error_ppm")),
+            }
+        )
+    table = pd.DataFrame(rows, columns=[c for c in COLUMNS if c in (rows[0] if rows else COLUMNS)])
+    return table.sort_values(["retention_time", "spectrum"], kind="stable", ignore_index=True)
+
+
+def search_run(
+    path: str, assay_id: str, database: list, settings: dict
+) -> tuple["pd.DataFrame", dict]:
+    """Matches of one run with q-values and areas, and what the checks need (counts, resolution).
+
+    Raises InputDefect when the run cannot be read or holds no MS2.
+    """
+    experiment = read_run(path, assay_id)
+    resolution = settings["ms2_resolution"]
+    if resolution == "auto":
+        resolution = ms2_resolution(experiment, settings["gap_high_resolution"])
+    ms1 = ms1_map(experiment)  # before the search: ProSE normalises all spectra in place
+    matches = match_spectra(experiment, database, settings, resolution)
+    scores, decoys = matches["score"].to_numpy(float), matches["is_decoy"].to_numpy(bool)
+    matches["q_value"] = q_values(scores, decoys, settings["decoy_correction"])
+    wanted = (matches["q_value"] <= settings["psm_q_value"]) & ~matches["is_decoy"]
+    matches["area"] = float("nan")
+    matches.loc[wanted, "area"] = precursor_areas(
+        ms1,
+        *(
+            matches.loc[wanted, column].to_numpy()
+            for column in ("precursor_mz", "charge", "retention_time")
+        ),
+        settings["area_tolerance_ppm"],
+        settings["area_half_window_s"],
+        settings["area_edge"],
+    )
+    matches["assay_id"] = assay_id
+    counts = {
+        "ms1": len(ms1.times),
+        "ms2": sum(s.getMSLevel() == 2 for s in experiment),
+        "matched": len(matches),
+        "identified": int(wanted.sum()),
+        "with_area": int(matches.loc[wanted, "area"].notna().sum()),
+        "without_correction": targets_within(scores, decoys, settings["psm_q_value"]),
+        "targets": int((~decoys).sum()),
+        "resolution": resolution,
+        "mass_error": float(matches.loc[wanted, "mass_error_ppm"].median())
+        if wanted.any()
+        else 0.0,
+    }
+    return matches, counts
+
+
+def why_nothing_identified(counts: dict, settings: dict) -> str:
+    """The honest reason when no match reaches the q-value."""
+    needed = fewest_targets(settings["psm_q_value"], settings["decoy_correction"])
+    kept = counts["without_correction"]
+    percent = f"{settings['psm_q_value']:.0%}"
+    if kept < needed:
+        return (
+            f"only {kept} target matches stand at decoys/targets <= {percent}; fewer than {needed} targets cannot reach "
+            f"{percent} with the +{settings['decoy_correction']} rule"
+        )
+    return f"no match reaches {percent} (decoys score as high as targets: wrong FASTA, tolerance or enzyme?)"
+
+
+def check_run(step, assay_id: str, counts: dict, settings: dict) -> None:
+    """Record what was found in one run; FAIL when nothing is identified, WARN when quantities are missing."""
+    step.log.info("%s: %s", assay_id, counts)
+    identified, least = counts["identified"], settings["min_psms"]
+    common = {"unit": "PSMs", "evidence": assay_id, "threshold": f">= {least}"}
+    name = f"PSMs at {settings['psm_q_value']:.0%} FDR"
+    if identified == 0:
+        reason = f"{assay_id}: {why_nothing_identified(counts, settings)}"
+        step.check(REQUIREMENT, name, "FAIL", value=0, reason=reason, **common)
+    elif identified < least:
+        reason = f"{assay_id}: {identified} PSMs at {settings['psm_q_value']:.0%} FDR are too few"
+        step.check(REQUIREMENT, name, "FAIL", value=identified, reason=reason, **common)
+    else:
+        step.check(REQUIREMENT, name, "PASS", value=identified, **common)
+    if identified:
+        limit = settings["max_mass_error_ppm"]
+        error = counts["mass_error"]
+        step.check(
+            REQUIREMENT,
+            "median precursor mass error",
+            "PASS" if abs(error) <= limit else "WARN",
+            value=error,
+            unit="ppm",
+            threshold=f"within +-{limit}",
+            evidence=assay_id,
+        )
+        share = counts["with_area"] / identified
+        reason = f"{assay_id}: {share:.0%} of the PSMs have an MS1 elution peak"
+        reason += " (no MS1 spectra: identification only)" if counts["ms1"] == 0 else ""
+        step.check(
+            REQUIREMENT,
+            "PSMs with MS1 area",
+            "PASS" if share >= settings["min_area_share"] else "WARN",
+            value=share,
+            threshold=f">= {settings['min_area_share']}",
+            evidence=assay_id,
+            reason=reason,
+        )
+
+
+def write_matches(path, tables: list["pd.DataFrame"]) -> None:
+    """All matches of a subject as Parquet; the columns stand even when there is no row."""
+    import pandas as pd
+
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
+    table[list(COLUMNS)].astype(COLUMNS).to_parquet(path, compression="zstd", index=False)
+
+
+def main(job):
+    """Search every DDA run of one subject.
+
+    input: runs (mzML), database, database_status
+    output: psms, status, ledger
+    params: settings; assay_ids, blocks (of the runs, in their order)
+    """
+    settings = job.params.settings
+    with core_job.step(job) as step:
+        tables = []
+        runs = [job.input.runs] if isinstance(job.input.runs, str) else list(job.input.runs)
+        assay_ids = getattr(job.params, "assay_ids", [step.subject] * len(runs))
+        blocks = getattr(job.params, "blocks", ["dda"] * len(runs))
+        try:
+            step.require(job.input.database_status)
+            with native_output_to(str(job.log[0]) if job.log else None):
+                database = read_database(job.input.database)
+                for path, assay_id, block in zip(runs, assay_ids, blocks, strict=True):
+                    with step.block(block):
+                        matches, counts = search_run(path, assay_id, database, settings)
+                        tables.append(matches.assign(block=block))
+                        check_run(step, assay_id, counts, settings)
+        except core_job.InputDefect as defect:
+            step.defect(defect)
+        write_matches(step.path(job.output.psms), tables)
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

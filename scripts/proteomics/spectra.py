@@ -1,0 +1,102 @@
+"""Reading a DDA run: peaks of MS1 and MS2, precursors, resolution of the MS2 analyser.
+
+In: mzML (.gz too). Out: a centroided pyopenms experiment, or InputDefect with one plain reason.
+Source: mzML 1.1 (PSI); filter lines FTMS and ITMS of Thermo instruments.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+
+from scripts.core import job as core_job
+
+REQUIREMENT = "OMX-03"
+_GZIP_MAGIC = b"\x1f\x8b"
+_CHUNK = 1 << 24
+
+
+def _defect(reason: str, evidence: str, check: str = "run readable") -> core_job.InputDefect:
+    return core_job.InputDefect(
+        f"{evidence}: {reason}", requirement_id=REQUIREMENT, check=check, evidence=evidence
+    )
+
+
+def check_complete(path: str | Path, evidence: str) -> None:
+    """InputDefect unless the file is an mzML that runs to its closing tag; a cut file must not pass as a short run.
+
+    (OpenMS itself stops at the end of a truncated .gz without complaint.)
+    """
+    path = Path(path)
+    if path.stat().st_size == 0:
+        raise _defect("the file is empty", evidence)
+    with open(path, "rb") as handle:
+        packed = handle.read(2) == _GZIP_MAGIC
+    try:
+        with gzip.open(path) if packed else open(path, "rb") as handle:
+            head = handle.read(4096)
+            tail = head
+            if not packed:
+                handle.seek(max(0, path.stat().st_size - 4096))
+            while chunk := handle.read(_CHUNK):
+                tail = (tail + chunk)[-4096:]
+    except (OSError, EOFError, zlib.error):
+        raise _defect("the .gz file is truncated or damaged; copy it again", evidence) from None
+    if b"<mzML" not in head and b"<indexedmzML" not in head:
+        raise _defect("not an mzML file; convert the raw file with msconvert", evidence)
+    if b"</mzML>" not in tail and b"</indexedmzML>" not in tail:
+        raise _defect("the mzML file is truncated (no closing tag); copy it again", evidence)
+
+
+def read_run(path: str | Path, evidence: str):
+    """The run as a pyopenms.MSExperiment of centroids, sorted by retention time.
+
+    Raises InputDefect: unreadable, truncated, no MS2 spectrum. Profile spectra are picked (PeakPickerHiRes).
+    """
+    import pyopenms as oms
+
+    check_complete(path, evidence)
+    experiment = oms.MSExperiment()
+    try:
+        oms.MzMLFile().load(str(path), experiment)
+    except RuntimeError as error:
+        line = str(error).splitlines()[0][:120].replace(str(path), "the file")
+        raise _defect(f"mzML cannot be read ({line})", evidence) from None
+    levels = [spectrum.getMSLevel() for spectrum in experiment]
+    with_peaks = [s.getMSLevel() for s in experiment if s.size() > 0]
+    if 2 not in with_peaks:
+        found = f"{len(levels)} spectra" if levels else "no spectrum at all"
+        raise _defect(
+            f"no MS2 spectra ({found}); a DDA search needs fragment spectra",
+            evidence,
+            "MS2 spectra present",
+        )
+    if any(s.getType() == oms.SpectrumSettings.SpectrumType.PROFILE for s in experiment):
+        picked = oms.MSExperiment()
+        oms.PeakPickerHiRes().pickExperiment(experiment, picked, False)
+        experiment = picked
+    experiment.sortSpectra(True)
+    return experiment
+
+
+def ms2_resolution(experiment, gap_high_resolution: float) -> str:
+    """ "high" or "low": by the filter lines where the file has them, else by the closest neighbouring peaks.
+
+    Ion-trap centroids stand at least about 0.5 m/z apart (three LTQ runs: 0.600 at the least of 255,000 gaps); when 1 in 1000
+    gaps is under `gap_high_resolution` (m/z) the analyser must be a high-resolution one. The analyser that the file
+    declares is that of the MS1.
+    """
+    import numpy as np
+
+    ms2 = [s for s in experiment if s.getMSLevel() == 2 and s.size() > 1]
+    lines = [
+        str(s.getMetaValue("filter string")) for s in ms2[:50] if s.metaValueExists("filter string")
+    ]
+    if any(line.startswith("FTMS") or line.startswith("ASTMS") for line in lines):
+        return "high"
+    if any(line.startswith("ITMS") for line in lines):
+        return "low"
+    if not ms2:
+        return "high"
+    step = max(1, len(ms2) // 500)
+    gaps = np.concatenate([np.diff(np.sort(s.get_peaks()[0])) for s in ms2[::step]])
+    return "high" if np.quantile(gaps, 0.001) < gap_high_resolution else "low"
