@@ -1,0 +1,258 @@
+"""Trim, align, mark duplicates: the read files of one sample become one sorted, indexed alignment.
+
+In: FASTQ pairs (several lanes) or BAM/CRAM of one block, the prepared reference. Out: BAM or CRAM with index, metrics.
+Source: cutadapt 5.2; bwa mem; samtools fixmate -m | sort | markdup (samtools documentation, "markdup").
+"""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from scripts.core import job as core_job
+from scripts.genomics import hts
+from scripts.genomics.read_files import check_files, defect, explain, is_aligned
+
+MAX_INSERT = 2000  # bp; longest insert that the histogram tells apart
+
+
+def read_command(row: dict, settings: dict, reference: str, report: str, backend: str) -> list:
+    """Commands that write the trimmed reads of one assay row, interleaved, on stdout."""
+    trim = [sys.executable, "-m", "cutadapt", "--quiet", "--interleaved", "--json", report]
+    for option, key in (("-a", "adapter_read1"), ("-A", "adapter_read2")):
+        if settings[key]:
+            trim += [option, settings[key]]
+    trim += ["--overlap", str(settings["adapter_overlap"])]
+    if settings["quality_cutoff"]:
+        trim += ["--quality-cutoff", str(settings["quality_cutoff"])]
+    if settings["two_colour_chemistry"]:
+        trim += ["--nextseq-trim", str(max(settings["quality_cutoff"], 20))]
+    trim += ["--minimum-length", str(settings["min_read_length"]), "-o", "-"]
+    if not is_aligned(row["file"]):
+        return [[*trim, row["file"], row["file2"]]]
+    folder = str(Path(report).parent / "collate")
+    return [
+        hts.command(
+            "samtools", "collate", "-O", "-u", "--no-PG", "--reference", reference, row["file"], folder,
+            backend=backend,
+        ),
+        hts.command("samtools", "fastq", "-n", "-0", "/dev/null", "-s", "/dev/null", "-", backend=backend),
+        [*trim, "-"],
+    ]  # fmt: skip
+
+
+def output_commands(settings: dict, reference: str, paths: dict, folder: str) -> list:
+    """Commands that make a sorted, duplicate-marked, indexed file out of name-grouped BAM on stdin."""
+    backend = settings["backend"]
+    form = settings["alignment_format"]
+    written = f"{paths['alignment']}##idx##{paths['index']}"
+    distance = ["-d", settings["optical_distance"]] if settings["optical_distance"] else []
+    return [
+        hts.command("samtools", "fixmate", "-m", "-u", "--no-PG", "-", "-", backend=backend),
+        hts.command(
+            "samtools", "sort", "-u", "--no-PG", "-m", f"{settings['sort_memory_mb']}M",
+            "-T", f"{folder}/sort", "-", backend=backend,
+        ),
+        hts.command(
+            "samtools", "markdup", "-s", "--json", "-f", f"{folder}/markdup.json", *distance, "--no-PG",
+            "-T", f"{folder}/markdup", "--write-index", "-O", form, "--reference", reference,
+            "-", written, backend=backend,
+        ),
+    ]  # fmt: skip
+
+
+class Metrics:
+    """Counts over the stream of alignments of one sample."""
+
+    def __init__(self):
+        self.reads = self.mapped = self.proper_pairs = self.bases = self.bases_q30 = 0
+        self.inserts = [0] * (MAX_INSERT + 1)
+
+    def add(self, batch: list, results: list[list], proper: int, inserts: list[int]) -> None:
+        """Count one batch: its reads and qualities, what mapped, what paired properly."""
+        import numpy as np
+
+        self.reads += len(batch)
+        self.mapped += sum(not records[0].is_unmapped for records in results)
+        self.proper_pairs += proper
+        joined = np.frombuffer("".join(read.quality for read in batch).encode(), dtype=np.uint8)
+        self.bases += joined.size
+        self.bases_q30 += int((joined >= 33 + 30).sum())
+        for insert in inserts:
+            self.inserts[min(insert, MAX_INSERT)] += 1
+
+    def as_dict(self) -> dict:
+        """Fractions and medians; None where nothing was counted."""
+        half, below, median = sum(self.inserts) / 2, 0, None
+        for insert, count in enumerate(self.inserts):
+            below += count
+            if count and below >= half:
+                median = insert
+                break
+        return {
+            "reads": self.reads,
+            "mapped_fraction": self.mapped / self.reads if self.reads else None,
+            "properly_paired_fraction": 2 * self.proper_pairs / self.reads if self.reads else None,
+            "q30_base_fraction": self.bases_q30 / self.bases if self.bases else None,
+            "median_insert_size": median,
+        }
+
+
+def align_row(
+    aligner, row: dict, settings: dict, reference: str, folder: str, sink, metrics
+) -> dict:
+    """Trim and align one assay row into the open BAM stream `sink`; returns cutadapt's counts."""
+    import pysam
+
+    from scripts.genomics.bwa_pairs import batches
+
+    report = f"{folder}/{row['assay_id']}.json"
+    commands = read_command(row, settings, reference, report, settings["backend"])
+    try:
+        with (
+            hts.piped(commands, sink=subprocess.PIPE) as pipe,
+            pysam.FastxFile(f"/dev/fd/{pipe.result.fileno()}", persist=True) as reads,
+        ):
+            for batch in batches(reads):
+                if len(batch) % 2:
+                    break  # the trimmer died; its own words follow from the pipe
+                results, proper, inserts = aligner.align(batch)
+                metrics.add(batch, results, proper, inserts)
+                for records in results:
+                    for record in records:
+                        record.set_tag("RG", row["assay_id"])
+                        sink.write(record)
+    except hts.CommandError as error:
+        raise explain(error.message, row["assay_id"]) or error from None
+    trimmed = json.loads(Path(report).read_text(encoding="utf-8"))
+    counts = trimmed["read_counts"]
+    if not counts["input"]:
+        raise defect("the file holds no read pairs", row["assay_id"])
+    adapters = (counts["read1_with_adapter"] or 0) + (counts["read2_with_adapter"] or 0)
+    return {
+        "pairs": counts["input"],
+        "pairs_kept": counts["output"],
+        "reads_with_adapter": adapters,
+        "bases_quality_trimmed": trimmed["basepair_counts"]["quality_trimmed"] or 0,
+    }
+
+
+def align_sample(
+    rows: list[dict], sample: str, reference: str, paths: dict, settings: dict, threads: int
+) -> dict:
+    """Align all assay rows of one sample; write alignment and index to `paths`; return the metrics."""
+    import pysam
+
+    from scripts.genomics.bwa_pairs import PairAligner
+
+    aligner = PairAligner(reference, threads)
+    header = aligner.header
+    header["RG"] = [
+        {
+            "ID": row["assay_id"],
+            "SM": sample,
+            "LB": row.get("sample_id") or sample,
+            "PL": settings["platform"],
+        }
+        for row in rows
+    ]
+    metrics, trimmed = Metrics(), []
+    with tempfile.TemporaryDirectory(dir=Path(paths["alignment"]).parent, prefix=".tmp") as folder:
+        commands = output_commands(settings, reference, paths, folder)
+        with (
+            hts.piped(commands, source=subprocess.PIPE) as pipe,
+            pysam.AlignmentFile(pipe.feed, "wbu", header=header) as sink,
+        ):
+            for row in rows:
+                counted = align_row(aligner, row, settings, reference, folder, sink, metrics)
+                trimmed.append(counted)
+        duplicates = json.loads(Path(folder, "markdup.json").read_text(encoding="utf-8"))
+    total = {key: sum(part[key] for part in trimmed) for key in trimmed[0]}
+    found = metrics.as_dict()
+    found |= {
+        "pairs": total["pairs"],
+        "pairs_kept_fraction": total["pairs_kept"] / total["pairs"],
+        "adapter_fraction": total["reads_with_adapter"] / (2 * total["pairs"]),
+        "quality_trimmed_bases": total["bases_quality_trimmed"],
+        "duplicates": duplicates["DUPLICATE TOTAL"],
+        "duplicate_fraction": duplicates["DUPLICATE TOTAL"] / max(1, duplicates["EXAMINED"]),
+    }
+    return found
+
+
+def judge(step, found: dict, limits: dict, evidence: str) -> None:
+    """Record the alignment metrics against their limits (section align of the configuration)."""
+    if not found["reads"] or found["mapped_fraction"] < limits["min_mapped_fraction"]["fail"]:
+        percent = 100 * (found["mapped_fraction"] or 0)
+        raise core_job.InputDefect(
+            f"{evidence}: only {percent:.1f} % of the reads map to the reference: wrong reference, other "
+            "species or contaminated sample",
+            requirement_id="OMX-01",
+            check="mapped fraction",
+            evidence=evidence,
+        )
+    for key, unit in (
+        ("mapped_fraction", "fraction of reads"),
+        ("properly_paired_fraction", "fraction of reads"),
+        ("q30_base_fraction", "fraction of bases"),
+    ):
+        limit = limits[f"min_{key}"]["warn"]
+        verdict = "PASS" if found[key] >= limit else "WARN"
+        step.check(
+            "OMX-01", key.replace("_", " "), verdict, value=found[key], unit=unit,
+            threshold=f">= {limit}", evidence=evidence,
+        )  # fmt: skip
+    for key, unit in (
+        ("duplicate_fraction", "fraction of reads"),
+        ("adapter_fraction", "fraction of reads"),
+    ):
+        limit = limits[f"max_{key}"]["warn"]
+        verdict = "PASS" if found[key] <= limit else "WARN"
+        step.check(
+            "OMX-01", key.replace("_", " "), verdict, value=found[key], unit=unit,
+            threshold=f"<= {limit}", evidence=evidence,
+        )  # fmt: skip
+    step.check(
+        "OMX-01", "median insert size", "PASS", value=found["median_insert_size"], unit="bp",
+        evidence=evidence,
+    )  # fmt: skip
+
+
+def main(job):
+    """Align the reads of one sample.
+
+    input: reference = genome.fa with its bwa index beside it, reference_status; the read files themselves come with
+    params: rows = [{assay_id, file, file2, md5, sample_id}, ...], settings = config section genomics.align
+    output: alignment, index, metrics, status, ledger
+    """
+    with core_job.step(job) as step:
+        settings = dict(job.params.settings)
+        if hasattr(job.input, "reference_status"):
+            step.require(job.input.reference_status)
+        rows = sorted((dict(row) for row in job.params.rows), key=lambda row: row["assay_id"])
+        for row in rows:
+            check_files(row)
+        paths = {
+            "alignment": str(step.path(job.output.alignment)),
+            "index": str(step.path(job.output.index)),
+        }
+        with contextlib.suppress(KeyError):
+            settings["alignment_format"] = {".bam": "bam", ".cram": "cram"}[
+                Path(job.output.alignment).suffix
+            ]
+        sample = (
+            f"{step.subject}_{getattr(job.wildcards, 'block', rows[0].get('modality', 'reads'))}"
+        )
+        found = align_sample(
+            rows, sample, str(job.input.reference), paths, settings, int(job.threads)
+        )
+        judge(step, found, settings, rows[0]["assay_id"])
+        step.path(job.output.metrics).write_text(
+            json.dumps(found, sort_keys=True, indent=1) + "\n", encoding="utf-8"
+        )
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

@@ -1,0 +1,108 @@
+"""bwa mem on read pairs through pybwa, with the flags that pybwa leaves out put back.
+
+In: interleaved read pairs, a bwa index. Out: records as `bwa mem` writes them, batch by batch.
+Source: bwa 0.7 mem_pestat / mem_sam_pe (pairs are proper inside the insert-size bounds of their batch); pybwa 2.3.2.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+BATCH_BASES = 10_000_000  # as `bwa mem -K 10000000`: the insert size is estimated per batch
+MIN_MAPPING_QUALITY = 20
+MAX_INSERT = 10_000
+MIN_PAIRS = 10
+DEFAULT_BOUNDS = (1, 1000)
+
+PAIRED, PROPER, FIRST, SECOND = 0x1, 0x2, 0x40, 0x80
+
+
+def insert_size_bounds(inserts: list[int]) -> tuple[int, int]:
+    """Smallest and largest insert (bp) of a proper pair, from the inserts of confident pairs.
+
+    bwa's mem_pestat: quartiles; mean and SD within 2 IQR of them; bounds at 3 IQR or 4 SD, whichever is wider.
+    """
+    if len(inserts) < MIN_PAIRS:
+        return DEFAULT_BOUNDS
+    ordered = sorted(inserts)
+    n = len(ordered)
+    p25, p75 = (ordered[int(q * n + 0.499)] for q in (0.25, 0.75))
+    iqr = p75 - p25
+    low, high = max(1, int(p25 - 2 * iqr + 0.499)), int(p75 + 2 * iqr + 0.499)
+    core = [x for x in ordered if low <= x <= high]
+    mean = sum(core) / len(core)
+    sd = (sum((x - mean) ** 2 for x in core) / len(core)) ** 0.5
+    low = min(int(p25 - 3 * iqr + 0.499), int(mean - 4 * sd + 0.499))
+    high = max(int(p75 + 3 * iqr + 0.499), int(mean + 4 * sd + 0.499))
+    return max(1, low), high
+
+
+def insert_of(first, second) -> int | None:
+    """Outer distance (bp) of two primary alignments that face each other on one contig, else None."""
+    if first.is_unmapped or second.is_unmapped:
+        return None
+    if first.reference_id != second.reference_id or first.is_reverse == second.is_reverse:
+        return None
+    forward, reverse = (second, first) if first.is_reverse else (first, second)
+    insert = reverse.reference_end - forward.reference_start
+    return insert if insert > 0 else None
+
+
+def repair_flags(results: list[list]) -> tuple[int, list[int]]:
+    """Set 0x1, 0x2, 0x40 and 0x80 on the alignments of interleaved reads (in place).
+
+    Returns the number of proper pairs and their inserts. Without 0x2, 0x40 and 0x80 mpileup would call nothing.
+    """
+    inserts = [insert_of(results[k][0], results[k + 1][0]) for k in range(0, len(results) - 1, 2)]
+    confident = [
+        insert
+        for k, insert in enumerate(inserts)
+        if insert is not None
+        and insert <= MAX_INSERT
+        and results[2 * k][0].mapping_quality >= MIN_MAPPING_QUALITY
+        and results[2 * k + 1][0].mapping_quality >= MIN_MAPPING_QUALITY
+    ]
+    low, high = insert_size_bounds(confident)
+    proper_inserts = []
+    for k, insert in enumerate(inserts):
+        proper = insert is not None and low <= insert <= high
+        if proper:
+            proper_inserts.append(insert)
+        for mate, side in ((results[2 * k], FIRST), (results[2 * k + 1], SECOND)):
+            for record in mate:
+                record.flag |= PAIRED | side | (PROPER if proper else 0)
+    return len(proper_inserts), proper_inserts
+
+
+def batches(reads: Iterable, bases: int = BATCH_BASES) -> Iterator[list]:
+    """Interleaved reads in lists of whole pairs with about `bases` bases each."""
+    batch, size = [], 0
+    for number, read in enumerate(reads):
+        batch.append(read)
+        size += len(read.sequence)
+        if size >= bases and number % 2 == 1:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class PairAligner:
+    """bwa mem for interleaved pairs; loads the index once."""
+
+    def __init__(self, prefix: str | Path, threads: int = 1):
+        from pybwa import BwaIndex, BwaMem
+        from pybwa.libbwamem import BwaMemOptions
+
+        index = BwaIndex(str(prefix))
+        self.header = index.header.to_dict()
+        self._mem = BwaMem(index=index)
+        # One batch is one chunk whatever the number of threads, so that the result does not depend on it.
+        self._options = BwaMemOptions(
+            threads=threads, interleaved_paired_end=True, chunk_size=2_000_000_000
+        )
+
+    def align(self, batch: list) -> tuple[list[list], int, list[int]]:
+        """Alignments of every read of a batch (first is the primary), proper pairs, their inserts."""
+        results = self._mem.align(queries=batch, opt=self._options)
+        proper, inserts = repair_flags(results)
+        return results, proper, inserts
