@@ -74,12 +74,12 @@ rule align_reads:
         metrics=GENOMICS_SAMPLES + ".metrics.json",
         status=GENOMICS_SAMPLES + ".alignment.json",
         ledger="results/qc/ledger/align_reads/{patient}.{modality}.{block}.jsonl",
-    wildcard_constraints:
-        modality="wes|wgs|cfdna",
     log:
         "logs/align_reads/{patient}.{modality}.{block}.log",
     benchmark:
         "benchmarks/align_reads/{patient}.{modality}.{block}.tsv"
+    wildcard_constraints:
+        modality="wes|wgs|cfdna",
     conda:
         "../envs/genomics.yaml"
     threads: GENOMICS["threads"]
@@ -97,8 +97,7 @@ rule align_reads:
             for row in assays_of(wildcards.modality, wildcards.patient)
             if row["block"] == wildcards.block
         ],
-        settings=GENOMICS["align"]
-        | {key: GENOMICS[key] for key in ("backend", "alignment_format")},
+        settings=GENOMICS["align"] | {key: GENOMICS[key] for key in ("backend", "alignment_format")},
     message:
         "Aligning {wildcards.block} of {wildcards.patient} -> {output.alignment} (log: {log})"
     script:
@@ -144,12 +143,8 @@ rule match_samples:
 rule call_variants:
     input:
         alignment=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT, wildcards.modality),
-        index=lambda wildcards: samples_of(
-            wildcards.patient, ALIGNMENT_INDEX, wildcards.modality
-        ),
-        metrics=lambda wildcards: samples_of(
-            wildcards.patient, ".metrics.json", wildcards.modality
-        ),
+        index=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT_INDEX, wildcards.modality),
+        metrics=lambda wildcards: samples_of(wildcards.patient, ".metrics.json", wildcards.modality),
         align_status=lambda wildcards: samples_of(
             wildcards.patient, ".alignment.json", wildcards.modality
         ),
@@ -166,12 +161,12 @@ rule call_variants:
         row="results/genomics/{modality}/{patient}/row.json",
         status="results/genomics/{modality}/{patient}/status.json",
         ledger="results/qc/ledger/call_variants/{patient}.{modality}.jsonl",
-    wildcard_constraints:
-        modality="wes|wgs",
     log:
         "logs/call_variants/{patient}.{modality}.log",
     benchmark:
         "benchmarks/call_variants/{patient}.{modality}.tsv"
+    wildcard_constraints:
+        modality="wes|wgs",
     conda:
         "../envs/genomics.yaml"
     threads: 1
@@ -228,9 +223,7 @@ rule extract_fragments:
         runtime=minutes(120),
     params:
         code=code_of("scripts/genomics/extract_fragments.py"),
-        blocks=lambda wildcards: [
-            row["block"] for row in sequenced_of(wildcards.patient, "cfdna")
-        ],
+        blocks=lambda wildcards: [row["block"] for row in sequenced_of(wildcards.patient, "cfdna")],
         evidence=lambda wildcards: [
             row["assay_id"] for row in sequenced_of(wildcards.patient, "cfdna")
         ],
@@ -263,7 +256,9 @@ rule describe_genomics:
         block=lambda wildcards: wildcards.block,
         settings=lambda wildcards: {
             "assembly": GENOMICS["assembly"],
-            "breadth_depth": GENOMICS["variants"]["wgs" if wildcards.block.startswith("wgs") else "wes"]["breadth_depth"],
+            "breadth_depth": GENOMICS["variants"][
+                "wgs" if wildcards.block.startswith("wgs") else "wes"
+            ]["breadth_depth"],
             "motifs": GENOMICS["fragments"]["motifs"],
             "arms": GENOMICS["arms"],
         },

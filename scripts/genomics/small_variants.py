@@ -78,7 +78,8 @@ def calling_commands(
             )
         )  # fmt: skip
     if annotation:
-        commands.append(bcftools("csq", *plain, "--local-csq", "-p", "a", "-v", "0", "-f", reference, "-g", annotation))  # fmt: skip
+        plain_csq = ["--local-csq", "-p", "a", "-v", "0"]
+        commands.append(bcftools("csq", *plain, *plain_csq, "-f", reference, "-g", annotation))
     commands.append(bcftools("view", "--no-version", "-Oz", "-o", out))
     return commands
 
