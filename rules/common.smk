@@ -150,3 +150,138 @@ def block_inputs(block: str, role: str) -> dict[str, list[str]]:
 def blocks_of(role: str) -> list[str]:
     """Blocks that a cohort step of a role joins: every block while the role has patients."""
     return list(PLAN["blocks"]) if subjects_of(role) else []
+
+
+# --- genomics -----------------------------------------------------------------------------------
+def sequenced_of(patient: str, modality: str = "") -> list[dict]:
+    """First assay row of every sequenced sample (block) of a patient: exome, genome, cfDNA; or of one modality."""
+    found = {}
+    for name in [modality] if modality else ["wes", "wgs", "cfdna"]:
+        for row in PLAN["assays"].get(name, {}).get(patient, []):
+            found.setdefault(row["block"], row)
+    return list(found.values())
+
+
+def samples_of(patient: str, suffix: str, modality: str = "") -> list[str]:
+    """A file of every sequenced sample of a patient: the alignment, its index, metrics or status, by its suffix."""
+    return [
+        f"results/genomics/{row['modality']}/{patient}/{row['block']}{suffix}"
+        for row in sequenced_of(patient, modality)
+    ]
+
+
+def identity_of(patient: str) -> list[str]:
+    """Verdict of the identity check, for patients with more than one sequenced sample."""
+    return [f"results/genomics/identity/{patient}.json"] if len(sequenced_of(patient)) > 1 else []
+
+
+# --- imaging ------------------------------------------------------------------------------------
+def image_files(modality: str, patient: str) -> list[str]:
+    """Images (files or DICOM folders) and masks of a patient, each once; `#ROI name` cut off."""
+    rows = assays_of(modality, patient)
+    given = [row[column] for row in rows for column in ("file", "mask") if column in row]
+    return sorted({path.split("#")[0] for path in given})
+
+
+def image_stamp(modality: str, patient: str) -> str:
+    """Changes when a file inside a DICOM folder does: Snakemake looks at the folder's own time only."""
+    folders = [Path(path) for path in image_files(modality, patient) if Path(path).is_dir()]
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return digest_of([[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
+
+
+def read_twice(block: str) -> list[str]:
+    """Features of all readings of the development patients whose image of a block was read twice or more."""
+    modality = PLAN["blocks"][block]["modality"]
+    return [
+        row_path(modality, patient, "readings")
+        for patient in patients_with(modality, "development")
+        if sum(row["block"] == block for row in assays_of(modality, patient)) > 1
+    ]
+
+
+# --- report -------------------------------------------------------------------------------------
+def report_parts() -> dict[str, list[str]]:
+    """What the report reads, by name; a part that this cohort cannot have is an empty list."""
+    developed = bool(blocks_of("development"))
+    validated = developed and bool(blocks_of("external"))
+    return {
+        "verdicts": [f"results/qc/{b}.verdicts.tsv" for b in blocks_of("development")],
+        "external_verdicts": [
+            f"results/external/qc/{b}.verdicts.tsv" for b in blocks_of("external")
+        ],
+        "split": ["results/cohort/split.tsv"] * developed,
+        "audit": ["results/cohort/audit.json"] * developed,
+        "performance": ["results/model/performance.json"] * developed,
+        "test": ["results/model/test.json"] * developed,
+        "external": ["results/external/performance.json"] * validated,
+        "bundle": ["locks/bundle.json"] * developed,
+    }
+
+
+def raw_files() -> dict[str, list[str]]:
+    """{patient: raw files} of everybody whom the gate let in; what audit_cohort compares."""
+    found: dict[str, list[str]] = {}
+    for patients in PLAN["assays"].values():
+        for patient, rows in patients.items():
+            paths = [row[name] for row in rows for name in ("file", "file2") if name in row]
+            found.setdefault(patient, []).extend(paths)
+    return {patient: sorted(set(paths)) for patient, paths in sorted(found.items())}
+
+
+# --- model --------------------------------------------------------------------------------------
+STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
+
+
+# --- metabolomics -------------------------------------------------------------------------------
+SPECTROMETRY_RUNS: dict[str, list[dict]] = {}
+
+
+def spectrometry_runs(modality: str) -> list[dict]:
+    """Every admitted LC-MS or GC-MS run: assay, file, patient ("" = none), role, block, batch ("none"), order (0 = not given)."""
+    if modality not in SPECTROMETRY_RUNS:
+        SPECTROMETRY_RUNS[modality] = [
+            {
+                "assay": row["assay_id"],
+                "file": row["file"],
+                "patient": row.get("patient_id", ""),
+                "role": row.get("sample_role", "sample"),
+                "block": row["block"],
+                "batch": row.get("batch", "none"),
+                "order": row.get("run_order", 0),
+            }
+            for row in all_runs_of(modality).values()
+        ]
+    return SPECTROMETRY_RUNS[modality]
+
+
+def runs_in(modality: str, block: str, batch: str, *roles: str) -> list[dict]:
+    """Runs of one batch and block, of these roles (none given: of all), in the order of the sheet."""
+    return [
+        run
+        for run in spectrometry_runs(modality)
+        if run["block"] == block and run["batch"] == batch and (not roles or run["role"] in roles)
+    ]
+
+
+def fit_runs(modality: str, block: str, *roles: str) -> list[dict]:
+    """What a reference learns from: development samples of a block, and QC and blank runs of their batches."""
+    runs = [run for run in spectrometry_runs(modality) if run["block"] == block]
+    samples = [
+        run
+        for run in runs
+        if run["role"] == "sample" and PLAN["patients"][run["patient"]]["role"] == "development"
+    ]
+    batches = {run["batch"] for run in samples}
+    controls = [run for run in runs if run["role"] in ("qc", "blank") and run["batch"] in batches]
+    return [run for run in [*controls, *samples] if not roles or run["role"] in roles]
+
+
+def runs_of_patient(modality: str, patient: str) -> list[dict]:
+    """The sample runs of one patient, in the order of the sheet."""
+    return [run for run in spectrometry_runs(modality) if run["patient"] == patient]
+
+
+def described(runs: list[dict]) -> list[dict]:
+    """Runs as a parameter of a rule: what a step needs to know, without paths."""
+    return [{key: run[key] for key in ("assay", "role", "block", "batch", "order")} for run in runs]

@@ -123,7 +123,7 @@ class Step:
                 step=self.rule,
                 version=__version__,
                 time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                block=self._block,
+                block=self._block or str(getattr(self.job.wildcards, "block", "")),
                 reason=reason,
             )
         )
