@@ -118,3 +118,36 @@ rule assemble_cohort:
         "Joining all blocks -> {output.cohort} (log: {log})"
     script:
         "../scripts/fusion/assemble_cohort.py"
+
+
+rule audit_cohort:
+    input:
+        tables=expand("results/features/{block}.parquet", block=blocks_of("development")),
+        external=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        patients=sheet("patients"),
+        assays=sheet("assays"),
+        split="results/cohort/split.tsv",
+        raw=sorted({path for paths in raw_files().values() for path in paths}),
+    output:
+        audit="results/cohort/audit.json",
+        ledger="results/qc/ledger/audit_cohort/cohort.jsonl",
+    log:
+        "logs/audit_cohort.log",
+    benchmark:
+        "benchmarks/audit_cohort.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(30),
+    params:
+        code=code_of("scripts/fusion/audit_cohort.py"),
+        settings=config["fusion"]["audit"],
+        seed=config["seed"],
+        roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
+        files=raw_files(),
+    message:
+        "Auditing the data before any model -> {output.audit} (log: {log})"
+    script:
+        "../scripts/fusion/audit_cohort.py"

@@ -1,0 +1,301 @@
+"""In: collected blocks of both roles, sheets, split, raw files. Out: results/cohort/audit.json, before any model.
+Source: docs/modelling.md, "Audit"; requirements CLE-05, MOD-09, OMX-06.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scripts.core import job as core_job
+from scripts.core.features import read_block
+from scripts.fusion import blocks, negative_controls, reuse
+
+MINIMUM_CLASS = 10
+_STEM = re.compile(r"^(.*[0-9])[-_.][0-9A-Za-z]{1,3}$")
+
+
+class ReuseAcrossRoles(Exception):
+    """The same sample stands in the development and in the external data."""
+
+
+@dataclass
+class Audit:
+    """Checks found so far."""
+
+    checks: list[dict] = field(default_factory=list)
+
+    def add(self, check, requirement, verdict, value, threshold, text_en, text_zh, subjects=()):
+        """Add one check; subjects are patients or features."""
+        self.checks.append(
+            {
+                "check": check,
+                "requirement_id": requirement,
+                "verdict": verdict,
+                "value": value,
+                "threshold": threshold,
+                "text_en": text_en,
+                "text_zh": text_zh,
+                "subjects": list(subjects),
+            }
+        )
+
+    def count(self, check, requirement, groups, what_en, what_zh):
+        """A check that passes when nothing was found; groups are lists of patients."""
+        shown = [" = ".join(group) for group in groups]
+        verdict = "WARN" if groups else "PASS"
+        self.add(check, requirement, verdict, len(groups), "0", what_en, what_zh, shown)
+
+
+def stems_across(split: pd.DataFrame) -> list[list[str]]:
+    """Patients whose ids differ only in a short suffix (X12-1, X12-2) and who stand in both parts."""
+    table = split.assign(stem=[_stem(p) for p in split["patient_id"]])
+    table = table[table["stem"] != ""]
+    return [
+        sorted(own["patient_id"])
+        for _, own in table.groupby("stem")
+        if own["part"].nunique() > 1 and own["group"].nunique() > 1
+    ]
+
+
+def _stem(patient: str) -> str:
+    found = _STEM.match(patient)
+    return found.group(1) if found else ""
+
+
+def across_roles(groups, external: set[str]) -> list[list[str]]:
+    """Groups with patients of both roles."""
+    return [g for g in groups if set(g) & external and set(g) - external]
+
+
+def centre_association(centre: pd.Series, label: np.ndarray) -> tuple[float | None, float | None]:
+    """p of the chi-squared test and Cramer's V of centre against label; None with one centre."""
+    from scipy.stats import chi2_contingency
+
+    counts = pd.crosstab(centre.to_numpy(), label)
+    if min(counts.shape) < 2:
+        return None, None
+    statistic, p, _, _ = chi2_contingency(counts)
+    return float(p), float(np.sqrt(statistic / counts.to_numpy().sum()))
+
+
+def single_features(tables: dict, dictionaries: dict, label: pd.Series, limit: float) -> list[str]:
+    """Predictors that alone reach an AUC above the limit, either way round."""
+    from scipy.stats import rankdata
+
+    found = []
+    for block, table in tables.items():
+        roles = dictionaries[block]["role"].reindex(table.columns)
+        for column in table.columns[(roles == "predictor").to_numpy()]:
+            values = table[column].dropna()
+            y = label.reindex(values.index).to_numpy()
+            m, n = int((y == 1).sum()), int((y == 0).sum())
+            if min(m, n) < MINIMUM_CLASS:
+                continue
+            auc = (rankdata(values)[y == 1].sum() - m * (m + 1) / 2) / (m * n)
+            if max(auc, 1 - auc) > limit:
+                found.append(f"{block}: {column}")
+    return found
+
+
+def check_reuse(audit: Audit, tables: dict, external: dict, files: dict, roles: dict, bits: float):
+    """Rows and raw files that occur twice; raises ReuseAcrossRoles with every name.
+
+    External rows are hashed and compared only; no value of theirs is looked at.
+    """
+    outside = {p for p, role in roles.items() if role == "external"}
+    equal: dict[tuple[str, ...], list[str]] = {}
+    for block in sorted(set(tables) | set(external)):
+        parts = [t[block] for t in (tables, external) if block in t and len(t[block])]
+        shared = sorted(set.intersection(*(set(t.columns) for t in parts))) if parts else []
+        joined = pd.concat([t[shared] for t in parts]) if shared else pd.DataFrame()
+        for group in reuse.equal_rows(joined, bits):
+            equal.setdefault(tuple(group), []).append(block)
+    same_file = reuse.equal_files(files)
+    stop = [
+        f"{' = '.join(g)} (equal rows in {', '.join(equal[tuple(g)])})"
+        for g in across_roles(equal, outside)
+    ]
+    stop += [f"{' = '.join(g)} (same raw file)" for g in across_roles(same_file, outside)]
+    if stop:
+        raise ReuseAcrossRoles(
+            "the same sample stands in development and external data; correct role or files: "
+            + "; ".join(stop)
+        )
+    audit.count(
+        "duplicate rows",
+        "CLE-05",
+        sorted(equal),
+        "patients whose feature rows are equal",
+        "特征行完全相同的患者",
+    )
+    audit.count(
+        "duplicate raw files",
+        "CLE-05",
+        same_file,
+        "patients who share a raw file",
+        "共用原始文件的患者",
+    )
+    audit.add(
+        "reuse across roles",
+        "MOD-09",
+        "PASS",
+        0,
+        "0",
+        "no row and no raw file stands in both development and external data",
+        "开发集与外部集之间没有重复的行或原始文件",
+    )
+
+
+def check_people(audit: Audit, patients: pd.DataFrame, split: pd.DataFrame, settings: dict) -> None:
+    """Duplicate people, stems across the split, centre against label."""
+    linked = []
+    for column in ("person_id", "id1_hash", "id2_hash", "contact_hash"):
+        if column in patients:
+            named = patients[patients[column].fillna("") != ""]
+            linked += [sorted(g) for _, g in named.groupby(column)["patient_id"] if len(g) > 1]
+    unique = sorted({tuple(group) for group in linked})
+    audit.count(
+        "duplicate people", "CLE-05", unique, "patients who are one person", "同一人的多次登记"
+    )
+    audit.count(
+        "patient stems across the split",
+        "MOD-09",
+        stems_across(split),
+        "ids that look like one patient's samples stand in both parts",
+        "疑似同一患者的样本分布在训练与测试两侧",
+    )
+    own = patients.set_index("patient_id").reindex(split["patient_id"])
+    label = (own["diagnosis"] == "hcc").astype(int).to_numpy()
+    p, v = centre_association(own["centre"], label)
+    verdict = "NOT_ASSESSED" if p is None else "WARN" if p < settings["centre_p"] else "PASS"
+    audit.add(
+        "centre against label",
+        "OMX-06",
+        verdict,
+        p,
+        f"p >= {settings['centre_p']:g}",
+        "one centre only" if p is None else f"chi-squared p {p:.3g}, Cramer's V {v:.2f}",
+        "只有一个中心" if p is None else f"卡方检验 p {p:.3g}，Cramer's V {v:.2f}",
+    )
+
+
+def control_models(tables, dictionaries, patients, assays, split, settings, seed) -> list[dict]:
+    """Negative controls on the training part; blocks without predictors are left out."""
+    train = split[split["part"] == "train"].set_index("patient_id").sort_index()
+    own = patients.set_index("patient_id").reindex(train.index)
+    y = (own["diagnosis"] == "hcc").astype(int).to_numpy()
+    groups = train["group"].to_numpy(str)
+    predicting = {b: t for b, t in tables.items() if (dictionaries[b]["role"] == "predictor").any()}
+    technical = negative_controls.technical_columns(assays, train.index)
+    for block, table in tables.items():
+        for name in dictionaries[block].index[dictionaries[block]["role"] == "qc"]:
+            values = table[name].reindex(train.index)
+            technical[f"{block} {name}"] = values.fillna(values.median()).fillna(0.0)
+    candidates = {
+        "missing mask": negative_controls.mask_columns(predicting, train.index),
+        "centre": negative_controls.one_hot(own["centre"]),
+        "technical": technical,
+    }
+    return [
+        negative_controls.control_model(name, X, y, groups, MINIMUM_CLASS, settings, seed)
+        for name, X in candidates.items()
+    ]
+
+
+def read_role(paths: list[str]) -> tuple[dict, dict]:
+    """Tables and dictionaries of collected blocks; the block is the file's name."""
+    tables, dictionaries = {}, {}
+    for path in paths:
+        block = Path(path).name.removesuffix(".parquet")
+        tables[block] = read_block(path)
+        dictionaries[block] = blocks.read_features(path.removesuffix(".parquet") + ".features.tsv")
+    return tables, dictionaries
+
+
+def main(job):
+    """Audit the data before any model sees them.
+
+    input: tables, external (lists of Parquet), patients, assays (sheets), split, raw (files)
+    output: audit (JSON), ledger
+    params: settings (fusion.audit), seed, roles {patient: role}, files {patient: raw files}
+    """
+    with core_job.step(job) as step:
+        settings, seed = job.params.settings, int(job.params.seed)
+        tables, dictionaries = read_role(_list(job.input.tables))
+        external, _ = read_role(_list(job.input.external))
+        patients = blocks.read_tsv(_list(job.input.patients)[0])
+        patients = patients[patients["patient_id"].isin(set(job.params.roles))]
+        sheets = _list(job.input.assays)
+        assays = blocks.read_tsv(sheets[0]) if sheets else pd.DataFrame()
+        split = blocks.read_tsv(job.input.split)
+        audit = Audit()
+        check_reuse(
+            audit,
+            tables,
+            external,
+            job.params.files,
+            job.params.roles,
+            float(settings["duplicate_bits"]),
+        )
+        check_people(audit, patients, split, settings)
+        label = (patients.set_index("patient_id")["diagnosis"] == "hcc").astype(int)
+        limit = float(settings["single_feature_auc"])
+        perfect = single_features(tables, dictionaries, label, limit)
+        audit.add(
+            "single feature too good",
+            "CLE-02",
+            "WARN" if perfect else "PASS",
+            len(perfect),
+            f"AUC <= {limit:g}",
+            "features that alone separate the classes",
+            "单独即可区分两类的特征",
+            perfect,
+        )
+        controls = control_models(tables, dictionaries, patients, assays, split, settings, seed)
+        for control in controls:
+            status, auc = control["status"], control["auc"]
+            audit.add(
+                f"negative control: {control['model']}",
+                "OMX-06",
+                status if status == "NOT_ASSESSED" else "WARN" if control["flag"] else "PASS",
+                None if auc is None else auc["value"],
+                "interval of the AUC includes 0.5",
+                control["reason"] or f"AUC {auc['value']:.2f} ({auc['low']:.2f}-{auc['high']:.2f})",
+                control["reason"]
+                or f"AUC {auc['value']:.2f}（{auc['low']:.2f}-{auc['high']:.2f}）",
+            )
+        for check in audit.checks:
+            step.check(
+                check["requirement_id"],
+                check["check"],
+                check["verdict"],
+                value=check["value"],
+                threshold=check["threshold"],
+                reason=check["text_en"] if check["verdict"] != "PASS" else "",
+                acts=False,
+            )
+        result = {"status": "ASSESSED", "checks": audit.checks, "negative_controls": controls}
+        text = json.dumps(_rounded(result), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        step.path(job.output.audit).write_text(text, encoding="utf-8")
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(entry) for entry in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), 6)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _list(value) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

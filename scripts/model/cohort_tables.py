@@ -1,0 +1,139 @@
+"""In: results/cohort/cohort.h5mu, or the collected blocks of external and new patients.
+Out: per block a table of features that may be predictors, with labels, groups and centres.
+Source: docs/modelling.md, "What may enter a model"; requirement MOD-05 (ICC strictly above 0.75).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scripts.core.features import read_block
+
+
+@dataclass
+class Cohort:
+    """Patients with their blocks.
+
+    obs : index patient_id (sorted); label, part, group, centre ...
+    tables : {block: patients x features}, only patients who have the block, missing = NaN
+    dictionaries : {block: index feature; role, unit, stability, stability_kind}
+    """
+
+    obs: pd.DataFrame
+    tables: dict[str, pd.DataFrame]
+    dictionaries: dict[str, pd.DataFrame]
+
+    def part(self, name: str) -> "Cohort":
+        """The patients of one part of the split (train or test)."""
+        return self.subset(self.obs.index[self.obs["part"] == name])
+
+    def subset(self, patients) -> "Cohort":
+        """Some of the patients."""
+        keep = self.obs.index.intersection(patients, sort=True)
+        tables = {b: t.loc[t.index.intersection(keep, sort=True)] for b, t in self.tables.items()}
+        return Cohort(self.obs.loc[keep], tables, self.dictionaries)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """1 = hcc, 0 = control, in the order of obs."""
+        return self.obs["label"].to_numpy(int)
+
+
+def read_cohort(path: str | Path) -> Cohort:
+    """The cohort of development patients; an empty file (no block had a row) gives no patients."""
+    if Path(path).stat().st_size == 0:
+        return Cohort(pd.DataFrame({"label": [], "part": []}), {}, {})
+    import mudata
+
+    with mudata.set_options(pull_on_update=False):
+        stored = mudata.read_h5mu(path)
+    tables, dictionaries = {}, {}
+    for block in sorted(stored.mod):
+        one = stored[block]
+        names = one.var["feature"].astype(str).to_numpy()
+        table = pd.DataFrame(np.asarray(one.X), index=one.obs_names.astype(str), columns=names)
+        tables[block] = table.sort_index()
+        dictionaries[block] = _plain(one.var).set_index(names)
+    return Cohort(_plain(stored.obs).sort_index(), tables, dictionaries)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Categories, as which AnnData stores text, back as text."""
+    categories = table.select_dtypes("category").columns
+    return table.astype(dict.fromkeys(categories, str))
+
+
+def read_external(patients: pd.DataFrame, blocks: dict[str, str]) -> Cohort:
+    """Patients outside the cohort.
+
+    patients : index patient_id; label (or NaN), centre ...; blocks : {block: path of its Parquet},
+    the dictionary lying beside it as .features.tsv.
+    """
+    tables, dictionaries = {}, {}
+    for block, path in sorted(blocks.items()):
+        table = read_block(path)
+        tables[block] = table.loc[table.index.intersection(patients.index, sort=True)]
+        dictionary = Path(str(path).removesuffix(".parquet") + ".features.tsv")
+        text = pd.read_csv(dictionary, sep="\t", dtype=str, keep_default_na=False)
+        dictionaries[block] = text.set_index("feature")
+    return Cohort(patients.sort_index(), tables, dictionaries)
+
+
+def stable(dictionary: pd.DataFrame, settings: dict) -> pd.Series:
+    """Whether each feature passes the stability gate.
+
+    ICC must lie strictly above its minimum, RSD must not exceed its maximum; a feature whose
+    stability nobody measured passes (it is counted, not assessed).
+    """
+    value = pd.to_numeric(dictionary["stability"], errors="coerce")
+    kind = dictionary.get("stability_kind", pd.Series("", index=dictionary.index))
+    is_rsd = kind.fillna("").astype(str).str.lower() == "rsd"
+    icc_fails = ~is_rsd & (value <= float(settings["icc_minimum"]))
+    rsd_fails = is_rsd & (value > float(settings["rsd_maximum"]))
+    return ~(icc_fails | rsd_fails)
+
+
+def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], list[dict]]:
+    """{block: features} that may enter a model, and for every block why or why not.
+
+    A block enters with at least one stable predictor and at least `minimum_class` patients of each
+    class: what is measured in one class only tells how people were recruited, not who is ill.
+    """
+    minimum = int(settings["minimum_class"])
+    allowed, notes = {}, []
+    for block, table in cohort.tables.items():
+        dictionary = cohort.dictionaries[block]
+        is_predictor = dictionary["role"].astype(str) == "predictor"
+        passes = stable(dictionary, settings)
+        names = [str(n) for n in dictionary.index[is_predictor & passes] if n in table.columns]
+        y = cohort.obs.loc[table.index, "label"]
+        events, controls = int((y == 1).sum()), int((y == 0).sum())
+        reason = ""
+        if not is_predictor.any():
+            reason = "no predictor in its dictionary"
+        elif not names:
+            reason = "no predictor passes the stability gate"
+        elif min(events, controls) < minimum:
+            reason = f"{events} hcc and {controls} controls have it; at least {minimum} of each"
+        if not reason:
+            allowed[block] = names
+        notes.append(
+            {
+                "block": block,
+                "used": not reason,
+                "reason": reason,
+                "n": len(table),
+                "events": events,
+                "predictors": int(is_predictor.sum()),
+                "unstable": int((is_predictor & ~passes).sum()),
+                "stability_not_measured": int(
+                    (
+                        is_predictor
+                        & pd.to_numeric(dictionary["stability"], errors="coerce").isna()
+                    ).sum()
+                ),
+            }
+        )
+    return allowed, notes

@@ -1,0 +1,144 @@
+"""In: the cohort, one strategy, one repeat. Out: out-of-fold probabilities of the training
+part, and what was learned.
+Source: nested, grouped, stratified cross-validation (Varma and Simon 2006);
+requirements FUS-04, MOD-03, MOD-09.
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from scripts.core import job as core_job
+from scripts.model import fused
+from scripts.model.cohort_tables import Cohort, predictors, read_cohort
+from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
+
+SCORE_COLUMNS = ["patient_id", "strategy", "fold", "label", "probability", "pattern"]
+
+
+def missing_features(strategy: str, cohort: Cohort, settings: dict) -> str:
+    """Why a baseline cannot be computed from this cohort, "" when it can."""
+    for name in settings["baselines"].get(strategy, []):
+        block, feature = name.split("__", 1)
+        if feature not in cohort.tables.get(block, pd.DataFrame()).columns:
+            return f"feature {feature} of block {block} is not in this cohort"
+    return ""
+
+
+def outer_folds(cohort: Cohort, folds: int, seed: int) -> list[tuple[pd.Index, pd.Index]]:
+    """Grouped, stratified outer folds as (train, test) patients; all strategies share them."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    groups = cohort.obs["group"].to_numpy(str)
+    index = cohort.obs.index
+    found = splitter.split(np.zeros(len(index)), cohort.labels, groups)
+    return [(index[a], index[b]) for a, b in found]
+
+
+def views(strategy: str, model: fused.FusedModel, train: Cohort, settings: dict) -> dict:
+    """{strategy: model}: the strategy itself and, from late fusion, every block alone."""
+    found = {strategy: model}
+    if strategy == "late":
+        for member in model.members:
+            found[f"block_{member.member.name}"] = fused.fuse([member], train, settings)
+    return found
+
+
+def learned(model: fused.FusedModel) -> list[dict]:
+    """Settings, calibration and weights of a model's members."""
+    return [
+        {
+            "member": m.member.name,
+            "parameters": m.parameters,
+            "slope": m.slope,
+            "n": len(m.evidence),
+            "weights": [[b, f, w] for (b, f), w in sorted(m.weights.items())],
+        }
+        for m in model.members
+    ]
+
+
+def cross_validate(
+    cohort: Cohort, strategy: str, settings: dict, seed: int
+) -> tuple[pd.DataFrame, list[dict]]:
+    """Out-of-fold scores of the training part and a description of every fold."""
+    allowed, _ = predictors(cohort, settings)
+    members = fused.members_of(strategy, allowed, settings)
+    scores, folds = [], []
+    for number, (train, test) in enumerate(outer_folds(cohort, int(settings["outer_folds"]), seed)):
+        inside, outside = cohort.subset(train), cohort.subset(test)
+        model = fused.train(members, inside, settings, seed + number)
+        fold = {"fold": number, "n_train": len(train), "n_test": len(test), "members": []}
+        fold["events_test"] = int(outside.labels.sum())
+        fold["shared_groups"] = len(set(inside.obs["group"]) & set(outside.obs["group"]))
+        folds.append(fold)
+        if model is None:
+            continue
+        fold["members"] = learned(model)
+        for name, view in views(strategy, model, inside, settings).items():
+            found = view.score(outside)
+            found = found[found["probability"].notna()]
+            table = found[["probability", "pattern"]].rename_axis("patient_id").reset_index()
+            table["strategy"], table["fold"] = name, number
+            table["label"] = outside.obs.loc[found.index, "label"].to_numpy(int)
+            scores.append(table)
+    columns = pd.DataFrame(columns=SCORE_COLUMNS)
+    table = pd.concat(scores)[SCORE_COLUMNS] if scores else columns
+    return table.sort_values(["strategy", "patient_id"], ignore_index=True), folds
+
+
+def main(job):
+    """Cross-validate one strategy once.
+
+    input: cohort (.h5mu)
+    output: scores (Parquet: patient_id, strategy, fold, label, probability, pattern),
+            folds (JSON), ledger
+    params: settings (model), seed; wildcards: strategy, repeat
+    """
+    with core_job.step(job) as step:
+        settings, strategy = job.params.settings, job.wildcards.strategy
+        seed = int(job.params.seed) + 1000 * int(job.wildcards.repeat)
+        whole = read_cohort(job.input.cohort)
+        cohort = whole.part("train")
+        _, notes = predictors(cohort, settings)
+        reason = too_few(cohort.labels, int(settings["minimum_class"]))
+        reason = reason or missing_features(strategy, cohort, settings)
+        if not reason and not any(note["used"] for note in notes):
+            reason = "no block may enter a model"
+        scores, folds = pd.DataFrame(columns=SCORE_COLUMNS), []
+        if not reason:
+            scores, folds = cross_validate(cohort, strategy, settings, seed)
+            reason = "" if len(scores) else "too few patients have these features"
+        good = bool(folds) and all(
+            fold["shared_groups"] == 0 and 0 < fold["events_test"] < fold["n_test"]
+            for fold in folds
+        )
+        step.check(
+            "MOD-03",
+            f"{strategy}: no group in two folds, both classes in each",
+            NOT_ASSESSED if reason else "PASS" if good else "FAIL",
+            value=int(settings["outer_folds"]),
+            unit="folds",
+            threshold="5 or 10",
+            acts=False,
+            reason=reason,
+        )
+        scores = scores.astype({"patient_id": str, "strategy": str, "pattern": str})
+        scores = scores.astype({"fold": "int64", "label": "int64", "probability": "float64"})
+        scores.to_parquet(step.path(job.output.scores), index=False)
+        description = {
+            "strategy": strategy,
+            "repeat": int(job.wildcards.repeat),
+            "status": NOT_ASSESSED if reason else "ASSESSED",
+            "reason": reason,
+            "blocks": notes,
+            "folds": rounded(folds),
+        }
+        text = json.dumps(description, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        step.path(job.output.folds).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

@@ -1,0 +1,178 @@
+"""In: labels (0/1) and scores or probabilities. Out: AUC, DeLong, resampled
+intervals, calibration, net benefit.
+Source: Sun and Xu 2014 (IEEE SPL 21:1389), Van Calster 2019 (BMC Med 17:230), Vickers 2006.
+"""
+
+import numpy as np
+from scipy.special import expit, logit, ndtr
+from scipy.stats import rankdata
+
+LOGIT_LIMIT = 1e-6  # probabilities are kept this far from 0 and 1 before a logit
+
+
+def auc(y: np.ndarray, score: np.ndarray) -> float:
+    """Area under the ROC curve, ties count half (Mann-Whitney)."""
+    positives = int(y.sum())
+    negatives = len(y) - positives
+    ranks = rankdata(score)
+    return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def delong(y: np.ndarray, *scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """AUCs and their covariance matrix, O(n log n)."""
+    stacked = np.vstack(scores)
+    positive = y == 1
+    m, n = int(positive.sum()), int((~positive).sum())
+    within_positive = np.vstack([rankdata(s[positive]) for s in stacked])
+    within_negative = np.vstack([rankdata(s[~positive]) for s in stacked])
+    overall = np.vstack([rankdata(np.r_[s[positive], s[~positive]]) for s in stacked])
+    areas = overall[:, :m].sum(1) / m / n - (m + 1) / 2 / n
+    v01 = (overall[:, :m] - within_positive) / n
+    v10 = 1 - (overall[:, m:] - within_negative) / m
+    covariance = np.atleast_2d(np.cov(v01)) / m + np.atleast_2d(np.cov(v10)) / n
+    return areas, covariance
+
+
+def delong_test(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict:
+    """Paired comparison of two AUCs: difference, z and two-sided p (1 when the scores rank alike)."""
+    areas, covariance = delong(y, a, b)
+    difference = float(areas[0] - areas[1])
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    z = difference / np.sqrt(variance) if variance > 1e-15 else 0.0
+    return {"difference": difference, "z": float(z), "p": float(2 * ndtr(-abs(z)))}
+
+
+def resample_counts(y: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """How often each patient is in each stratified resample, uint16 (resamples x patients)."""
+    rng = np.random.default_rng(seed)
+    counts = np.zeros((resamples, len(y)), dtype=np.uint16)
+    offsets = np.arange(resamples)[:, None]
+    for value in (0, 1):
+        members = np.flatnonzero(y == value)
+        drawn = rng.integers(0, len(members), (resamples, len(members)))
+        drawn = drawn + offsets * len(members)
+        flat = np.bincount(drawn.ravel(), minlength=resamples * len(members))
+        counts[:, members] = flat.reshape(resamples, len(members))
+    return counts
+
+
+def resampled_auc(y: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """AUC of every resample without sorting again (counts on the sorted distinct scores)."""
+    _, place = np.unique(score, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(place[order]) > 0])
+    ordered = counts[:, order].astype(np.float64)
+    is_positive = y[order] == 1
+    positive = np.add.reduceat(ordered * is_positive, starts, axis=1)
+    negative = np.add.reduceat(ordered * ~is_positive, starts, axis=1)
+    below = np.cumsum(negative, axis=1) - negative
+    wins = (positive * (below + negative / 2)).sum(axis=1)
+    return wins / (positive.sum(axis=1) * negative.sum(axis=1))
+
+
+def interval(value: float, resampled: np.ndarray) -> dict:
+    """Point estimate with the 2.5 and 97.5 percentiles of its resamples."""
+    finite = resampled[np.isfinite(resampled)]
+    if not np.isfinite(value) or not len(finite):
+        return {
+            "value": None if not np.isfinite(value) else float(value),
+            "low": None,
+            "high": None,
+        }
+    low, high = np.percentile(finite, [2.5, 97.5])
+    return {"value": float(value), "low": float(low), "high": float(high)}
+
+
+def to_logit(probability: np.ndarray) -> np.ndarray:
+    """Log odds, with probabilities kept off 0 and 1."""
+    return logit(np.clip(probability, LOGIT_LIMIT, 1 - LOGIT_LIMIT))
+
+
+def calibration_lines(y: np.ndarray, linear: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Calibration of every row of weights: columns intercept (slope fixed at 1) and slope.
+
+    linear : log odds of the prediction (n), weights : (resamples x n). Newton steps on all rows at
+    once; a row that separates the classes gives a slope at the limit of 20 steps and is cut to NaN.
+    """
+    weights = np.atleast_2d(weights).astype(float)
+    offset = np.zeros(len(weights))
+    for _ in range(25):
+        p = expit(linear + offset[:, None])
+        step = (weights * (y - p)).sum(1) / np.maximum((weights * p * (1 - p)).sum(1), 1e-9)
+        offset += np.clip(step, -3, 3)
+    a, b = np.zeros(len(weights)), np.ones(len(weights))
+    for _ in range(25):
+        p = expit(a[:, None] + b[:, None] * linear)
+        residual, curvature = weights * (y - p), weights * p * (1 - p)
+        g0, g1 = residual.sum(1), (residual * linear).sum(1)
+        h00 = curvature.sum(1)
+        h01, h11 = (curvature * linear).sum(1), (curvature * linear**2).sum(1)
+        determinant = np.maximum(h00 * h11 - h01**2, 1e-9)
+        a += np.clip((h11 * g0 - h01 * g1) / determinant, -2, 2)
+        b += np.clip((h00 * g1 - h01 * g0) / determinant, -2, 2)
+    slope = np.where(np.abs(b) < 20, b, np.nan)
+    return np.column_stack([np.where(np.abs(offset) < 20, offset, np.nan), slope])
+
+
+def confusion(y: np.ndarray, positive: np.ndarray) -> tuple[int, int, int, int]:
+    """True positives, false negatives, true negatives, false positives."""
+    tp, fp = int((positive & (y == 1)).sum()), int((positive & (y == 0)).sum())
+    return tp, int((y == 1).sum()) - tp, int((y == 0).sum()) - fp, fp
+
+
+def classification(tp, fn, tn, fp, threshold: float, prevalences: list[float]) -> dict:
+    """Everything that a confusion table says; arguments may be arrays of resampled tables.
+
+    Net benefit weighs a false positive by the odds of the threshold (Vickers 2006); PPV and NPV at
+    a stated prevalence follow from Bayes' rule.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sensitivity, specificity = tp / (tp + fn), tn / (tn + fp)
+        total = tp + fn + tn + fp
+        root = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+        out = {
+            "sensitivity": sensitivity,
+            "specificity": specificity,
+            "ppv": tp / (tp + fp),
+            "npv": tn / (tn + fn),
+            "accuracy": (tp + tn) / total,
+            "f1": 2 * tp / (2 * tp + fp + fn),
+            "mcc": (tp * tn - fp * fn) / root,
+            "net_benefit": tp / total - fp / total * threshold / (1 - threshold),
+        }
+        for prevalence in prevalences:
+            found = sensitivity * prevalence
+            alarm = (1 - specificity) * (1 - prevalence)
+            missed = (1 - sensitivity) * prevalence
+            clear = specificity * (1 - prevalence)
+            out[f"ppv@{prevalence:g}"] = found / (found + alarm)
+            out[f"npv@{prevalence:g}"] = clear / (clear + missed)
+    return out
+
+
+def youden_threshold(y: np.ndarray, probability: np.ndarray) -> float:
+    """Threshold with the largest sensitivity + specificity - 1, half way to the next lower score."""
+    levels = np.unique(probability)
+    cuts = np.r_[levels[0], (levels[1:] + levels[:-1]) / 2]
+    scores = [_youden(y, probability >= cut) for cut in cuts]
+    return float(cuts[int(np.argmax(scores))])
+
+
+def _youden(y: np.ndarray, positive: np.ndarray) -> float:
+    tp, fn, tn, fp = confusion(y, positive)
+    return tp / (tp + fn) + tn / (tn + fp) - 1
+
+
+def specificity_threshold(y: np.ndarray, probability: np.ndarray, minimum: float) -> float:
+    """Lowest threshold whose specificity is at least `minimum`."""
+    levels = np.unique(probability)
+    cuts = np.r_[levels[0], (levels[1:] + levels[:-1]) / 2, levels[-1] + 1e-9]
+    negatives = np.sort(probability[y == 0])
+    specificity = np.searchsorted(negatives, cuts, side="left") / len(negatives)
+    return float(min(1.0, cuts[np.flatnonzero(specificity >= minimum)[0]]))
+
+
+def net_benefit(y: np.ndarray, probability: np.ndarray, threshold: float) -> float:
+    """Net benefit of treating whoever is at or above the threshold."""
+    tp, _, _, fp = confusion(y, probability >= threshold)
+    return (tp - fp * threshold / (1 - threshold)) / len(y)

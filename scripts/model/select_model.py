@@ -1,0 +1,247 @@
+"""In: out-of-fold scores of every strategy and repeat, the cohort, the audit.
+Out: performance.json, oof.parquet.
+Source: docs/modelling.md; requirements EVA-01 to EVA-06, FUS-01, FUS-03, FUS-06, MOD-04, MOD-05.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.core import job as core_job
+from scripts.model import selection
+from scripts.model.cohort_tables import predictors, read_cohort
+from scripts.model.evaluation import (
+    NOT_ASSESSED,
+    assess,
+    choose_thresholds,
+    rounded,
+    subgroup_table,
+    too_few,
+)
+from scripts.model.subgroups import subgroup_masks
+
+FEATURES_SHOWN = 40
+
+
+def read_runs(scores: list[str], folds: list[str]) -> tuple[pd.DataFrame, list[dict]]:
+    """Scores of all cross-validation jobs with their repeat, and the descriptions of their folds."""
+    descriptions = [json.loads(Path(path).read_text(encoding="utf-8")) for path in folds]
+    tables = [
+        pd.read_parquet(path).assign(repeat=description["repeat"])
+        for path, description in zip(scores, descriptions, strict=True)
+    ]
+    return pd.concat(tables, ignore_index=True), descriptions
+
+
+def describe_strategies(
+    scores: pd.DataFrame, runs: list[dict], patients: int, settings: dict, seed: int
+) -> tuple[dict, pd.DataFrame]:
+    """{strategy: entry of performance.json} and the mean out-of-fold scores."""
+    mean = selection.mean_over_repeats(scores) if len(scores) else scores.assign(pattern="")
+    found = {}
+    for run in runs:
+        if run["status"] == NOT_ASSESSED:
+            found[run["strategy"]] = {
+                "title": selection.title_of(run["strategy"]),
+                "kind": selection.kind_of(run["strategy"], settings),
+                "status": NOT_ASSESSED,
+                "reason": run["reason"],
+                "n": 0,
+                "events": 0,
+            }
+    for strategy, own in mean.groupby("strategy", sort=True):
+        y, p = own["label"].to_numpy(int), own["probability"].to_numpy()
+        source = "late" if strategy.startswith("block_") else strategy
+        folds = [fold for run in runs if run["strategy"] == source for fold in run["folds"]]
+        features = selection.feature_table(folds, strategy)
+        entry = {
+            "title": selection.title_of(strategy),
+            "kind": selection.kind_of(strategy, settings),
+            "learner": "xgboost" if strategy.endswith("_xgboost") else "elastic_net",
+            "blocks": sorted({line["block"] for line in features}),
+            "coverage": own["patient_id"].nunique() / max(1, patients),
+        }
+        small = too_few(y, int(settings["minimum_class"]))
+        cuts = {} if small else choose_thresholds(y, p, settings)
+        entry |= assess(y, p, cuts, settings, seed)
+        entry["features"] = features[:FEATURES_SHOWN]
+        found[strategy] = entry
+    return dict(sorted(found.items())), mean
+
+
+def judge(entry: dict | None, controls: list[dict], settings: dict) -> dict:
+    """Whether the model discriminates usefully, and whether acquisition alone does as well."""
+    if entry is None or entry["status"] == NOT_ASSESSED:
+        return {
+            "discrimination": "not_assessed",
+            "text_en": "Discrimination could not be assessed.",
+            "text_zh": "无法评估区分能力。",
+            "separable_from_acquisition": None,
+            "acquisition_text_en": "",
+            "acquisition_text_zh": "",
+        }
+    auc = entry["metrics"]["auc"]
+    useless = auc["low"] <= 0.5 or auc["high"] < float(settings["useful_upper"])
+    shown = f"AUC {auc['value']:.2f} (95 % CI {auc['low']:.2f}-{auc['high']:.2f})"
+    alike = [
+        c
+        for c in controls
+        if c["status"] != NOT_ASSESSED and c["flag"] and c["auc"]["value"] >= auc["value"] - 0.02
+    ]
+    assessed = any(c["status"] != NOT_ASSESSED for c in controls)
+    names = ", ".join(c["model"] for c in alike)
+    return {
+        "discrimination": "none" if useless else "useful",
+        "text_en": f"No useful discrimination: {shown}." if useless else f"Discriminates: {shown}.",
+        "text_zh": f"无有用的区分能力：{shown}。" if useless else f"有区分能力：{shown}。",
+        "separable_from_acquisition": None if not assessed else not alike,
+        "acquisition_text_en": f"Not separable from acquisition: {names} predicts as well."
+        if alike
+        else "",
+        "acquisition_text_zh": f"与采集方式无法区分：{names} 的预测能力相当。" if alike else "",
+    }
+
+
+def increments(
+    mean: pd.DataFrame, chosen: str, cut: float, settings: dict, seed: int
+) -> list[dict]:
+    """The chosen strategy against every other on the patients whom both can score."""
+    tables = {s: own.set_index("patient_id") for s, own in mean.groupby("strategy", sort=True)}
+    lines = []
+    for other, table in tables.items():
+        if other == chosen:
+            continue
+        found = selection.increment(tables[chosen], table, cut, settings, seed)
+        if found:
+            lines.append({"strategy": chosen, "baseline": other, **found})
+    return lines
+
+
+def record(step, performance: dict, settings: dict) -> None:
+    """QC records of the requirements that internal validation answers."""
+    resamples, reason = int(settings["resamples"]), performance["reason"]
+    done = performance["status"] == "ASSESSED"
+
+    def check(requirement: str, what: str, verdict: str, **more) -> None:
+        more.setdefault("reason", "" if done else reason)
+        step.check(requirement, what, verdict if done else NOT_ASSESSED, acts=False, **more)
+
+    verdict = "PASS" if resamples >= 1000 else "FAIL"
+    check("MOD-04", "resamples", verdict, value=resamples, threshold=">= 1000")
+    check("EVA-01", "AUC, sensitivity, specificity, PPV, NPV, accuracy with 95 % CI", "PASS")
+    check("EVA-02", "thresholds from out-of-fold training scores", "PASS")
+    check("EVA-03", "calibration, Brier score and decision curve", "PASS")
+    assessed = sum(line["status"] == "ASSESSED" for line in performance.get("subgroups", []))
+    check("EVA-04", "subgroups", "PASS" if assessed else NOT_ASSESSED, value=assessed)
+    check("EVA-06", "PPV and NPV at stated prevalences", "PASS")
+    compared = {line["baseline"] for line in performance.get("increments", [])}
+    against = compared & set(settings["baselines"])
+    check(
+        "FUS-06",
+        "increment over baselines on the same patients",
+        "PASS" if against else NOT_ASSESSED,
+        value=", ".join(sorted(against)),
+    )
+    check("FUS-03", "selection frequency of features", "PASS")
+    text = "data and model level; knowledge level only as published scores among the features"
+    check("FUS-01", "levels of fusion", "WARN", value="data, model", reason=text)
+    text = "label permutations are not part of a run; no learned step lies outside the folds"
+    check("FUS-04", "label permutations", NOT_ASSESSED, reason=text)
+    blocks = performance.get("blocks", [])
+    dropped, unknown = (
+        sum(b[key] for b in blocks) for key in ("unstable", "stability_not_measured")
+    )
+    total = sum(b["predictors"] for b in blocks)
+    step.check(
+        "MOD-05",
+        "features below the stability limit kept out",
+        "PASS" if total and unknown < total else NOT_ASSESSED,
+        value=dropped,
+        unit="features",
+        threshold=f"ICC > {settings['icc_minimum']:g}",
+        reason=f"stability of {unknown} of {total} predictors was not measured" if unknown else "",
+        acts=False,
+    )
+
+
+def main(job):
+    """Compare strategies, choose one, write how well it does.
+
+    input: cohort, audit, scores and folds (lists, one of each per strategy and repeat)
+    output: performance (JSON), oof (Parquet), ledger
+    params: settings (model), seed
+    """
+    with core_job.step(job) as step:
+        settings, seed = job.params.settings, int(job.params.seed)
+        whole = read_cohort(job.input.cohort)
+        train = whole.part("train")
+        scores, runs = read_runs(list(job.input.scores), list(job.input.folds))
+        audit = json.loads(Path(job.input.audit).read_text(encoding="utf-8") or "{}")
+        strategies, mean = describe_strategies(scores, runs, len(train.obs), settings, seed)
+        chosen, table = selection.select(scores, len(train.obs), settings)
+        entry = strategies.get(chosen) if chosen else None
+        if entry is not None and entry["status"] == NOT_ASSESSED:
+            chosen, entry, reason = None, None, entry["reason"]
+        else:
+            reason = (
+                too_few(train.labels, int(settings["minimum_class"])) or "no candidate strategy"
+            )
+        allowed, notes = predictors(train, settings)
+        counts = whole.obs.groupby("part")["label"].agg(["size", "sum"]) if len(whole.obs) else None
+        performance = {
+            "status": "ASSESSED" if chosen else NOT_ASSESSED,
+            "reason": "" if chosen else reason,
+            "label": {"positive": "hcc", "negative": "control"},
+            "cohort": {
+                part: {"n": int(counts.loc[part, "size"]), "events": int(counts.loc[part, "sum"])}
+                if counts is not None and part in counts.index
+                else {"n": 0, "events": 0}
+                for part in ("train", "test")
+            },
+            "settings": {
+                key: settings[key]
+                for key in (
+                    "outer_folds",
+                    "inner_folds",
+                    "repeats",
+                    "resamples",
+                    "prevalences",
+                    "minimum_specificity",
+                )
+            }
+            | {"seed": seed},
+            "selected": chosen,
+            "selection": {"rule": selection.RULE, "table": table},
+            "strategies": strategies,
+            "blocks": notes,
+            "increments": [],
+            "subgroups": [],
+            "patterns": [],
+            "sample_size": selection.sample_size(
+                int(train.labels.sum()), len(train.obs), sum(map(len, allowed.values()))
+            ),
+            "verdict": judge(entry, audit.get("negative_controls", []), settings),
+        }
+        if chosen:
+            cut = entry["thresholds"]["youden"]["threshold"]
+            own = mean[mean["strategy"] == chosen].set_index("patient_id").sort_index()
+            performance["increments"] = increments(mean, chosen, cut, settings, seed)
+            performance["patterns"] = selection.pattern_table(own)
+            performance["subgroups"] = subgroup_table(
+                own["label"].to_numpy(int),
+                own["probability"].to_numpy(),
+                subgroup_masks(train.subset(own.index)),
+                cut,
+                settings,
+                seed,
+            )
+        record(step, performance, settings)
+        mean.to_parquet(step.path(job.output.oof), index=False)
+        text = json.dumps(rounded(performance), sort_keys=True, indent=1, ensure_ascii=False)
+        step.path(job.output.performance).write_text(text + "\n", encoding="utf-8")
+        step.log.info("chosen: %s; %s", chosen, performance["verdict"]["text_en"])
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

@@ -1,0 +1,82 @@
+"""Metrics against reference implementations."""
+
+import json
+
+import numpy as np
+import pytest
+
+from scripts.model import metrics
+
+
+@pytest.fixture
+def scored():
+    rng = np.random.default_rng(3)
+    y = np.r_[np.ones(60, int), np.zeros(90, int)]
+    linear = y * 1.2 + rng.normal(0, 1, 150)
+    return y, np.round(1 / (1 + np.exp(-linear)), 2)
+
+
+@pytest.mark.real
+def test_delong_equals_proc(testdata):
+    # R 4.2.2, pROC 1.18.0 (made_with in the file)
+    cases = json.loads((testdata / "stats" / "delong_proc.json").read_text())["cases"]
+    for case in cases:
+        y, a, b = (np.array(case[key]) for key in ("y", "a", "b"))
+        areas, covariance = metrics.delong(y, a, b)
+        test = metrics.delong_test(y, a, b)
+        found = [*areas, covariance[0, 0], covariance[1, 1], covariance[0, 1], test["p"]]
+        expected = [case[k] for k in ("auc_a", "auc_b", "var_a", "var_b", "cov_ab", "p")]
+        assert found == pytest.approx(expected, abs=1e-6)
+        assert metrics.auc(y, a) == pytest.approx(case["auc_a"], abs=1e-12)
+
+
+def test_resampled_auc_equals_auc_of_the_drawn_patients(scored):
+    y, p = scored
+    counts = metrics.resample_counts(y, 20, seed=1)
+    for row, found in zip(counts, metrics.resampled_auc(y, p, counts), strict=True):
+        drawn = np.repeat(np.arange(len(y)), row)
+        assert found == pytest.approx(metrics.auc(y[drawn], p[drawn]), abs=1e-12)
+        assert y[drawn].sum() == 60  # stratified: the classes keep their size
+
+
+def test_calibration_lines_equal_unpenalised_logistic_regression(scored):
+    from sklearn.linear_model import LogisticRegression
+
+    y, p = scored
+    linear = metrics.to_logit(p)
+    model = LogisticRegression(C=np.inf, tol=1e-10).fit(linear[:, None], y)
+    _, slope = metrics.calibration_lines(y, linear, np.ones(len(y)))[0]
+    assert slope == pytest.approx(model.coef_[0, 0], abs=1e-4)
+
+
+def test_perfect_calibration_has_intercept_zero_and_slope_one():
+    # Four cells of 100 with shares equal to the prediction, worked by hand.
+    p = np.repeat([0.2, 0.4, 0.6, 0.8], 100)
+    y = np.concatenate([np.r_[np.ones(k), np.zeros(100 - k)] for k in (20, 40, 60, 80)])
+    found = metrics.calibration_lines(y, metrics.to_logit(p), np.ones(400))[0]
+    assert found == pytest.approx([0, 1], abs=1e-9)
+
+
+def test_classification_worked_by_hand():
+    # tp 40, fn 10, tn 80, fp 20 at threshold 0.2: net benefit (40 - 20 * 0.25) / 150
+    found = metrics.classification(40.0, 10.0, 80.0, 20.0, 0.2, [0.01])
+    assert found["sensitivity"] == pytest.approx(0.8)
+    assert found["specificity"] == pytest.approx(0.8)
+    assert found["net_benefit"] == pytest.approx(35 / 150)
+    # Bayes: 0.8 * 0.01 / (0.8 * 0.01 + 0.2 * 0.99)
+    assert found["ppv@0.01"] == pytest.approx(0.0388349514)
+    assert found["mcc"] == pytest.approx((40 * 80 - 20 * 10) / np.sqrt(60 * 50 * 100 * 90))
+
+
+def test_thresholds_keep_what_they_promise(scored):
+    y, p = scored
+    cut = metrics.specificity_threshold(y, p, 0.9)
+    assert (p[y == 0] < cut).mean() >= 0.9
+    assert (p[y == 0] < np.max(p[p < cut])).mean() < 0.9
+    best = metrics.youden_threshold(y, p)
+    assert all(metrics._youden(y, p >= best) >= metrics._youden(y, p >= c) for c in np.unique(p))
+
+
+def test_scores_that_rank_alike_do_not_differ(scored):
+    y, p = scored
+    assert metrics.delong_test(y, p, 2 * p)["p"] == 1.0
