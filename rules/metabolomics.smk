@@ -1,1 +1,177 @@
-# Rules of the metabolomics domain.
+# Metabolomics: LC-MS and GC-MS runs to features. Fit on QC, blank and development runs; apply per patient.
+register_modality(
+    "lcms",
+    dictionary="results/metabolomics/lcms/reference/{block}.dictionary.tsv",
+    stability=lambda block: f"results/metabolomics/lcms/reference/{block}.stability.tsv",
+)
+
+
+rule detect_lcms:
+    input:
+        run=lambda wildcards: all_runs_of("lcms")[wildcards.run]["file"],
+    output:
+        features="results/metabolomics/lcms/runs/{run}.npz",
+        centroids=temp("results/metabolomics/lcms/runs/{run}.centroids.npz"),
+        status="results/metabolomics/lcms/runs/{run}.status.json",
+        ledger="results/qc/ledger/detect_lcms/{run}.jsonl",
+    log:
+        "logs/detect_lcms/{run}.log",
+    benchmark:
+        "benchmarks/detect_lcms/{run}.tsv"
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/metabolomics/detect_lcms.py"),
+        settings=config["metabolomics"]["lcms"],
+        subject=lambda wildcards: all_runs_of("lcms")[wildcards.run].get(
+            "patient_id", wildcards.run
+        ),
+    message:
+        "Finding features in LC-MS run {wildcards.run} -> {output.features} (log: {log})"
+    script:
+        "../scripts/metabolomics/detect_lcms.py"
+
+
+rule fit_lcms:
+    input:
+        features=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.npz"
+            for run in fit_runs("lcms", wildcards.block)
+        ],
+        statuses=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.status.json"
+            for run in fit_runs("lcms", wildcards.block)
+        ],
+        centroids=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.centroids.npz"
+            for run in fit_runs("lcms", wildcards.block, "qc", "blank")
+        ],
+        standards=[path for path in [config["metabolomics"]["standards"]] if path],
+    output:
+        reference="results/metabolomics/lcms/reference/{block}.npz",
+        quality="results/metabolomics/lcms/reference/{block}.quality.tsv",
+        dictionary="results/metabolomics/lcms/reference/{block}.dictionary.tsv",
+        stability="results/metabolomics/lcms/reference/{block}.stability.tsv",
+        status="results/metabolomics/lcms/reference/{block}.status.json",
+        ledger="results/qc/ledger/fit_lcms/{block}.jsonl",
+    log:
+        "logs/fit_lcms/{block}.log",
+    benchmark:
+        "benchmarks/fit_lcms/{block}.tsv"
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/metabolomics/fit_lcms.py"),
+        settings=config["metabolomics"]["lcms"],
+        runs=lambda wildcards: described(fit_runs("lcms", wildcards.block)),
+    message:
+        "Learning the LC-MS reference of {wildcards.block} -> {output.reference} (log: {log})"
+    script:
+        "../scripts/metabolomics/fit_lcms.py"
+
+
+rule fit_lcms_batch:
+    input:
+        reference="results/metabolomics/lcms/reference/{block}.npz",
+        reference_status="results/metabolomics/lcms/reference/{block}.status.json",
+        features=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.npz"
+            for run in runs_in("lcms", wildcards.block, wildcards.batch, "qc")
+        ],
+        statuses=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.status.json"
+            for run in runs_in("lcms", wildcards.block, wildcards.batch, "qc")
+        ],
+        centroids=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.centroids.npz"
+            for run in runs_in("lcms", wildcards.block, wildcards.batch, "qc")
+        ],
+    output:
+        batch="results/metabolomics/lcms/batches/{block}/{batch}.npz",
+        status="results/metabolomics/lcms/batches/{block}/{batch}.status.json",
+        ledger="results/qc/ledger/fit_lcms_batch/{block}-{batch}.jsonl",
+    log:
+        "logs/fit_lcms_batch/{block}-{batch}.log",
+    benchmark:
+        "benchmarks/fit_lcms_batch/{block}-{batch}.tsv"
+    wildcard_constraints:
+        batch=r"[A-Za-z0-9_-]+",
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/metabolomics/fit_lcms_batch.py"),
+        settings=config["metabolomics"]["lcms"],
+        runs=lambda wildcards: described(
+            runs_in("lcms", wildcards.block, wildcards.batch, "qc", "blank")
+        ),
+        orders=lambda wildcards: [
+            run["order"]
+            for run in runs_in("lcms", wildcards.block, wildcards.batch)
+            if run["order"]
+        ],
+    message:
+        "Learning the drift of LC-MS batch {wildcards.batch} -> {output.batch} (log: {log})"
+    script:
+        "../scripts/metabolomics/fit_lcms_batch.py"
+
+
+rule apply_lcms:
+    input:
+        features=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.npz"
+            for run in runs_of_patient("lcms", wildcards.patient)
+        ],
+        statuses=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.status.json"
+            for run in runs_of_patient("lcms", wildcards.patient)
+        ],
+        centroids=lambda wildcards: [
+            f"results/metabolomics/lcms/runs/{run['assay']}.centroids.npz"
+            for run in runs_of_patient("lcms", wildcards.patient)
+        ],
+        references=lambda wildcards: [
+            f"results/metabolomics/lcms/reference/{run['block']}.npz"
+            for run in runs_of_patient("lcms", wildcards.patient)
+        ],
+        reference_statuses=lambda wildcards: [
+            f"results/metabolomics/lcms/reference/{run['block']}.status.json"
+            for run in runs_of_patient("lcms", wildcards.patient)
+        ],
+        batches=lambda wildcards: [
+            f"results/metabolomics/lcms/batches/{run['block']}/{run['batch']}.npz"
+            for run in runs_of_patient("lcms", wildcards.patient)
+        ],
+    output:
+        row="results/metabolomics/lcms/{patient}/row.json",
+        status="results/metabolomics/lcms/{patient}/status.json",
+        ledger="results/qc/ledger/apply_lcms/{patient}.jsonl",
+    log:
+        "logs/apply_lcms/{patient}.log",
+    benchmark:
+        "benchmarks/apply_lcms/{patient}.tsv"
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/metabolomics/apply_lcms.py"),
+        settings=config["metabolomics"]["lcms"],
+        runs=lambda wildcards: described(runs_of_patient("lcms", wildcards.patient)),
+    message:
+        "Scoring LC-MS of {wildcards.patient} -> {output.row} (log: {log})"
+    script:
+        "../scripts/metabolomics/apply_lcms.py"

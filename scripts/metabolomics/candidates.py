@@ -1,0 +1,195 @@
+"""What the QC, blank and sample runs of a block say about its candidate features.
+
+In: features and centroids of runs. Out: linked candidates, their QC level, RSD, blank ratio, D-ratio.
+Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC samples, RSD, D-ratio); docs/metabolomics.md.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.metabolomics.detect_lcms import Features, load_features
+from scripts.metabolomics.drift import fit_drift, leave_one_out, relative_sd
+from scripts.metabolomics.feature_linking import link_features, medians
+from scripts.metabolomics.ion_chromatograms import load_centroids
+from scripts.metabolomics.lcms_reference import align_to, log2_areas
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass
+class Run:
+    """One run of the fit: row of the sheet ({assay, role, batch, order}), features, {tic, polarity}, path of centroids."""
+
+    row: dict
+    features: Features
+    about: dict
+    centroids: str = ""
+
+
+def load_runs(rows: list[dict], features: list, statuses: list, centroids: dict) -> list[Run]:
+    """Runs that detection passed, in the order of the sheet. `centroids` is {assay: path}."""
+    runs = []
+    for row, table, status in zip(rows, features, statuses, strict=True):
+        if json.loads(Path(status).read_text(encoding="utf-8"))["verdict"] == "fail":
+            continue
+        runs.append(Run(row, *load_features(table), centroids.get(row["assay"], "")))
+    return runs
+
+
+def usable(runs: list[Run], min_tic_ratio: float) -> tuple[list[Run], list[str]]:
+    """Runs whose total ion current is not below a share of their median, and the assays that are left out."""
+    import numpy as np
+
+    if not runs:
+        return [], []
+    limit = min_tic_ratio * float(np.median([run.about["tic"] for run in runs]))
+    return [r for r in runs if r.about["tic"] >= limit], [
+        r.row["assay"] for r in runs if r.about["tic"] < limit
+    ]
+
+
+def consensus(runs: list[Run], settings: dict, log=None) -> dict:
+    """Candidates linked over runs: arrays mz, rt, half_width, area, charge (candidates,), present (share of the runs).
+
+    All runs are aligned to the one with the most features (first by name among equals).
+    """
+    import numpy as np
+
+    anchor = min(runs, key=lambda run: (-run.features.size, run.row["assay"])).features
+    maps = []
+    for run in runs:
+        alignment = align_to(run.features, (anchor.mz, anchor.rt, anchor.area), settings)
+        table = run.features
+        mz = table.mz / (1 + alignment.offset_ppm * 1e-6)
+        maps.append((mz, alignment.to_reference(table.rt), table.area, table.charge, table.fwhm))
+    linked = link_features(
+        maps, ppm=settings["ppm"], rt_tolerance=settings["rt_tolerance_s"], log=log
+    )
+    mz, rt, area, charge, fwhm = (medians(maps, linked, column) for column in range(5))
+    cycle = float(np.median(np.diff(np.unique(anchor.rt)))) if anchor.size > 1 else 0.0
+    return {
+        "mz": mz,
+        "rt": rt,
+        "area": area,
+        "charge": charge,
+        "half_width": np.clip(
+            settings["half_width_fwhm"] * fwhm, settings["min_trace_s"], settings["max_fwhm_s"]
+        ),
+        "present": (linked >= 0).mean(axis=1),
+        "cycle": cycle,
+    }
+
+
+def measure(
+    runs: list[Run], found: dict, landmarks: tuple, settings: dict, neighbours: list[Run] = ()
+) -> "np.ndarray":
+    """(runs, candidates) log2 areas of QC or blank runs at the candidates' positions.
+
+    A run with too few landmarks (a blank has few features) takes the alignment of the nearest of the `neighbours` of its
+    batch in injection order.
+    """
+    import numpy as np
+
+    rows = []
+    for run in runs:
+        alignment = align_to(run.features, landmarks, settings)
+        near = [other for other in neighbours if other.row["batch"] == run.row["batch"]]
+        if alignment.problem and near:
+            near.sort(key=lambda other: abs(other.row["order"] - run.row["order"]))
+            alignment = align_to(near[0].features, landmarks, settings)
+        positions = found["mz"], found["rt"], found["half_width"]
+        rows.append(log2_areas(load_centroids(run.centroids), alignment, *positions, settings))
+    return np.array(rows).reshape(len(runs), found["mz"].size)
+
+
+def quality(runs: list[Run], values: "np.ndarray", settings: dict) -> dict:
+    """What the QC runs say: level (median of the batch medians), rsd_before, rsd (held out, after drift and PQN)."""
+    import numpy as np
+
+    medians_, residuals, raw = [], [], []
+    for batch in sorted({run.row["batch"] for run in runs}):
+        members = [i for i, run in enumerate(runs) if run.row["batch"] == batch]
+        order = np.array([run_order(runs[i].row) for i in members])
+        part = values[members]
+        drift = fit_drift(order, part, settings["drift_spans"], settings["min_qcs_for_curve"])
+        left_out = leave_one_out(order, part, drift.method)
+        residuals.append(left_out - _row_median(left_out))
+        medians_.append(nanmedian(part))
+        raw.append(part - medians_[-1])
+    return {
+        "level": nanmedian(np.array(medians_)),
+        "rsd_before": relative_sd(np.concatenate(raw)),
+        "rsd": relative_sd(np.concatenate(residuals)),
+    }
+
+
+def listed(inputs, name: str) -> list:
+    """An input that may be a list, one path or absent, as a list."""
+    value = inputs.get(name, None)
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def run_order(row: dict) -> float:
+    """Injection order of a run, NaN when the sheet has none."""
+    return float(row["order"]) if row["order"] else float("nan")
+
+
+def nanmedian(values: "np.ndarray") -> "np.ndarray":
+    """(columns,) median over rows, NaN left out; NaN where all is missing."""
+    import warnings
+
+    import numpy as np
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # all missing: NaN
+        return np.nanmedian(values, axis=0)
+
+
+def _row_median(values):
+    import numpy as np
+
+    return np.nan_to_num(nanmedian(values.T))[:, None]
+
+
+def blank_ratio(blanks: "np.ndarray", level: "np.ndarray") -> "np.ndarray":
+    """(candidates,) median area in blanks over the QC level; a blank without a peak counts 0; NaN without blanks."""
+    import numpy as np
+
+    if not blanks.shape[0]:
+        return np.full(level.size, np.nan)
+    return np.median(np.where(np.isfinite(blanks), 2.0 ** (blanks - level), 0.0), axis=0)
+
+
+def dispersion_ratio(
+    samples: list[Run], found: dict, landmarks: tuple, rsd: "np.ndarray", settings: dict
+) -> "np.ndarray":
+    """(candidates,) D-ratio: SD of the QCs over SD of the samples, both robust and relative; NaN under 5 samples with the peak.
+
+    Samples: areas of the detected features nearest to the position, dilution taken off.
+    """
+    import numpy as np
+
+    table = np.full((len(samples), found["mz"].size), np.nan)
+    for row, run in enumerate(samples):
+        alignment = align_to(run.features, landmarks, settings)
+        mz = run.features.mz / (1 + alignment.offset_ppm * 1e-6)
+        rt = alignment.to_reference(run.features.rt)
+        low = np.searchsorted(mz, found["mz"] * (1 - settings["ppm"] * 1e-6))
+        high = np.searchsorted(mz, found["mz"] * (1 + settings["ppm"] * 1e-6))
+        for column in np.flatnonzero(high > low):
+            part = slice(low[column], high[column])
+            near = np.abs(rt[part] - found["rt"][column]) <= settings["rt_tolerance_s"]
+            if near.any():
+                table[row, column] = np.log2(run.features.area[part][near].max())
+    if len(samples) < 5:
+        return np.full(found["mz"].size, np.nan)
+    table -= nanmedian(table)
+    table -= _row_median(table)
+    spread = 1.4826 * nanmedian(np.abs(table - nanmedian(table)))
+    enough = np.isfinite(table).sum(axis=0) >= 5
+    return np.where(
+        enough & (spread > 0), rsd / np.log(2) / np.where(spread > 0, spread, 1), np.nan
+    )

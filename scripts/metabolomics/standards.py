@@ -1,0 +1,137 @@
+"""The user's table of standards: which m/z and retention time belongs to which compound.
+
+In: a tab-separated table (name, rt, and mz or formula with adduct; role). Out: names for features. Source: identification
+levels of the Metabolomics Standards Initiative (Sumner et al. 2007, Metabolomics 3:211); adduct masses from CODATA 2018.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.core import job as core_job
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_ELECTRON = 0.000548579909
+_HYDROGEN = 1.00782503207
+# Ion = M * count + mass; (count of M, mass, charge).
+ADDUCTS = {
+    "[M+H]+": (1, _HYDROGEN - _ELECTRON, 1),
+    "[M+Na]+": (1, 22.9897692809 - _ELECTRON, 1),
+    "[M+K]+": (1, 38.96370668 - _ELECTRON, 1),
+    "[M+NH4]+": (1, 14.0030740048 + 4 * _HYDROGEN - _ELECTRON, 1),
+    "[M+H-H2O]+": (1, -_HYDROGEN - 15.99491461956 - _ELECTRON, 1),
+    "[M]+": (1, -_ELECTRON, 1),
+    "[M+2H]2+": (1, 2 * (_HYDROGEN - _ELECTRON), 2),
+    "[2M+H]+": (2, _HYDROGEN - _ELECTRON, 1),
+    "[M-H]-": (1, -_HYDROGEN + _ELECTRON, 1),
+    "[M+Cl]-": (1, 34.96885268 + _ELECTRON, 1),
+    "[M+HCOO]-": (1, 12.0 + 2 * 15.99491461956 + _HYDROGEN + _ELECTRON, 1),
+    "[M-2H]2-": (1, -2 * (_HYDROGEN - _ELECTRON), 2),
+    "[2M-H]-": (2, -_HYDROGEN + _ELECTRON, 1),
+}
+ROLES = ("compound", "internal_standard")
+COLUMNS = ("name", "rt", "mz", "formula", "adduct", "role")
+
+
+@dataclass(frozen=True)
+class Standard:
+    """One standard: m/z of its ion, retention time in seconds, role compound or internal_standard."""
+
+    name: str
+    mz: float
+    rt: float
+    role: str = "compound"
+
+
+def ion_mz(formula: str, adduct: str) -> float:
+    """Monoisotopic m/z of an ion; ValueError for a formula or adduct that is not known."""
+    import pyopenms
+
+    if adduct not in ADDUCTS:
+        raise ValueError(f"adduct {adduct!r} is not one of {', '.join(ADDUCTS)}")
+    if not re.fullmatch(r"([A-Z][a-z]?[0-9]*)+", formula):
+        raise ValueError(f"formula {formula!r} is no sum formula such as C8H10N4O2")
+    count, mass, charge = ADDUCTS[adduct]
+    try:
+        molecule = pyopenms.EmpiricalFormula(formula).getMonoWeight()
+    except RuntimeError:
+        raise ValueError(f"formula {formula!r} holds an unknown element") from None
+    return (count * molecule + mass) / charge
+
+
+def feature_name(text: str) -> str:
+    """A compound's name as a feature name: lower case, everything but letters and digits becomes one _."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def read_standards(path: str | Path) -> list[Standard]:
+    """The table of standards, in its order. InputDefect with every bad line when it cannot be used."""
+    text = Path(path).read_text(encoding="utf-8-sig")
+    reader = csv.DictReader(text.splitlines(), delimiter="\t")
+    header = reader.fieldnames or []
+    problems = [f"unknown column {column}" for column in header if column not in COLUMNS]
+    problems += [f"no column {column}" for column in ("name", "rt") if column not in header]
+    out: list[Standard] = []
+    for number, row in enumerate(reader if not problems else [], start=2):
+        try:
+            out.append(_standard({key: (value or "").strip() for key, value in row.items() if key}))
+        except ValueError as error:
+            problems.append(f"row {number}: {error}")
+    names = [feature_name(s.name) for s in out]
+    problems += [
+        f"{name} stands twice" for name in sorted({n for n in names if names.count(n) > 1})
+    ]
+    if problems:
+        raise core_job.InputDefect(
+            f"table of standards (config metabolomics.standards): {'; '.join(problems)}",
+            requirement_id="OMX-02",
+            check="table of standards",
+        )
+    return out
+
+
+def _standard(row: dict) -> Standard:
+    if not row["name"]:
+        raise ValueError("name must not be empty")
+    role = row.get("role") or "compound"
+    if role not in ROLES:
+        raise ValueError(f"role {role!r} is not one of {', '.join(ROLES)}")
+    try:
+        rt = float(row["rt"])
+        mz = float(row["mz"]) if row.get("mz") else None
+    except ValueError:
+        raise ValueError("rt (seconds) and mz must be numbers") from None
+    if mz is None:
+        if not (row.get("formula") and row.get("adduct")):
+            raise ValueError("needs mz, or formula and adduct")
+        mz = ion_mz(row["formula"], row["adduct"])
+    return Standard(row["name"], mz, rt, role)
+
+
+def assign(
+    standards: list[Standard],
+    mz: "np.ndarray",
+    rt: "np.ndarray",
+    *,
+    ppm: float,
+    rt_tolerance: float,
+) -> dict[int, Standard]:
+    """{index of the feature: standard}: pairs within both tolerances, nearest first, each used once."""
+    pairs = []
+    for place, standard in enumerate(standards):
+        for index in range(mz.size):
+            far_mz = abs(mz[index] / standard.mz - 1) * 1e6 / ppm
+            far_rt = abs(rt[index] - standard.rt) / rt_tolerance
+            if far_mz <= 1 and far_rt <= 1:
+                pairs.append((far_mz + far_rt, place, index))
+    taken: dict[int, Standard] = {}
+    used: set[int] = set()
+    for _, place, index in sorted(pairs):
+        if index not in taken and place not in used:
+            taken[index] = standards[place]
+            used.add(place)
+    return taken
