@@ -245,8 +245,9 @@ def main(job):
             )
         readings = Readings(rows, markers, set(job.params.allowed))
         scores, bad = readings.scores()
-        verdicts = _check_patients(step, readings, scores, bad, settings)
-        _check_cohort(step, cohort_agreement(scores), settings)
+        with step.block("ihc"):
+            verdicts = _check_patients(step, readings, scores, bad, settings)
+            _check_cohort(step, cohort_agreement(scores), settings)
         left_out = {key for key, _ in disagreements(scores, settings, markers)}
         kept = sorted(p for p, (verdict, _) in verdicts.items() if verdict != "fail")
         write_block(step.path(job.output.table), make_table(scores, markers, left_out, kept))

@@ -82,7 +82,10 @@ def recognise(path: str | Path, evidence: str) -> Table:
         name = "diann_report"
     elif {"Protein.Group", "Genes"} <= have and "Precursor.Id" not in have:
         name = "diann_matrix"
-    elif "R.FileName" in have and have & {"PG.ProteinGroups", "PG.ProteinAccessions"}:
+    elif have & {"R.FileName", "R.Raw File Name"} and have & {
+        "PG.ProteinGroups",
+        "PG.ProteinAccessions",
+    }:
         name = "spectronaut_report"
     elif have & {"PG.ProteinGroups", "PG.ProteinAccessions"} and any(
         c.endswith(".PG.Quantity") for c in columns
@@ -133,6 +136,10 @@ def read_columns(table: Table, columns: list[str], keep=None, evidence: str = ""
     try:
         for batch in _batches(table, columns):
             frame = batch.to_pandas()
+            for column in frame.columns[
+                frame.dtypes == "category"
+            ]:  # dictionary columns of Parquet
+                frame[column] = frame[column].astype(object)
             parts.append(frame[keep(frame)] if keep is not None else frame)
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         line = str(error).splitlines()[0][:100]

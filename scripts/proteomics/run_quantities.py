@@ -65,16 +65,16 @@ def diann_report(table: Table, wanted: list[str], q_value: float, evidence: str)
 def spectronaut_report(
     table: Table, wanted: list[str], q_value: float, evidence: str
 ) -> "pd.DataFrame":
-    """Spectronaut long report: PG.Qvalue and EG.Qvalue where present; quantity PG.Quantity."""
+    """Spectronaut long report: PG.Qvalue and EG.Qvalue where present; quantity PG.Quantity; imputed values dropped."""
     found = [c for c in ("PG.Qvalue", "PG.QValue (Run-Wise)", "EG.Qvalue") if c in table.columns]
     return _long_report(
         table,
         wanted,
         evidence,
-        run="R.FileName",
+        run=first_of(table, "R.FileName", "R.Raw File Name"),
         quantity=first_of(table, "PG.Quantity"),
         limits=dict.fromkeys(found, q_value),
-        flags=[c for c in ("EG.IsDecoy", "PG.IsDecoy") if c in table.columns],
+        flags=[c for c in ("EG.IsDecoy", "PG.IsDecoy", "EG.IsImputed") if c in table.columns],
         names={
             "accessions": first_of(table, "PG.ProteinGroups", "PG.ProteinAccessions"),
             "gene": first_of(table, "PG.Genes"),
@@ -203,7 +203,7 @@ def fragpipe(table: Table, wanted: list[str], q_value: float, evidence: str) -> 
         wanted,
         evidence,
         names={
-            "accessions": "Protein ID",
+            "accessions": "Protein",  # with the prefixes of decoys and contaminants; "Protein ID" has lost them
             "gene": first_of(table, "Gene"),
             "name": first_of(table, "Description"),
         },

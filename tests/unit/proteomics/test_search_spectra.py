@@ -1,0 +1,193 @@
+import gzip
+import re
+
+import pandas as pd
+import pytest
+
+from scripts.core.config import default_config
+from scripts.core.job import InputDefect
+from scripts.proteomics import prepare_database
+from scripts.proteomics.search_spectra import (
+    main,
+    read_database,
+    search_run,
+    why_nothing_identified,
+)
+from scripts.proteomics.spectra import ms2_resolution, read_run
+
+SETTINGS = default_config()["proteomics"]["dda"]
+OUTPUTS = ["psms=psms.parquet"]
+
+
+def make_database(fasta, folder):
+    """Target-decoy FASTA of a FASTA file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "target_decoy.fasta"
+    proteins = prepare_database.read_fasta(fasta)
+    prepare_database.write_target_decoy(path, proteins, SETTINGS["decoy_prefix"])
+    return path
+
+
+@pytest.fixture(scope="module")
+def database(demo_proteomics, tmp_path_factory):
+    return make_database(
+        demo_proteomics / "reference" / "proteins.fasta", tmp_path_factory.mktemp("db")
+    )
+
+
+@pytest.fixture
+def inputs(database, tmp_path):
+    """Inputs of the step for a run; the database passed."""
+    status = tmp_path / "db.status.json"
+    status.write_text('{"verdict": "pass", "reasons": [], "blocks": {}}')
+    return lambda run: [f"runs={run}", f"database={database}", f"database_status={status}"]
+
+
+def test_demo_run_is_searched_at_high_resolution_with_areas(demo_proteomics, database):
+    run = demo_proteomics / "raw" / "dda" / "P0002.mzML"
+    matches, counts = search_run(str(run), "A1", read_database(str(database)), SETTINGS)
+    assert counts["resolution"] == "high"
+    assert counts["identified"] >= 150
+    good = matches[(matches["q_value"] <= 0.01) & ~matches["is_decoy"]]
+    assert good["accessions"].str.startswith("sp|").all()
+    # counts x seconds: a peak of 2^13 counts or more and 5 s has an area above 1e4. The search engine normalises the
+    # experiment that it is given: areas taken after it would be below 100.
+    assert good["area"].median() > 1e5
+    assert (good["mass_error_ppm"].abs() < 10).all()
+
+
+def test_search_is_the_same_twice(demo_proteomics, inputs, by_hand, tmp_path):
+    run = demo_proteomics / "raw" / "dda" / "P0002.mzML"
+    assert by_hand(main, inputs(run), OUTPUTS, ["settings=@proteomics.dda"])[0] == 0
+    first = (tmp_path / "out" / "psms.parquet").read_bytes()
+    by_hand(main, inputs(run), OUTPUTS, ["settings=@proteomics.dda"])
+    assert (tmp_path / "out" / "psms.parquet").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("cut", "reason"),
+    [
+        (lambda text: text[: len(text) // 2], "truncated"),
+        (lambda text: "", "empty"),
+        (lambda text: "MZ\tINTENSITY\n1\t2\n", "not an mzML file"),
+        (lambda text: re.sub("<cvParam cvRef", "<cvParam <", text, count=400), "cannot be read"),
+        (
+            lambda text: re.sub(r"<spectrum [^\n]*ms level\" value=\"2\"[^\n]*\n", "", text),
+            "no MS2 spectra",
+        ),
+    ],
+)
+def test_bad_run_is_verdict_fail_and_exit_2(
+    demo_proteomics, inputs, by_hand, reasons, tmp_path, cut, reason
+):
+    run = tmp_path / "run.mzML"
+    run.write_text(cut((demo_proteomics / "raw" / "dda" / "P0002.mzML").read_text()))
+    code, status = by_hand(main, inputs(run), OUTPUTS, ["settings=@proteomics.dda"])
+    assert code == 2 and reason in reasons(status)
+    assert str(tmp_path) not in reasons(status)
+    assert pd.read_parquet(tmp_path / "out" / "psms.parquet").empty
+
+
+def test_truncated_gz_is_seen(demo_proteomics, tmp_path):
+    run = tmp_path / "run.mzML.gz"
+    packed = gzip.compress((demo_proteomics / "raw" / "dda" / "P0002.mzML").read_bytes())
+    run.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputDefect, match="truncated"):
+        read_run(run, "A1")
+
+
+def test_failed_database_fails_the_patient_with_its_reason(
+    demo_proteomics, database, by_hand, reasons, tmp_path
+):
+    status = tmp_path / "db.status.json"
+    status.write_text('{"verdict": "fail", "reasons": ["no protein"], "blocks": {}}')
+    run = demo_proteomics / "raw" / "dda" / "P0002.mzML"
+    given = [f"runs={run}", f"database={database}", f"database_status={status}"]
+    code, found = by_hand(main, given, OUTPUTS, ["settings=@proteomics.dda"])
+    assert code == 2 and reasons(found) == "no protein"
+
+
+def test_too_few_targets_are_said_honestly():
+    counts = {"without_correction": 35, "targets": 400}
+    assert "fewer than 100 targets cannot reach 1%" in why_nothing_identified(counts, SETTINGS)
+    counts = {"without_correction": 400, "targets": 900}
+    assert "decoys score as high" in why_nothing_identified(counts, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def bovine(testdata, tmp_path_factory):
+    fasta = testdata / "ms" / "proteomics" / "18Protein_SoCe_Tr_detergents_trace.fasta.gz"
+    return read_database(str(make_database(fasta, tmp_path_factory.mktemp("bovine"))))
+
+
+def without_correction(run, database):
+    """Matches of a real run at decoys/targets <= 1 % (no +1 rule), all matches, counts."""
+    settings = SETTINGS | {"decoy_correction": 0}
+    matches, counts = search_run(str(run), "A1", database, settings)
+    return matches[(matches["q_value"] <= 0.01) & ~matches["is_decoy"]], matches, counts
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "least"), [("BSA1", 30), ("BSA2", 22)])
+def test_bsa_runs_of_openms_give_albumin_first(testdata, bovine, name, least):
+    # least: PSMs at decoys/targets <= 0.01 measured for these runs with a 9,439-protein FASTA (low-resolution MS2)
+    folder = testdata / "ms" / "proteomics"
+    good, _, counts = without_correction(folder / f"{name}.mzML.gz", bovine)
+    assert counts["resolution"] == "low"
+    assert len(good) >= least
+    proteins = good["accessions"].str.split(";").explode().value_counts()
+    assert "P02769" in proteins.index[0]
+    assert (
+        good["accessions"].str.contains("_SORC5").sum() <= 2
+    )  # not in the sample: wrong by construction
+    omssa = (folder / f"{name}_OMSSA.idXML").read_text()
+    theirs = {
+        re.sub(r"\(.*?\)", "", s)
+        for s in re.findall(r'PeptideHit [^>]*sequence="([A-Z()a-z:]+)"', omssa)
+    }
+    albumin = set(good.loc[good["accessions"].str.contains("P02769"), "sequence"])
+    assert len(albumin & theirs) >= 12
+    assert good["area"].notna().mean() > 0.5
+
+
+@pytest.mark.real
+def test_bsa_run_by_hand_says_that_100_targets_are_needed(testdata, by_hand, reasons, tmp_path):
+    folder = testdata / "ms" / "proteomics"
+    fasta = folder / "18Protein_SoCe_Tr_detergents_trace.fasta.gz"
+    status = tmp_path / "db.status.json"
+    status.write_text('{"verdict": "pass", "reasons": [], "blocks": {}}')
+    given = [
+        f"runs={folder / 'BSA1.mzML.gz'}",
+        f"database={make_database(fasta, tmp_path)}",
+        f"database_status={status}",
+    ]
+    code, found = by_hand(main, given, OUTPUTS, ["settings=@proteomics.dda"])
+    assert code == 2
+    assert "fewer than 100 targets cannot reach 1% with the +1 rule" in reasons(found)
+
+
+@pytest.mark.real
+def test_e_coli_run_without_ms1_is_identified_but_not_quantified(testdata, tmp_path):
+    folder = testdata / "ms" / "proteomics"
+    database = read_database(str(make_database(folder / "ecoli_target.fasta", tmp_path)))
+    good, _, counts = without_correction(folder / "Ecoli_MS2_small.mzML", database)
+    assert len(good) >= 60
+    assert counts["ms1"] == 0 and good["area"].isna().all()
+
+
+class WithoutFilterLine:
+    """A spectrum of a run whose converter kept no filter lines."""
+
+    def __init__(self, spectrum):
+        self.getMSLevel, self.size = spectrum.getMSLevel, spectrum.size
+        self.get_peaks = spectrum.get_peaks
+
+    def metaValueExists(self, name):
+        return False
+
+
+@pytest.mark.real
+def test_ion_trap_without_filter_lines_is_recognised_by_its_peaks(testdata):
+    run = read_run(testdata / "ms" / "proteomics" / "Ecoli_MS2_small.mzML", "A1")
+    spectra = [WithoutFilterLine(spectrum) for spectrum in run]
+    assert ms2_resolution(spectra, SETTINGS["gap_high_resolution"]) == "low"
