@@ -1,4 +1,5 @@
 # Shared by the rules. The plan of the run (gate, frozen sheets, blocks), look-ups, resources.
+import json
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -206,6 +207,8 @@ def report_parts() -> dict[str, list[str]]:
     developed = bool(blocks_of("development"))
     validated = developed and bool(blocks_of("external"))
     return {
+        "checks": ["results/clinical/validation.tsv"]
+        + ["results/clinical/custody.exclusions.tsv"] * bool(sheet("samples")),
         "verdicts": [f"results/qc/{b}.verdicts.tsv" for b in blocks_of("development")],
         "external_verdicts": [
             f"results/external/qc/{b}.verdicts.tsv" for b in blocks_of("external")
@@ -231,6 +234,19 @@ def raw_files() -> dict[str, list[str]]:
 
 # --- model --------------------------------------------------------------------------------------
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
+LOCKED = Path("locks/bundle.json").exists() and bool(
+    json.loads(Path("locks/bundle.json").read_text()).get("bundle")
+)
+LOCK_FILE = "locks/bundle.json"
+if config["model"]["bundle"]:
+    LOCK_FILE = f"bundles/{config['model']['bundle']}/SHA256SUMS"
+
+
+def new_patients() -> str:
+    """The sheet of new patients that the command names; what to type when it does not."""
+    if not config.get("new"):
+        raise WorkflowError("Say which patients: snakemake predict --config new=path/to/new.tsv")
+    return config["new"]
 
 
 # --- metabolomics -------------------------------------------------------------------------------

@@ -1,1 +1,74 @@
-# Rules of the report domain.
+# Conformance (a join of all QC records with the requirements) and the report.
+
+
+# The step reads the ledger folders itself; the inputs say when: after the steps that write them.
+rule assess_conformance:
+    input:
+        **report_parts(),
+        patients=sheet("patients"),
+        requirements=f"{workflow.basedir}/resources/requirements.yaml",
+    output:
+        findings="results/report/findings.tsv",
+        conformance="results/report/conformance.json",
+    log:
+        "logs/assess_conformance/cohort.log",
+    benchmark:
+        "benchmarks/assess_conformance/cohort.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/assess_conformance.py"),
+        plan=".hcc/plan.json",
+        plan_digest=digest_of(PLAN),
+        ledgers=["results/qc/ledger", "results/external/qc/ledger"],
+        searched=["results", "logs", "benchmarks", ".snakemake/log", "locks"],
+    message:
+        "Conformance of the cohort -> {output.conformance} (log: {log})"
+    script:
+        "../scripts/report/assess_conformance.py"
+
+
+rule write_report:
+    input:
+        **report_parts(),
+        patients=sheet("patients"),
+        findings="results/report/findings.tsv",
+        conformance="results/report/conformance.json",
+        resources=[
+            f"{workflow.basedir}/resources/report/{name}"
+            for name in (
+                "report.css",
+                "report.html.j2",
+                "report.js",
+                "reasons.yaml",
+                "texts.yaml",
+                "texts_names.yaml",
+            )
+        ],
+    output:
+        report="results/report/report.html",
+    log:
+        "logs/write_report/cohort.log",
+    benchmark:
+        "benchmarks/write_report/cohort.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/write_report.py"),
+        settings=config["report"],
+        plan=".hcc/plan.json",
+        plan_digest=digest_of(PLAN),
+        openings="locks/openings.tsv",
+        shown={key: config[key] for key in sorted(config) if key not in ("sheets", "demo")},
+    message:
+        "Report of the cohort -> {output.report} (log: {log})"
+    script:
+        "../scripts/report/write_report.py"

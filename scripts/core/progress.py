@@ -1,7 +1,8 @@
-"""What a person at the terminal is told: who was let in, where the report is, what failed and how to go on.
+"""What a person at the terminal is told: who was let in, where the report is, what failed and how
+to go on.
 
-In: the plan, Snakemake's log and the logs of the steps. Out: a few plain lines on stderr. Source: docs/architecture.md; Snakemake
-itself prints which job of how many runs.
+In: the plan, Snakemake's log and the logs of the steps. Out: a few plain lines on stderr. Source:
+docs/architecture.md; Snakemake itself prints which job of how many runs.
 """
 
 import re
@@ -21,7 +22,8 @@ def _say(lines: list[str]) -> None:
 
 
 def started(plan: dict) -> None:
-    """Say how many patients the consent gate let in, refused, and for which blocks there are data."""
+    """Say how many patients the consent gate let in, refused, and for which blocks there are
+    data."""
     if not plan["patients"] and not plan["refused"]:
         return
     refused = sorted({row["patient_id"] for row in plan["refused"] if row["domain"] == "*"})
@@ -50,7 +52,8 @@ def finished(report: str = "results/report/report.html") -> None:
 
 
 def failed_jobs(snakemake_log: str | Path) -> list[tuple[str, str]]:
-    """(rule, path of its log or "") of every failed job that Snakemake's own log names, without repeats."""
+    """(rule, path of its log or "") of every failed job that Snakemake's own log names, without
+    repeats."""
     found: dict[tuple[str, str], None] = {}
     rule = ""
     for line in Path(snakemake_log).read_text(encoding="utf-8", errors="replace").splitlines():
@@ -86,7 +89,8 @@ def last_line(log: str | Path) -> str:
 
 
 def failed(snakemake_logs: list[str]) -> None:
-    """Say for each failed job the patient, the step and the last line of its log, and how to go on."""
+    """Say for each failed job the patient, the step and the last line of its log, and how to go
+    on."""
     found = [job for log in snakemake_logs if Path(log).is_file() for job in failed_jobs(log)]
     lines = [f"{len(found)} failed jobs:"] if found else ["The run stopped before it was done."]
     for rule, log in found[:SHOWN]:

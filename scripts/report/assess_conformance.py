@@ -1,0 +1,300 @@
+"""Conformance: what the evidence of this run says about each requirement of the project's reading
+of the draft notes.
+
+In: the QC ledger, resources/requirements.yaml, the plan with its consent gate. Out: findings.tsv
+(one check a line) and conformance.json (one status a requirement, one verdict a centre). Source:
+requirement TRC-02, docs/report.md.
+"""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+from scripts.core import job as core_job
+from scripts.core.ledger import STATUSES, read_records
+from scripts.core.sheets import read_sheet
+from scripts.report import identifiers
+from scripts.report.identifiers import masked
+
+COLUMNS = [
+    "requirement_id",
+    "severity",
+    "subject",
+    "centre",
+    "block",
+    "step",
+    "check",
+    "verdict",
+    "value",
+    "unit",
+    "threshold",
+    "reason",
+]
+# What a requirement with mixed evidence is called: the first of these that occurs. Missing evidence
+# comes before
+# anything good, so that it can never be shown as a pass.
+ORDER = ("FAIL", "NOT_ASSESSED", "WARN", "ATTESTED", "PASS", "NOT_APPLICABLE")
+DECISIVE = ("block", "major")
+GATE_STEP = "validate_inputs"
+GATE_REQUIREMENTS = ("ETH-01", "ETH-02", "ETH-03", "ETH-04", "ETH-05", "ETH-06")
+NOT_CONFORMANT, INCOMPLETE, CONFORMANT = "not conformant", "evidence incomplete", "conformant"
+
+
+def read_requirements(path: str | Path) -> dict[str, dict]:
+    """{requirement id: requirement} in the order of the file."""
+    import yaml
+
+    with open(path, encoding="utf-8") as handle:
+        return {row["id"]: row for row in yaml.safe_load(handle)["requirements"]}
+
+
+def individuals(plan: dict) -> dict[str, str]:
+    """{id of a patient or of one of its assays: patient} of everybody whom the gate let in; {run
+    id: ""} for QC runs."""
+    known = {patient: patient for patient in plan["patients"]}
+    for patients in plan["assays"].values():
+        for patient, rows in patients.items():
+            known |= {row["assay_id"]: patient for row in rows}
+    for rows in plan["runs"].values():
+        known |= {row["assay_id"]: "" for row in rows}
+    return known
+
+
+def current_files(paths: list[str], plan: dict) -> list[str]:
+    """The ledger files that belong to this cohort: those of subjects who are no longer admitted are
+    left out.
+
+    A file is named by its subject. A step is taken as one per individual when any of its files
+    carries the id of an admitted patient, of an assay or of a QC run; an unknown name in such a
+    folder belongs to somebody who left. Names of cohort-wide steps ("cohort", a block, a centre)
+    stay.
+    """
+    known = individuals(plan)
+    gone = {row["patient_id"] for row in plan["refused"] if row["domain"] == "*"}
+    per_individual = {Path(p).parent.name for p in paths if Path(p).stem in known}
+    kept = []
+    for path in sorted(paths):
+        subject, step = Path(path).stem, Path(path).parent.name
+        if subject in gone or (step in per_individual and subject not in known):
+            continue
+        kept.append(path)
+    return kept
+
+
+def current_records(records: list[dict], plan: dict) -> list[dict]:
+    """Records about admitted subjects and allowed domains.
+
+    Cohort-wide ledger files may still name a patient whom the gate refuses now; only the step of
+    the gate itself (GATE_STEP, rerun with every change of the plan) speaks about refused people.
+    """
+    refused = {(row["patient_id"], row["domain"]) for row in plan["refused"]}
+    domain_of_block = {name: block["domain"] for name, block in plan["blocks"].items()}
+    return [
+        record
+        for record in records
+        if record["step"] == GATE_STEP
+        or (
+            (record["subject"], "*") not in refused
+            and (record["subject"], domain_of_block.get(record.get("block", ""), "")) not in refused
+        )
+    ]
+
+
+def refused_by_gate(finding: dict) -> bool:
+    """Whether a finding is a refusal: what it is about never entered the analysis."""
+    refused = finding["verdict"] == "FAIL" and finding["step"] == GATE_STEP
+    return refused and finding["requirement_id"] in GATE_REQUIREMENTS
+
+
+def findings_of(
+    records: list[dict], requirements: dict, plan: dict, centre_of: dict[str, str]
+) -> list[dict]:
+    """One finding a record, with severity and centre ("" for the whole cohort); sorted, doubles
+    removed.
+
+    `centre_of` is {patient: centre} of everybody who was enrolled. Raises ValueError on a
+    requirement id that is not in the list: a misspelt id would silently lose its evidence.
+    """
+    unknown = sorted({r["requirement_id"] for r in records} - set(requirements) - {""})
+    if unknown:
+        raise ValueError(f"QC records name requirements that do not exist: {', '.join(unknown)}")
+    patient_of = individuals(plan)
+    centres = {centre: centre for centre in centre_of.values()}
+    findings = {}
+    for record in records:
+        subject = record["subject"]
+        row = {column: record.get(column) for column in COLUMNS}
+        row["severity"] = requirements.get(record["requirement_id"], {}).get("severity", "major")
+        row["centre"] = (centres | centre_of).get(patient_of.get(subject, subject), "")
+        if row["verdict"] == "PASS" and is_attested(requirements, record["requirement_id"]):
+            row["verdict"] = "ATTESTED"
+        row = {key: "" if value is None else value for key, value in row.items()}
+        findings[tuple(str(row[c]) for c in COLUMNS)] = row
+    return [findings[key] for key in sorted(findings)]
+
+
+def is_attested(requirements: dict, name: str) -> bool:
+    """Whether a requirement rests on a person's word with a document: a pass of it is ATTESTED."""
+    kind = requirements.get(name, {}).get("evidence_kind", "")
+    return kind.startswith("registered+document")
+
+
+def status_of(verdicts: list[str]) -> str:
+    """One status for a requirement from the verdicts of its checks; no evidence is NOT_ASSESSED."""
+    return next((status for status in ORDER if status in verdicts), "NOT_ASSESSED")
+
+
+def without_evidence(requirement: dict, findings: list[dict], plan: dict) -> list[str]:
+    """Admitted patients about whom a per-patient requirement has no record at all.
+
+    A record with another subject (the cohort, a block) speaks for everybody.
+    """
+    if requirement["entity"] != "patient" or not findings:
+        return []
+    patient_of = individuals(plan)
+    subjects = {
+        patient_of.get(f["subject"], f["subject"]) for f in findings if not refused_by_gate(f)
+    }
+    if not subjects or not subjects <= set(plan["patients"]):
+        return []
+    return sorted(set(plan["patients"]) - subjects)
+
+
+def assess(requirement: dict, findings: list[dict], plan: dict) -> dict:
+    """Status of one requirement with the counts behind it.
+
+    Returns
+    -------
+    status : the status over all evidence, refused patients included (does the process of the sites
+    conform?)
+    data_status : the same over what is analysed: without refused patients, and without FAILs of
+    severity block or
+        exclude about a single subject, because those took the subject, sample or feature out
+    counts, subjects : number of checks by verdict, number of subjects seen; failed : subjects with
+    a FAIL (sorted)
+    missing : number of admitted patients without a record
+    """
+    missing = without_evidence(requirement, findings, plan)
+    gap = ["NOT_ASSESSED"] if missing else []
+    used = [
+        f["verdict"]
+        for f in findings
+        if not refused_by_gate(f)
+        and not (f["verdict"] == "FAIL" and requirement["severity"] == "exclude")
+    ]
+    counts = Counter(f["verdict"] for f in findings)
+    return {
+        "status": status_of([f["verdict"] for f in findings] + gap),
+        "data_status": status_of(used + gap),
+        "severity": requirement["severity"],
+        "clause": requirement["clause"],
+        "origin": requirement["origin"],
+        "default_source": requirement["default_source"],
+        "en": requirement["requirement_en"],
+        "zh": requirement["requirement_zh"],
+        "counts": {status: counts[status] for status in STATUSES if counts[status]},
+        "subjects": len({f["subject"] for f in findings}),
+        "failed": sorted({f["subject"] for f in findings if f["verdict"] == "FAIL"}),
+        "missing": len(missing),
+    }
+
+
+def verdict_of(assessed: dict[str, dict], status: str = "status") -> str:
+    """Not conformant with a FAIL of severity block or major; incomplete where such a requirement
+    was not assessed."""
+    decisive = [row[status] for row in assessed.values() if row["severity"] in DECISIVE]
+    if "FAIL" in decisive:
+        return NOT_CONFORMANT
+    return INCOMPLETE if "NOT_ASSESSED" in decisive else CONFORMANT
+
+
+def conformance(findings: list[dict], requirements: dict, plan: dict) -> dict:
+    """Status of every requirement and verdict of the cohort and of every centre, as a JSON-like
+    dict."""
+    by_requirement: dict[str, list[dict]] = {name: [] for name in requirements}
+    for finding in findings:
+        if finding["requirement_id"] in by_requirement:
+            by_requirement[finding["requirement_id"]].append(finding)
+    assessed = {
+        name: assess(requirement, by_requirement[name], plan)
+        for name, requirement in requirements.items()
+    }
+    own = assessed["TRC-02"]
+    if own["status"] == "NOT_ASSESSED":
+        own |= {"status": "PASS", "data_status": "PASS", "counts": {"PASS": 1}, "subjects": 1}
+    centres = {}
+    for centre in sorted({row["centre"] for row in plan["patients"].values()}):
+        inside = {"patients": {p: r for p, r in plan["patients"].items() if r["centre"] == centre}}
+        here = {
+            name: assess(
+                requirement,
+                [f for f in by_requirement[name] if f["centre"] in (centre, "")],
+                plan | inside,
+            )
+            for name, requirement in requirements.items()
+        }
+        here["TRC-02"] = own
+        centres[centre] = _verdicts(here) | {"patients": len(inside["patients"])}
+    return {
+        "wording": "checked against the project's reading of the draft notes; research use, not a diagnosis",
+        "as_of": plan["as_of"],
+        "verdict": _verdicts(assessed),
+        "centres": centres,
+        "counts": _status_counts(assessed),
+        "unassigned_failures": sum(
+            1 for f in findings if f["verdict"] == "FAIL" and not f["requirement_id"]
+        ),
+        "requirements": assessed,
+    }
+
+
+def _verdicts(assessed: dict[str, dict]) -> dict:
+    return {
+        "process": verdict_of(assessed),
+        "data": verdict_of(assessed, "data_status"),
+        "failed": [name for name, row in assessed.items() if row["status"] == "FAIL"],
+        "not_assessed": sum(row["status"] == "NOT_ASSESSED" for row in assessed.values()),
+    }
+
+
+def _status_counts(assessed: dict[str, dict]) -> dict[str, int]:
+    counts = Counter(row["status"] for row in assessed.values())
+    return {status: counts[status] for status in STATUSES}
+
+
+def write_findings(path: str | Path, findings: list[dict]) -> None:
+    """Write findings as TSV; tabs and line ends become spaces, identifiers of persons masked."""
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in findings:
+            cells = [" ".join(str(row[column]).split()) for column in COLUMNS]
+            writer.writerow([masked(cell)[0] for cell in cells])
+
+
+def ledger_files(folders: list[str]) -> list[str]:
+    """All ledger files below the folders, `<folder>/<step>/<subject>.jsonl`, sorted."""
+    return sorted(str(path) for folder in folders for path in Path(folder).glob("*/*.jsonl"))
+
+
+def main(job) -> None:
+    """Join the ledger with the requirements: findings.tsv and conformance.json."""
+    with core_job.step(job) as step:
+        plan = json.loads(Path(job.params.plan).read_text(encoding="utf-8"))
+        patients = read_sheet(job.input.patients[0], "patients").rows
+        requirements = read_requirements(job.input.requirements)
+        files = current_files(ledger_files(job.params.ledgers), plan)
+        records = current_records(list(read_records(files)), plan)
+        records += identifiers.records(list(job.params.searched))
+        centre_of = {row["patient_id"]: row["centre"] for row in patients}
+        findings = findings_of(records, requirements, plan, centre_of)
+        step.log.info("%d ledger files, %d findings", len(files), len(findings))
+        write_findings(step.path(job.output.findings), findings)
+        result = conformance(findings, requirements, plan)
+        text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
+        step.path(job.output.conformance).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

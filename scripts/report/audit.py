@@ -1,0 +1,91 @@
+"""The audit of the data, before any model: red flags and negative-control models.
+
+In: audit.json. Out: the audit section. Source: docs/modelling.md, "Audit".
+"""
+
+from scripts.report import svg
+from scripts.report.conformity import status_cell
+from scripts.report.curves import estimate
+from scripts.report.page import Cell, Paragraph, Section, Table, Text, reason, text, text_or
+from scripts.report.results import Results
+
+SHOWN = 10
+
+
+def flags(audit: dict) -> list[Text]:
+    """Checks that are not passed, in words."""
+    return [
+        Text(check.get("text_zh") or check["check"], check.get("text_en") or check["check"])
+        for check in audit.get("checks", [])
+        if check["verdict"] in ("FAIL", "WARN")
+    ]
+
+
+def check_table(audit: dict) -> Table:
+    """One line a check."""
+    rows = []
+    for check in audit["checks"]:
+        subjects = [str(subject) for subject in check.get("subjects") or []]
+        more = len(subjects) - SHOWN
+        named = ", ".join(subjects[:SHOWN]) + (f", … (+{more})" if more > 0 else "")
+        value = "–" if check.get("value") is None else str(check["value"])
+        rows.append(
+            [
+                text_or(f"audit_check.{check['check']}", check["check"]),
+                status_cell(check["verdict"]),
+                value,
+                check.get("threshold") or "–",
+                Text(check.get("text_zh") or "–", check.get("text_en") or "–"),
+                named or "–",
+            ]
+        )
+    names = ("check", "status", "value", "limit", "finding", "subjects")
+    return Table(
+        caption=text("audit.checks"),
+        columns=[text(f"column.{name}") for name in names],
+        rows=rows,
+        numeric=(2,),
+    )
+
+
+def control_table(audit: dict) -> Table:
+    """Models that must not work: from the missing mask, the centre, technical covariates alone."""
+    from markupsafe import Markup
+
+    rows = []
+    for control in audit["negative_controls"]:
+        name = text_or(f"control.{control['model']}", control["model"])
+        if control.get("status", "ASSESSED") != "ASSESSED":
+            rows.append([name, "–", "–", "", Cell(reason(control.get("reason") or "–"), "missing")])
+            continue
+        auc, flagged = control["auc"], control.get("flag")
+        mark = svg.whisker(
+            auc["low"], auc["value"], auc["high"], svg.VERMILION if flagged else svg.BLUE
+        )
+        verdict = Cell(text("audit.flag"), "warn") if flagged else Cell(text("audit.clear"), "pass")
+        size = f"{control['n']} / {control['events']}"
+        rows.append([name, size, estimate(auc), Markup(mark), verdict])
+    names = ("control", "n_events", "auc", "auc_plot", "finding")
+    return Table(
+        caption=text("audit.controls"),
+        columns=[text(f"column.{name}") for name in names],
+        rows=rows,
+        numeric=(1, 2),
+        notes=[text("audit.controls_note")],
+    )
+
+
+def section(results: Results) -> Section:
+    """The audit section; says why when there was no audit."""
+    audit, title = results.audit, text("section.audit")
+    if not audit.get("checks") and not audit.get("negative_controls"):
+        why = reason(audit.get("reason") or text("audit.absent"))
+        return Section("audit", title, [Paragraph(text("audit.none", reason=why), "note")])
+    found = flags(audit)
+    summary = text("audit.flags", n=len(found)) if found else text("audit.no_flags")
+    parts: list = [Paragraph(text("audit.intro")), Paragraph(summary, "flag" if found else "good")]
+    if audit.get("checks"):
+        parts.append(check_table(audit))
+    if audit.get("negative_controls"):
+        parts.append(control_table(audit))
+    return Section("audit", title, parts)
