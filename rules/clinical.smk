@@ -1,1 +1,134 @@
-# Rules of the clinical domain.
+# Clinical data: what the sheets say, the clinical table, the chain of custody.
+register_modality(
+    "clinical",
+    dictionary="results/clinical/clinical.dictionary.tsv",
+    table="results/clinical/clinical.table.parquet",
+)
+
+
+# `snakemake validate_inputs` checks all sheets while the workflow is read and ends there when one has errors.
+rule validate_inputs:
+    input:
+        patients=sheet("patients"),
+        consents=sheet("consents"),
+        history=sheet("history"),
+        samples=sheet("samples"),
+        imaging_studies=sheet("imaging_studies"),
+        ethics_approvals=sheet("ethics_approvals"),
+        study=sheet("study"),
+    output:
+        validation="results/clinical/validation.tsv",
+        status="results/clinical/validation.status.json",
+        ledger="results/qc/ledger/validate_inputs/cohort.jsonl",
+    log:
+        "logs/validate_inputs/cohort.log",
+    benchmark:
+        "benchmarks/validate_inputs/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/clinical/validate_inputs.py"),
+        settings={
+            key: config["clinical"][key]
+            for key in ("age_range", "reference_days", "follow_up_days")
+        },
+        consent=config["consent"],
+        plan=digest_of([PLAN["as_of"], PLAN["patients"], PLAN["refused"], PLAN["encodings"]]),
+        sheets=sheet_digest(
+            "patients",
+            "consents",
+            "history",
+            "samples",
+            "imaging_studies",
+            "ethics_approvals",
+            "study",
+        ),
+    message:
+        "Checking the sheets -> {output.validation} (log: {log})"
+    script:
+        "../scripts/clinical/validate_inputs.py"
+
+
+rule build_clinical_table:
+    input:
+        labs=sheet("labs"),
+        patients=sheet("patients"),
+        history=sheet("history"),
+        pathology=sheet("pathology"),
+        dictionary_table=f"{workflow.basedir}/resources/variable_dictionary.csv",
+        units=f"{workflow.basedir}/resources/units.tsv",
+    output:
+        table="results/clinical/clinical.table.parquet",
+        verdicts="results/clinical/clinical.table.verdicts.tsv",
+        dictionary="results/clinical/clinical.dictionary.tsv",
+        labs="results/clinical/labs.parquet",
+        indices="results/clinical/missing_indices.parquet",
+        missing="results/clinical/missing.tsv",
+        status="results/clinical/clinical.status.json",
+        ledger="results/qc/ledger/build_clinical_table/cohort.jsonl",
+    log:
+        "logs/build_clinical_table/cohort.log",
+    benchmark:
+        "benchmarks/build_clinical_table/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/clinical/build_clinical_table.py"),
+        settings={key: value for key, value in config["clinical"].items() if key != "custody"},
+        admitted=digest_of(
+            [
+                PLAN["as_of"],
+                subjects_of("development", "clinical"),
+                subjects_of("external", "clinical"),
+            ]
+        ),
+        sheets=sheet_digest("labs", "patients", "history", "pathology"),
+    message:
+        "Cleaning laboratory values, computing indices -> {output.table} (log: {log})"
+    script:
+        "../scripts/clinical/build_clinical_table.py"
+
+
+rule check_custody:
+    input:
+        samples=sheet("samples"),
+        events=sheet("sample_events"),
+        aliquots=sheet("aliquots"),
+        extractions=sheet("extractions"),
+        patients=sheet("patients"),
+        consents=sheet("consents"),
+        requirements=f"{workflow.basedir}/resources/requirements.yaml",
+    output:
+        verdicts="results/clinical/custody.tsv",
+        exclusions="results/clinical/custody.exclusions.tsv",
+        status="results/clinical/custody.status.json",
+        ledger="results/qc/ledger/check_custody/cohort.jsonl",
+    log:
+        "logs/check_custody/cohort.log",
+    benchmark:
+        "benchmarks/check_custody/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/clinical/check_custody.py"),
+        settings=config["clinical"]["custody"],
+        plan=digest_of([PLAN["as_of"], PLAN["patients"], PLAN["assays"]]),
+        sheets=sheet_digest(
+            "samples", "sample_events", "aliquots", "extractions", "patients", "consents"
+        ),
+    message:
+        "Checking the chain of custody -> {output.exclusions} (log: {log})"
+    script:
+        "../scripts/clinical/check_custody.py"

@@ -1,7 +1,9 @@
 """One value per patient and variable: the one nearest to the index date, never after treatment.
 
-In: cleaned laboratory rows, patients, history. Out: which rows count, a wide table, and what was noticed on the way.
-Source: requirements CLN-06 (index window), CLE-05 (near duplicates), CLE-06 (rules between fields), CLE-02 (outliers).
+In: cleaned laboratory rows, patients, history. Out: which rows count, a wide table, and what was
+noticed on the way.
+Source: requirements CLN-06 (index window), CLE-05 (near duplicates), CLE-06 (rules between fields),
+CLE-02 (outliers).
 """
 
 import numpy as np
@@ -20,9 +22,12 @@ def mark_used(
 ) -> pd.DataFrame:
     """Add `days` (from the index date) and `used` to cleaned rows.
 
-    Of the usable rows of a patient and variable the one nearest to the index date counts, before it rather than after at the
-    same distance, the earlier line where all is equal. Rows outside the window or on and after the day of treatment do not
-    count; rows without a date count only where no dated row does. Without an index date the earliest row counts.
+    Of the usable rows of a patient and variable the one nearest to the index date counts, before it
+    rather than after at the
+    same distance, the earlier line where all is equal. Rows outside the window or on and after the
+    day of treatment do not
+    count; rows without a date count only where no dated row does. Without an index date the
+    earliest row counts.
     """
     table = table.copy()
     patient = table["patient_id"].astype(str)
@@ -62,7 +67,8 @@ def wide_table(table: pd.DataFrame, column: str, patients: list[str]) -> pd.Data
 
 
 def near_duplicates(table: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of patient, variable and day with more than one usable value that differs: columns patient_id, variable, n."""
+    """Pairs of patient, variable and day with more than one usable value that differs: columns
+    patient_id, variable, n."""
     usable = table[table["status"].isin(USABLE)]
     keys = ["patient_id", "variable", "date"]
     counts = usable.groupby(keys, observed=True, dropna=False)["value"].agg(["nunique"])
@@ -83,16 +89,22 @@ def broken_rules(wide: pd.DataFrame) -> list[tuple[str, str, float, float]]:
     return sorted(found)
 
 
-def outliers(wide: pd.DataFrame, soft: dict[str, tuple[float, float]], z_limit: float) -> list[tuple]:
-    """(patient, variable, value, why): values outside the soft range or more than `z_limit` robust SD from the median.
+def outliers(
+    wide: pd.DataFrame, soft: dict[str, tuple[float, float]], z_limit: float
+) -> list[tuple]:
+    """(patient, variable, value, why): values outside the soft range or more than `z_limit` robust
+    SD from the median.
 
-    The robust z is taken on the log scale for positive variables, from median and MAD x 1.4826; the values stay as they are.
+    The robust z is taken on the log scale for positive variables, from median and MAD x 1.4826; the
+    values stay as they are.
     """
     found = []
     for variable in sorted(wide.columns):
         values = wide[variable].dropna()
         low, high = soft.get(variable, (np.nan, np.nan))
-        flagged = {p: f"outside {low:g} to {high:g}" for p in values.index[(values < low) | (values > high)]}
+        flagged = dict.fromkeys(
+            values.index[(values < low) | (values > high)], f"outside {low:g} to {high:g}"
+        )
         if len(values) >= 20 and values.nunique() > 2 and (values > 0).all():
             logs = np.log(values)
             spread = 1.4826 * float((logs - logs.median()).abs().median())
@@ -104,10 +116,15 @@ def outliers(wide: pd.DataFrame, soft: dict[str, tuple[float, float]], z_limit: 
     return found
 
 
-def same_profiles(wide: pd.DataFrame, person: pd.DataFrame, least: int = 6) -> list[tuple[str, str]]:
-    """(later, first) patients with the same age, sex and all the same values, at least `least` of them."""
+def same_profiles(
+    wide: pd.DataFrame, person: pd.DataFrame, least: int = 6
+) -> list[tuple[str, str]]:
+    """(later, first) patients with the same age, sex and all the same values, at least `least` of
+    them."""
     known = wide.notna().sum(axis=1) >= least
-    profile = pd.concat([person.loc[wide.index, ["age", "sex"]].astype(str), wide.round(6)], axis=1)[known]
+    profile = pd.concat(
+        [person.loc[wide.index, ["age", "sex"]].astype(str), wide.round(6)], axis=1
+    )[known]
     if profile.empty:
         return []
     key = pd.util.hash_pandas_object(profile, index=False)

@@ -1,67 +1,20 @@
-"""Cleaning of laboratory rows: every cell ends as a value, as missing, or in quarantine, and says why.
+"""Cleaning of laboratory rows: every cell ends as a value, as missing, or in quarantine, and says
+why.
 
-In: labs.tsv as text, the variable dictionary, the unit table. Out: one row per row of the sheet, raw and canonical side by side.
+In: labs.tsv as text, the variable dictionary, the unit table. Out: one row per row of the sheet,
+raw and canonical side by side.
 Source: requirements CLE-01 to CLE-06 and CLN-06, CLN-07; docs/clinical.md, "Cleaning".
 """
 
-import io
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from scripts.clinical.lab_sheet import HIDDEN
 from scripts.clinical.lab_values import parse_date, parse_value
-from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable
-from scripts.core.privacy import identifier_in
-from scripts.core.sheets import decode
-
-COLUMNS = ("patient_id", "analyte", "value", "unit", "date", "laboratory", "method", "uln")
-HIDDEN = "(hidden)"
-# Where an impossible value speaks of a rule between fields and not of one field's range.
-_RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
-
-
-def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
-    """labs.tsv as categories of text with the line number of each row, and the file's encoding.
-
-    Columns that the sheet does not have are empty. Cells that hold an identifier of a person are hidden at once.
-    """
-    text, encoding = decode(Path(path).read_bytes())
-    table = pd.read_csv(
-        io.StringIO(text),
-        sep="\t",
-        dtype="category",
-        na_filter=False,
-        skip_blank_lines=False,
-        index_col=False,
-    )
-    table.columns = [str(column).strip() for column in table.columns]
-    table = pd.DataFrame(
-        {
-            column: _stripped(table[column])
-            if column in table
-            else pd.Categorical.from_codes(np.zeros(len(table), dtype=np.int8), [""])
-            for column in COLUMNS
-        }
-    )
-    table["line"] = np.arange(2, len(table) + 2)
-    return table[table["patient_id"] != ""].reset_index(drop=True), encoding
-
-
-def _stripped(column: pd.Series) -> pd.Categorical:
-    categories = [str(c).strip() for c in column.cat.categories]
-    if column.name != "patient_id":
-        categories = [HIDDEN if identifier_in(c) else c for c in categories]
-    return _recoded(column.cat.codes.to_numpy(), categories)
-
-
-def _recoded(codes: np.ndarray, categories: list[str]) -> pd.Categorical:
-    """A categorical whose old categories get new names; equal names become one."""
-    names = list(dict.fromkeys([*categories, ""]))
-    number = {name: i for i, name in enumerate(names)}
-    mapping = np.array([number[c] for c in categories] + [number[""]], dtype=np.int32)
-    return pd.Categorical.from_codes(mapping[codes], names)
+from scripts.clinical.settle_values import settle_cell
+from scripts.clinical.terminology import Conversion, Dictionary, Units
 
 
 class _Rows:
@@ -99,8 +52,10 @@ def clean(
 
     Returns
     -------
-    One row per row of `labs`, same order: patient_id, line, analyte, value_raw, unit_raw, date_raw, laboratory, method,
-    variable ("" when unknown), factor, value (canonical unit; 0/1 for qualitative), censor, uln (canonical unit), date
+    One row per row of `labs`, same order: patient_id, line, analyte, value_raw, unit_raw, date_raw,
+    laboratory, method,
+    variable ("" when unknown), factor, value (canonical unit; 0/1 for qualitative), censor, uln
+    (canonical unit), date
     (datetime64), status (ok, repaired, missing, quarantined, duplicate), requirement_id, reason.
     """
     rows = _Rows(len(labs))
@@ -169,7 +124,8 @@ def clean(
 
 
 def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Codes and categories of a column, given one text per category of another column and that column's codes."""
+    """Codes and categories of a column, given one text per category of another column and that
+    column's codes."""
     categories = list(dict.fromkeys([*texts, ""]))
     number = {text: i for i, text in enumerate(categories)}
     return np.array([number[text] for text in texts] or [0], dtype=np.int32)[code], categories
@@ -191,7 +147,8 @@ def _variable_numbers(analyte: pd.Series, dictionary: Dictionary, names: list[st
 
 
 def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) -> pd.Categorical:
-    """The unit of each row: of its own column, else the one that was written inside the value cell."""
+    """The unit of each row: of its own column, else the one that was written inside the value
+    cell."""
     categories = list(dict.fromkeys([*unit.cat.categories, "", *inside]))
     number = {text: i for i, text in enumerate(categories)}
     codes = np.array([number[c] for c in unit.cat.categories] or [0])[unit.cat.codes.to_numpy()]
@@ -244,7 +201,8 @@ class _ConversionTable:
 
 
 def _settle(rows, variable, number, other, value, factor, table, dictionary, units):
-    """Rows that need judgement: outside the hard range, no unit, digits that can be read in two ways."""
+    """Rows that need judgement: outside the hard range, no unit, digits that can be read in two
+    ways."""
     names = list(dictionary.variables)
     limits = np.array([dictionary.variables[n].hard for n in names] + [(math.nan, math.nan)])
     low, high = limits[variable, 0], limits[variable, 1]
@@ -270,55 +228,6 @@ def _settle(rows, variable, number, other, value, factor, table, dictionary, uni
             if reason:
                 rows.spoil(chosen, requirement, reason, "repaired")
     return value, factor
-
-
-def settle_cell(
-    variable: Variable, readings: list[float], factor: float | None, units: Units
-) -> tuple[float, float, str, str]:
-    """Decide about one cell: (canonical value, factor, requirement, reason), NaN with the reason when it cannot be decided.
-
-    With a unit: the one reading inside the hard range counts; when none is, the one declared alternative unit that explains
-    the value. Without a unit: the one unit in common use that gives a plausible value.
-    """
-    low, high = variable.hard
-
-    def inside(x: float, limits=(low, high)) -> bool:
-        return not (x < limits[0] or x > limits[1])
-
-    unit = variable.unit or "1"
-    allowed = f"{_plain(low)} to {_plain(high)} {unit}"
-    if variable.qualitative and factor is None:
-        return math.nan, math.nan, "CLE-03", "a number without a unit for a qualitative test"
-    if factor is None:
-        soft = tuple(
-            h if math.isnan(s) else s for s, h in zip(variable.soft, variable.hard, strict=True)
-        )
-        factors = units.common_factors(variable)
-        fitting = [(r, f) for r in readings for f in factors if math.isnan(f) or inside(r * f, soft)]
-        if len(fitting) == 1 and not math.isnan(fitting[0][1]):
-            reading, used = fitting[0]
-            return reading * used, used, "CLE-03", f"no unit; only {unit} fits (factor {used:g})"
-        return math.nan, math.nan, "CLE-03", "no unit, and the value does not say which"
-    requirement = _RANGE_REQUIREMENT.get(variable.name, "CLE-02")
-    fitting = [r for r in readings if inside(r * factor)]
-    if len(fitting) == 1:
-        if len(readings) == 1:
-            return fitting[0] * factor, factor, "", ""
-        return fitting[0] * factor, factor, "CLE-02", f"read as {fitting[0]:g}: in range only so"
-    if len(fitting) > 1:
-        text = " or ".join(f"{r:g}" for r in readings)
-        return math.nan, math.nan, "CLE-02", f"can be read as {text}; write it without commas"
-    others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
-    fitting = [(r, f) for r in readings for f in others if inside(r * f)]
-    shown = f"{readings[0] * factor:g} {unit} is outside {allowed}"
-    if len(fitting) == 1:
-        reading, used = fitting[0]
-        return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
-    return math.nan, math.nan, requirement, f"{shown}; impossible"
-
-
-def _plain(number: float) -> str:
-    return f"{number:.12g}"
 
 
 def _dates(column: pd.Series, rows: _Rows, as_of: str) -> np.ndarray:
@@ -354,7 +263,8 @@ def _texts(rows: _Rows, size: int) -> tuple[pd.Categorical, pd.Categorical]:
 
 
 def _mark_duplicates(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of one patient that say the same a second time: same variable, raw value and unit, day, laboratory."""
+    """Rows of one patient that say the same a second time: same variable, raw value and unit, day,
+    laboratory."""
     keys = ["patient_id", "variable", "value_raw", "unit_raw", "date_raw", "laboratory", "method"]
     codes = pd.DataFrame({k: table[k].cat.codes for k in keys})
     again = codes.duplicated().to_numpy() & table["status"].isin(["ok", "repaired"]).to_numpy()

@@ -1,0 +1,274 @@
+"""The chain of custody: may this sample be used, and for what.
+
+In: samples, sample_events, aliquots, extractions, patients, consents sheets, requirements
+(severities). Out: verdict of every
+sample, exclusions (patient, modality), QC records. Source: requirements BLD-*, TIS-*, CHN-01,
+EXT-*; docs/clinical.md.
+"""
+
+import csv
+import datetime
+from pathlib import Path
+
+from scripts.clinical.sample_chain import all_checks
+from scripts.clinical.samples import USE_OF_MODALITY, Finding, Sample
+from scripts.clinical.sprec import sprec
+from scripts.core import job as core_job
+from scripts.core.plan import load_plan
+from scripts.core.sheets import read_sheet
+
+EXCLUSION_COLUMNS = ["patient_id", "modality", "sample_id", "requirement_id", "reason"]
+VERDICT_COLUMNS = [
+    "sample_id",
+    "patient_id",
+    "label",
+    "uses",
+    "verdict",
+    "sprec",
+    "hours_to_spin",
+    "reasons",
+]
+ACTING = ("exclude", "block")
+
+
+def gather(
+    samples: list[dict], events: list[dict], aliquots: list[dict], extractions: list[dict]
+) -> dict[str, Sample]:
+    """{sample_id: Sample}; rows about unknown samples are left out."""
+    out = {row["sample_id"]: Sample(row) for row in samples}
+    for rows, name in ((events, "events"), (aliquots, "aliquots"), (extractions, "extractions")):
+        for row in rows:
+            if row["sample_id"] in out:
+                getattr(out[row["sample_id"]], name).append(row)
+    return out
+
+
+def shared_labels(samples: list[dict]) -> dict[str, str]:
+    """{sample_id: reason} of samples whose label also stands on a tube of another patient or
+    centre."""
+    by_label: dict[str, list[dict]] = {}
+    for row in samples:
+        by_label.setdefault(row.get("label", row["sample_id"]), []).append(row)
+    out = {}
+    for label, rows in by_label.items():
+        if len({(r["patient_id"], r.get("centre", "")) for r in rows}) < 2:
+            continue
+        for row in rows:
+            others = sorted({r["patient_id"] for r in rows} - {row["patient_id"]})
+            where = ", ".join(others) or "the same patient in another centre"
+            out[row["sample_id"]] = f"label {label} also stands on a tube of {where}"
+    return out
+
+
+def identity_checks(
+    sample: Sample, patient: dict, signed: str, waived: bool, shared: dict[str, str], as_of: str
+) -> list[Finding]:
+    """Label, dates and identifiers of a sample against the patient: BLD-02, CLE-06, ETH-05, CLN-02.
+
+    `signed` is the day of the earliest base consent, "" when consents are not kept.
+    """
+    row, day = sample.row, sample.row["collected_at"][:10]
+    reason = shared.get(row["sample_id"], "")
+    out = [Finding("BLD-02", "label is unique", "FAIL" if reason else "PASS", reason)]
+    if day > as_of:
+        out.append(
+            Finding("BLD-02", "collection is past", "FAIL", f"collected on {day}, after {as_of}")
+        )
+    if "age" in patient and "index_date" in patient:
+        index = datetime.date.fromisoformat(patient["index_date"])
+        born = (index - datetime.timedelta(days=(patient["age"] + 1) * 365.25)).isoformat()
+        if day < born:
+            out.append(
+                Finding(
+                    "CLE-06", "birth before collection", "FAIL", f"collected on {day}, before birth"
+                )
+            )
+    if signed and signed > day and not waived:
+        text = f"collected on {day}, consent signed on {signed}"
+        out.append(Finding("ETH-05", "consent before collection", "FAIL", text))
+    both = [n for n in ("id1_hash", "id2_hash") if n in row and n in patient]
+    if both:
+        differ = [n for n in both if row[n] != patient[n]]
+        text = f"{', '.join(differ)} of the tube is not the patient's" if differ else ""
+        out.append(
+            Finding(
+                "CLN-02",
+                "identifiers of tube and patient agree",
+                "FAIL" if differ else "PASS",
+                text,
+            )
+        )
+    return out
+
+
+def modalities_of(sample: Sample, assays: dict[str, dict[str, list[dict]]]) -> list[str]:
+    """Modalities that the sample was used for: the runs of its patient that name it, else those
+    that it is meant for.
+
+    A run that names another sample frees this one.
+    """
+    subject, out = sample.row["patient_id"], []
+    wanted = sample.row.get("intended_assays", "").split(";")
+    for modality in USE_OF_MODALITY:
+        named = {
+            r["sample_id"] for r in assays.get(modality, {}).get(subject, []) if "sample_id" in r
+        }
+        if sample.row["sample_id"] in named or (modality in wanted and not named):
+            out.append(modality)
+    return out
+
+
+def exclusions_of(
+    sample: Sample, findings: list[Finding], modalities: list[str], severity: dict[str, str]
+) -> list[dict]:
+    """Rows of custody.exclusions.tsv: FAILs of a severity that acts, one row per modality that
+    needs the spoilt use."""
+    out = []
+    for modality in modalities:
+        for finding in findings:
+            hit = not finding.uses or USE_OF_MODALITY[modality] in finding.uses
+            if finding.verdict == "FAIL" and hit and severity.get(finding.requirement_id) in ACTING:
+                out.append(
+                    {
+                        "patient_id": sample.row["patient_id"],
+                        "modality": modality,
+                        "sample_id": sample.row["sample_id"],
+                        "requirement_id": finding.requirement_id,
+                        "reason": finding.reason,
+                    }
+                )
+    return out
+
+
+def untraced_runs(plan: dict, samples: dict[str, Sample]) -> list[tuple[str, str, str]]:
+    """(patient, assay, sample) of runs that name a sample which samples.tsv does not have, or has
+    for another patient."""
+    out = []
+    for modality in sorted(plan["assays"]):
+        for subject, rows in sorted(plan["assays"][modality].items()):
+            for row in rows:
+                name = row.get("sample_id")
+                if name and (name not in samples or samples[name].row["patient_id"] != subject):
+                    out.append((subject, row["assay_id"], name))
+    return out
+
+
+def read_severities(path: str | Path) -> dict[str, str]:
+    """{requirement id: severity}."""
+    import yaml
+
+    with open(path, encoding="utf-8") as handle:
+        return {r["id"]: r["severity"] for r in yaml.safe_load(handle)["requirements"]}
+
+
+def rows_of(paths) -> list[dict]:
+    """Rows of a sheet given as a list of no or one path."""
+    paths = [paths] if isinstance(paths, str) else list(paths or [])
+    return [row for path in paths for row in read_sheet(path, Path(path).name.split(".")[0]).rows]
+
+
+def write_tsv(path: Path, columns: list[str], rows: list[dict]) -> None:
+    """Write rows as TSV."""
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, columns, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main(job):
+    """Check every sample of admitted patients.
+
+    input: samples, [events], [aliquots], [extractions], patients, [consents], requirements; output:
+    verdicts, exclusions,
+    status, ledger; params: settings
+    """
+    with core_job.step(job) as step:
+        plan, limits = load_plan(), job.params.settings
+        severity = read_severities(job.input.requirements)
+        patients = {row["patient_id"]: row for row in rows_of(job.input.patients)}
+        signed, waived = consent_days(rows_of(job.input.get("consents")))
+        rows = rows_of(job.input.samples)
+        shared = shared_labels(rows)
+        samples = gather(
+            [row for row in rows if row["patient_id"] in plan["patients"]],
+            rows_of(job.input.get("events")),
+            rows_of(job.input.get("aliquots")),
+            rows_of(job.input.get("extractions")),
+        )
+        verdicts, exclusions = [], []
+        for name, sample in sorted(samples.items()):
+            subject = sample.row["patient_id"]
+            findings = identity_checks(
+                sample,
+                patients[subject],
+                signed.get(subject, ""),
+                subject in waived,
+                shared,
+                plan["as_of"],
+            ) + all_checks(sample, limits)
+            for finding in findings:
+                step.check(
+                    finding.requirement_id,
+                    finding.check,
+                    finding.verdict,
+                    value=finding.value,
+                    unit=finding.unit,
+                    threshold=finding.threshold,
+                    evidence=name,
+                    reason=f"sample {name}: {finding.reason}" if finding.reason else "",
+                    acts=False,
+                    subject=subject,
+                )
+            exclusions += exclusions_of(
+                sample, findings, modalities_of(sample, plan["assays"]), severity
+            )
+            verdicts.append(verdict_row(sample, findings))
+        for subject, assay, name in untraced_runs(plan, samples):
+            text = (
+                f"run {assay} names sample {name}, which samples.tsv does not have for this patient"
+            )
+            step.check(
+                "CHN-01", "run traces back to a sample", "FAIL",
+                reason=text, evidence=assay, acts=False, subject=subject,
+            )  # fmt: skip
+        write_tsv(step.path(job.output.verdicts), VERDICT_COLUMNS, verdicts)
+        write_tsv(step.path(job.output.exclusions), EXCLUSION_COLUMNS, exclusions)
+        step.log.info("%d samples, %d exclusions", len(verdicts), len(exclusions))
+
+
+def consent_days(consents: list[dict]) -> tuple[dict[str, str], set[str]]:
+    """Day of the earliest signed base consent per patient, and the patients with a signed
+    waiver."""
+    signed: dict[str, str] = {}
+    waived = set()
+    for row in consents:
+        if row["status"] != "signed":
+            continue
+        if row["kind"] == "base":
+            signed[row["patient_id"]] = min(
+                signed.get(row["patient_id"], row["signed_date"]), row["signed_date"]
+            )
+        elif row["kind"] == "waiver":
+            waived.add(row["patient_id"])
+    return signed, waived
+
+
+def verdict_row(sample: Sample, findings: list[Finding]) -> dict:
+    """One line of custody.tsv."""
+    bad = [f for f in findings if f.verdict in ("FAIL", "WARN")]
+    failed = any(f.verdict == "FAIL" for f in bad)
+    hours = sample.hours_to_spin()
+    return {
+        "sample_id": sample.row["sample_id"],
+        "patient_id": sample.row["patient_id"],
+        "label": sample.row.get("label", sample.row["sample_id"]),
+        "uses": ";".join(sample.uses),
+        "verdict": "fail" if failed else "warn" if bad else "pass",
+        "sprec": sprec(sample),
+        "hours_to_spin": "" if hours is None else f"{hours:.2f}",
+        "reasons": "; ".join(f"{f.requirement_id}: {f.reason}" for f in bad),
+    }
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

@@ -1,0 +1,152 @@
+"""Checks of tissue and of extracts: cold ischaemia, DNA, RNA, metabolites.
+
+In: a Sample, limits. Out: Findings. Source: requirements TIS-01, TIS-03, EXT-01, EXT-02, EXT-04; config names each limit's.
+"""
+
+from scripts.clinical.samples import Finding, Sample, grade, limit_text, moment
+
+
+def tissue(sample: Sample, limits: dict) -> list[Finding]:
+    """TIS-01 cold ischaemia, TIS-03 share of tumour cells."""
+    if sample.row.get("specimen") not in ("tumour", "adjacent", "tissue"):
+        return []
+    out = []
+    start = sample.times("excised") or [moment(sample.row["collected_at"])]
+    end = sample.times("frozen", "fixed")
+    limit = limits["cold_ischaemia_min"]
+    if start[0] is None or not end:
+        out.append(Finding("TIS-01", "cold ischaemia", "NOT_ASSESSED", "times are missing"))
+    else:
+        minutes = (end[0] - start[0]).total_seconds() / 60
+        verdict = grade(minutes, limit)
+        text = (
+            "" if verdict == "PASS" else f"{minutes:.0f} min of cold ischaemia, {limit_text(limit)}"
+        )
+        out.append(
+            Finding(
+                "TIS-01",
+                "cold ischaemia",
+                verdict,
+                text,
+                round(minutes, 1),
+                "min",
+                limit_text(limit),
+            )
+        )
+    if "tumour_content_pct" in sample.row and sample.row["specimen"] == "tumour":
+        value, least = sample.row["tumour_content_pct"], limits["tumour_content_pct"]
+        verdict = "PASS" if value >= least else "FAIL"
+        out.append(
+            Finding(
+                "TIS-03",
+                "tumour cells",
+                verdict,
+                "" if verdict == "PASS" else f"{value:g} % tumour cells",
+                value,
+                "%",
+                f">= {least}",
+            )
+        )
+    return out
+
+
+def extracts(sample: Sample, limits: dict) -> list[Finding]:
+    """EXT-01 DNA, EXT-02 metabolite extracts, EXT-04 RNA."""
+    out = []
+    for row in sample.extractions:
+        if row["kind"] in ("gdna", "cfdna"):
+            out += _dna(row, limits)
+        elif row["kind"] == "rna":
+            out += _rna(row, limits)
+        elif row["kind"] == "metabolite":
+            out += _metabolite(row, limits)
+    return out
+
+
+def _dna(row: dict, limits: dict) -> list[Finding]:
+    out, use = [], (row["kind"],)
+    low, high = limits["a260_280"]
+    value = row.get("a260_280")
+    if value is not None:
+        good = low <= value <= high
+        text = "" if good else f"A260/280 {value:g} is outside {low} to {high}"
+        out.append(
+            Finding(
+                "EXT-01",
+                "A260/280",
+                "PASS" if good else "FAIL",
+                text,
+                value,
+                "1",
+                f"{low} to {high}",
+                use,
+            )
+        )
+    if row.get("a260_230") is not None:
+        value, least = row["a260_230"], limits["a260_230"]
+        text = "" if value >= least else f"A260/230 {value:g} is under {least}"
+        out.append(
+            Finding(
+                "EXT-01",
+                "A260/230",
+                "WARN" if text else "PASS",
+                text,
+                value,
+                "1",
+                f">= {least}",
+                use,
+            )
+        )
+    if row.get("total_ng") is not None:
+        value, least = row["total_ng"], limits["total_ng"][row["kind"]]
+        text = (
+            ""
+            if value >= least
+            else f"{value:g} ng of {row['kind']}, at least {least} ng are wanted"
+        )
+        out.append(
+            Finding(
+                "EXT-01", "yield", "FAIL" if text else "PASS", text, value, "ng", f">= {least}", use
+            )
+        )
+    if row.get("din") is not None and row["kind"] == "gdna":
+        value, limit = row["din"], limits["din"]
+        verdict = "FAIL" if value < limit["fail"] else "WARN" if value < limit["warn"] else "PASS"
+        text = "" if verdict == "PASS" else f"DIN {value:g}"
+        out.append(Finding("EXT-01", "DIN", verdict, text, value, "1", f">= {limit['warn']}", use))
+    return out or [Finding("EXT-01", "DNA quality", "NOT_ASSESSED", "nothing was measured")]
+
+
+def _rna(row: dict, limits: dict) -> list[Finding]:
+    rin, dv200 = row.get("rin"), row.get("dv200")
+    if rin is None and dv200 is None:
+        return [Finding("EXT-04", "RNA integrity", "NOT_ASSESSED", "neither RIN nor DV200")]
+    good = (rin or 0) >= limits["rin"] or (dv200 or 0) >= limits["dv200"]
+    text = "" if good else f"RIN {rin}, DV200 {dv200}"
+    wanted = f"RIN >= {limits['rin']} or DV200 >= {limits['dv200']} %"
+    return [
+        Finding(
+            "EXT-04", "RNA integrity", "PASS" if good else "FAIL", text, rin, "1", wanted, ("rna",)
+        )
+    ]
+
+
+def _metabolite(row: dict, limits: dict) -> list[Finding]:
+    most, value = limits["internal_standard_cv"], row.get("internal_standard_cv")
+    if value is None and "blank_present" not in row:
+        return [Finding("EXT-02", "metabolite extraction", "NOT_ASSESSED", "nothing was measured")]
+    problems = [] if row.get("blank_present", True) else ["no process blank"]
+    if value is not None and value > most:
+        problems.append(f"internal standard varies by {value:.0%}")
+    verdict = "FAIL" if problems else "PASS"
+    return [
+        Finding(
+            "EXT-02",
+            "metabolite extraction",
+            verdict,
+            "; ".join(problems),
+            value,
+            "1",
+            f"<= {most}",
+        )
+    ]

@@ -1,0 +1,59 @@
+"""Reading labs.tsv as categories of text: fast for millions of rows, in any of the accepted encodings.
+
+In: labs.tsv. Out: a table of categorical columns with line numbers. Source: docs/inputs.md, "labs.tsv".
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scripts.core.privacy import identifier_in
+from scripts.core.sheets import decode
+
+COLUMNS = ("patient_id", "analyte", "value", "unit", "date", "laboratory", "method", "uln")
+HIDDEN = "(hidden)"
+
+
+def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
+    """labs.tsv as categories of text with the line number of each row, and the file's encoding.
+
+    Columns that the sheet does not have are empty. Cells that hold an identifier of a person are
+    hidden at once.
+    """
+    text, encoding = decode(Path(path).read_bytes())
+    table = pd.read_csv(
+        io.StringIO(text),
+        sep="\t",
+        dtype="category",
+        na_filter=False,
+        skip_blank_lines=False,
+        index_col=False,
+    )
+    table.columns = [str(column).strip() for column in table.columns]
+    table = pd.DataFrame(
+        {
+            column: _stripped(table[column])
+            if column in table
+            else pd.Categorical.from_codes(np.zeros(len(table), dtype=np.int8), [""])
+            for column in COLUMNS
+        }
+    )
+    table["line"] = np.arange(2, len(table) + 2)
+    return table[table["patient_id"] != ""].reset_index(drop=True), encoding
+
+
+def _stripped(column: pd.Series) -> pd.Categorical:
+    categories = [str(c).strip() for c in column.cat.categories]
+    if column.name != "patient_id":
+        categories = [HIDDEN if identifier_in(c) else c for c in categories]
+    return _recoded(column.cat.codes.to_numpy(), categories)
+
+
+def _recoded(codes: np.ndarray, categories: list[str]) -> pd.Categorical:
+    """A categorical whose old categories get new names; equal names become one."""
+    names = list(dict.fromkeys([*categories, ""]))
+    number = {name: i for i, name in enumerate(names)}
+    mapping = np.array([number[c] for c in categories] + [number[""]], dtype=np.int32)
+    return pd.Categorical.from_codes(mapping[codes], names)

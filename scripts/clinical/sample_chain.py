@@ -1,0 +1,230 @@
+"""Checks of one sample's way from the vein to the freezer.
+
+In: a Sample, limits. Out: Findings. Source: requirements BLD-01 to BLD-08 and CHN-01; config names the source of each limit.
+"""
+
+from scripts.clinical import extract_quality, sprec
+from scripts.clinical.samples import Finding, Sample, grade, limit_text, moment
+
+SERUM_TUBES = ("SST", "SERUM")
+_BEFORE_SPIN = ("collected", "excised", "received", "shipped")
+
+
+def tube_fits(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-01: the container fits every use."""
+    out = []
+    for use in sample.uses:
+        allowed = limits["tubes"].get(use)
+        if allowed is None:
+            continue
+        if not sample.tube:
+            out.append(
+                Finding("BLD-01", f"tube fits {use}", "NOT_ASSESSED", "tube_type is not said")
+            )
+            continue
+        good = sample.tube in allowed
+        reason = "" if good else f"{sample.tube} does not fit {use}; allowed: {', '.join(allowed)}"
+        out.append(
+            Finding("BLD-01", f"tube fits {use}", "PASS" if good else "FAIL", reason, sample.tube,
+                    threshold=", ".join(allowed), uses=(use,))
+        )  # fmt: skip
+    return out
+
+
+def draw_to_spin(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-03: hours from draw to spin by tube and use; clotting time of serum."""
+    hours = sample.hours_to_spin()
+    out = []
+    for use in sample.uses:
+        key = _delay_limit(use, sample.tube)
+        if not key:
+            continue
+        check = f"draw to spin, {use}"
+        if hours is None:
+            text = "time of day of collection or spin is missing"
+            out.append(Finding("BLD-03", check, "NOT_ASSESSED", text))
+            continue
+        limit = limits["draw_to_spin_h"][key]
+        verdict = grade(round(hours, 6), limit)
+        reason = (
+            "" if verdict == "PASS" else f"{hours:.2f} h from draw to spin, {limit_text(limit)} h"
+        )
+        out.append(
+            Finding(
+                "BLD-03", check, verdict, reason, round(hours, 4), "h", limit_text(limit), (use,)
+            )
+        )
+    if sample.tube in SERUM_TUBES and hours is not None:
+        low, high = limits["serum_clot_min"]
+        minutes = hours * 60
+        if minutes < low:
+            text = f"serum spun after {minutes:.0f} min, before it had clotted"
+            out.append(
+                Finding(
+                    "BLD-03",
+                    "clotting time",
+                    "WARN",
+                    text,
+                    round(minutes, 1),
+                    "min",
+                    f"{low} to {high}",
+                )
+            )
+    return out
+
+
+def _delay_limit(use: str, tube: str) -> str:
+    if use == "cfdna":
+        return "cfdna_streck" if tube == "STRECK_BCT" else "cfdna_edta"
+    if use in ("metabolomics", "proteomics"):
+        return "serum" if tube in SERUM_TUBES else "plasma"
+    return ""
+
+
+def spins_fit(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-04: number of spins and force of each."""
+    out = []
+    forces = [e.get("rcf_g") for e in sample.spins()]
+    for use in sample.uses:
+        wanted = limits["spins"].get("cfdna" if use == "cfdna" else "plasma")
+        if use not in ("cfdna", "metabolomics", "proteomics"):
+            continue
+        check = f"spins, {use}"
+        if not sample.events:
+            out.append(Finding("BLD-04", check, "NOT_ASSESSED", "no events of this sample"))
+            continue
+        problems = []
+        if len(forces) < len(wanted):
+            problems.append(f"{len(forces)} of {len(wanted)} spins recorded")
+        for i, (force, (low, high)) in enumerate(zip(forces, wanted, strict=False), 1):
+            if force is not None and not low <= force <= high:
+                problems.append(f"spin {i} at {force:g} g, wanted {low} to {high} g")
+        unknown = not problems and None in forces[: len(wanted)]
+        verdict = "FAIL" if problems else "NOT_ASSESSED" if unknown else "PASS"
+        reason = "; ".join(problems) or ("rcf_g is missing" if unknown else "")
+        out.append(
+            Finding("BLD-04", check, verdict, reason, len(forces), "spins", str(wanted), (use,))
+        )
+    return out
+
+
+def storage(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-05: temperature and age of storage."""
+    temperatures = [a["storage_temp_c"] for a in sample.aliquots if "storage_temp_c" in a]
+    temperatures += [e["temp_c"] for e in sample.events if e["event"] == "stored" and "temp_c" in e]
+    blood_uses = [u for u in sample.uses if u in ("cfdna", "metabolomics", "proteomics")]
+    if not blood_uses:
+        return []
+    if not temperatures:
+        return [Finding("BLD-05", "storage temperature", "NOT_ASSESSED", "no storage is recorded")]
+    warmest, limit = max(temperatures), limits["storage_max_c"]
+    good = warmest <= limit
+    out = [
+        Finding("BLD-05", "storage temperature", "PASS" if good else "FAIL",
+                "" if good else f"stored at {warmest:g} C, at most {limit} C is wanted",
+                warmest, "Cel", f"<= {limit}", tuple(blood_uses))
+    ]  # fmt: skip
+    frozen, assayed = sample.times("frozen"), sample.times("assayed")
+    if frozen and assayed:
+        years = (assayed[-1] - frozen[0]).days / 365.25
+        for use in blood_uses:
+            most = limits["storage_years"][use]
+            verdict = "PASS" if years <= most else "FAIL"
+            text = "" if verdict == "PASS" else f"stored {years:.1f} years"
+            out.append(
+                Finding(
+                    "BLD-05",
+                    f"storage age, {use}",
+                    verdict,
+                    text,
+                    round(years, 2),
+                    "a",
+                    f"<= {most}",
+                    (use,),
+                )
+            )
+    return out
+
+
+def freeze_thaw(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-06: number of thaws by use, from the aliquots or else from the events."""
+    counts = [a["freeze_thaw_count"] for a in sample.aliquots if "freeze_thaw_count" in a]
+    counts += [sum(e["event"] == "thawed" for e in sample.events)] if sample.events else []
+    out = []
+    for use in sample.uses:
+        limit = limits["freeze_thaw"].get(use)
+        if limit is None:
+            continue
+        check = f"freeze-thaw cycles, {use}"
+        if not counts:
+            out.append(Finding("BLD-06", check, "NOT_ASSESSED", "no thaw count and no events"))
+            continue
+        verdict = grade(max(counts), limit)
+        reason = "" if verdict == "PASS" else f"thawed {max(counts)} times, {limit_text(limit)}"
+        out.append(
+            Finding(
+                "BLD-06", check, verdict, reason, max(counts), "thaws", limit_text(limit), (use,)
+            )
+        )
+    return out
+
+
+def haemolysis(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-07: free haemoglobin, else the visual grade."""
+    if "free_hb_mg_dl" in sample.row:
+        value, limit = sample.row["free_hb_mg_dl"], limits["free_hb_mg_dl"]
+        verdict = grade(value, limit)
+        reason = (
+            "" if verdict == "PASS" else f"free haemoglobin {value:g} mg/dL, {limit_text(limit)}"
+        )
+        return [Finding("BLD-07", "haemolysis", verdict, reason, value, "mg/dL", limit_text(limit))]
+    if "hemolysis_grade" in sample.row:
+        value, most = sample.row["hemolysis_grade"], limits["hemolysis_grade"]
+        verdict = "PASS" if value <= most else "FAIL"
+        text = "" if verdict == "PASS" else f"haemolysis grade {value}"
+        return [Finding("BLD-07", "haemolysis", verdict, text, value, "grade", f"<= {most}")]
+    return [Finding("BLD-07", "haemolysis", "NOT_ASSESSED", "no haemolysis index")]
+
+
+def order_of_events(sample: Sample) -> list[Finding]:
+    """CHN-01: collection comes first, spins before freezing, the assay last."""
+    if not sample.events:
+        return [Finding("CHN-01", "chain of events", "NOT_ASSESSED", "no events of this sample")]
+    start, problems = moment(sample.row["collected_at"]), []
+    timed = [(moment(e["time"]), e["event"]) for e in sample.events]
+    timed = [(t, kind) for t, kind in timed if t is not None]
+    if start is not None:
+        early = sorted({kind for t, kind in timed if t < start})
+        problems += [f"{kind} before collection" for kind in early]
+    frozen = [t for t, kind in timed if kind == "frozen"]
+    late = {
+        kind
+        for t, kind in timed
+        if kind in (*_BEFORE_SPIN, "centrifuged") and frozen and t > min(frozen)
+    }
+    problems += [f"{kind} after freezing" for kind in sorted(late)]
+    verdict = "FAIL" if problems else "PASS"
+    return [
+        Finding("CHN-01", "chain of events", verdict, "; ".join(problems), len(timed), "events")
+    ]
+
+
+def all_checks(sample: Sample, limits: dict) -> list[Finding]:
+    """Every check that needs nothing but the sample itself."""
+    out = tube_fits(sample, limits) + draw_to_spin(sample, limits) + spins_fit(sample, limits)
+    out += storage(sample, limits) + freeze_thaw(sample, limits)
+    if sample.row.get("specimen") in ("plasma", "serum"):
+        out += haemolysis(sample, limits)
+    fasting = sample.row.get("fasting_h")
+    if "metabolomics" in sample.uses and fasting is not None and fasting < limits["fasting_h"]:
+        text = f"fasted {fasting:g} h, {limits['fasting_h']} h are wanted"
+        out.append(
+            Finding("BLD-02", "fasting", "WARN", text, fasting, "h", f">= {limits['fasting_h']}")
+        )
+    return (
+        out
+        + extract_quality.tissue(sample, limits)
+        + order_of_events(sample)
+        + extract_quality.extracts(sample, limits)
+        + sprec.code_agrees(sample)
+    )

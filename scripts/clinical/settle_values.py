@@ -1,0 +1,65 @@
+"""A cell that needs judgement: outside the hard range, without a unit, or with digits that can be read in two ways.
+
+In: one variable, the readings of its digits, the factor of its unit. Out: a canonical value, or the reason why there is none.
+Source: requirements CLE-02 and CLE-03: a repair only where exactly one explanation exists.
+"""
+
+import math
+
+from scripts.clinical.terminology import Units, Variable
+
+# Where an impossible value speaks of a rule between fields and not of one field's range.
+_RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
+
+
+def settle_cell(
+    variable: Variable, readings: list[float], factor: float | None, units: Units
+) -> tuple[float, float, str, str]:
+    """Decide about one cell: (canonical value, factor, requirement, reason), NaN with the reason
+    when it cannot be decided.
+
+    With a unit: the one reading inside the hard range counts; when none is, the one declared
+    alternative unit that explains
+    the value. Without a unit: the one unit in common use that gives a plausible value.
+    """
+    low, high = variable.hard
+
+    def inside(x: float, limits=(low, high)) -> bool:
+        return not (x < limits[0] or x > limits[1])
+
+    unit = variable.unit or "1"
+    allowed = f"{_plain(low)} to {_plain(high)} {unit}"
+    if variable.qualitative and factor is None:
+        return math.nan, math.nan, "CLE-03", "a number without a unit for a qualitative test"
+    if factor is None:
+        soft = tuple(
+            h if math.isnan(s) else s for s, h in zip(variable.soft, variable.hard, strict=True)
+        )
+        factors = units.common_factors(variable)
+        fitting = [
+            (r, f) for r in readings for f in factors if math.isnan(f) or inside(r * f, soft)
+        ]
+        if len(fitting) == 1 and not math.isnan(fitting[0][1]):
+            reading, used = fitting[0]
+            return reading * used, used, "CLE-03", f"no unit; only {unit} fits (factor {used:g})"
+        return math.nan, math.nan, "CLE-03", "no unit, and the value does not say which"
+    requirement = _RANGE_REQUIREMENT.get(variable.name, "CLE-02")
+    fitting = [r for r in readings if inside(r * factor)]
+    if len(fitting) == 1:
+        if len(readings) == 1:
+            return fitting[0] * factor, factor, "", ""
+        return fitting[0] * factor, factor, "CLE-02", f"read as {fitting[0]:g}: in range only so"
+    if len(fitting) > 1:
+        text = " or ".join(f"{r:g}" for r in readings)
+        return math.nan, math.nan, "CLE-02", f"can be read as {text}; write it without commas"
+    others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
+    fitting = [(r, f) for r in readings for f in others if inside(r * f)]
+    shown = f"{readings[0] * factor:g} {unit} is outside {allowed}"
+    if len(fitting) == 1:
+        reading, used = fitting[0]
+        return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
+    return math.nan, math.nan, requirement, f"{shown}; impossible"
+
+
+def _plain(number: float) -> str:
+    return f"{number:.12g}"
