@@ -2,7 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.proteomics.peptide_effects import apply_effects, fit_effects, median_polish, normalise
+from scripts.proteomics.peptide_effects import (
+    apply_effects,
+    fit_effects,
+    median_polish,
+    nan_median,
+    normalise,
+)
+from tests.unit.proteomics.rda import read_frame
 
 RNG = np.random.default_rng(5)
 
@@ -74,3 +81,45 @@ def test_min_ions_is_kept():
     reference = fit_effects(table, protein_of)
     quantities, _, _ = apply_effects(table["R0"].drop("P0_1"), reference, 2)
     assert np.isnan(quantities["P0"]) and quantities["P1"] == pytest.approx(quantities["P1"])
+
+
+def test_median_without_nan_equals_numpys():
+    table = RNG.normal(size=(30, 7))
+    table[RNG.random(table.shape) < 0.4] = np.nan
+    table[3], table[:, 2] = np.nan, np.nan
+    for axis in (0, 1):
+        wanted = pd.DataFrame(table).median(axis=axis).to_numpy()
+        assert np.allclose(nan_median(table, axis), wanted, equal_nan=True)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("fitted_on", ["1234", "12"])
+def test_ups1_mixture_of_known_amounts(testdata, fitted_on):
+    """UPS1 proteins at 25, 50 and 100 fmol in a constant background, four runs each (baldur, MIT).
+
+    Truth: log2 ratios 1 and 2, background 0; tolerances and >= 38 of 46 proteins are the design note's. Welch's t, 5 % FDR,
+    |log2| > 1. Also fitted on half of the runs and applied to the others.
+    """
+    from scipy.stats import false_discovery_control, ttest_ind
+
+    frame = read_frame(testdata / "ms" / "proteomics" / "baldur_ups.rda").set_index("identifier")
+    areas = np.log2(frame.where(frame > 0))
+    reference = fit_effects(
+        areas[[run for run in areas if run[-1] in fitted_on]].dropna(how="all"),
+        {ion: ion.split("--")[0] for ion in areas.index},
+    )
+    table = pd.DataFrame(
+        {run: apply_effects(areas[run].dropna(), reference, 1)[0] for run in areas}
+    )
+    table = table[reference.groupby("protein").size().reindex(table.index) >= 2]
+    amount = {f: table.filter(regex=f"^fmol{f}_") for f in (25, 50, 100)}
+    ups = table.index.str.contains("UPS")
+    for fmol, truth, tolerance in ((50, 1, 0.15), (100, 2, 0.2)):
+        ratio = amount[fmol].mean(axis=1) - amount[25].mean(axis=1)
+        assert ratio[ups].median() == pytest.approx(truth, abs=tolerance)
+        assert abs(ratio[~ups].median()) < 0.05
+    p = ttest_ind(amount[100].T, amount[25].T, equal_var=False, nan_policy="omit").pvalue
+    p = np.where(np.isnan(p), 1, p)
+    found = (false_discovery_control(p) < 0.05) & (ratio.abs() > 1)
+    assert (found & ups).sum() >= 38
+    assert (found & ~ups).sum() <= 3
