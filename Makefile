@@ -18,7 +18,7 @@ export PYTHONNOUSERSITE := 1
 
 define SET_UP
 @python=$$(sh scripts/setup/find_python.sh $(PYTHON)) || exit 1; \
-"$$python" -m scripts.setup.make_environment $(if $(PYTHON),--this-python)
+"$$python" -m scripts.setup.make_environment $(if $(PYTHON),--this-python) $(if $(INSTALLER),--installer $(INSTALLER))
 endef
 
 .PHONY: help demo environment environment-dev test test-long lint format bench lock clean-demo clean-environment

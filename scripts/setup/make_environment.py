@@ -132,7 +132,8 @@ class Setup:
         done = folder / "installed"
         if not done.exists() or done.read_text() != state_of_lock(lock):
             shutil.rmtree(folder, ignore_errors=True)
-            command = ["install", "--no-deps", "--require-hashes", "-r", lock, "--target", folder]
+            command = ["install", "--no-deps", "--require-hashes", "-r", lock, "--no-compile"]
+            command += ["--target", folder]
             if not self.pip(command):
                 return None
             done.write_text(state_of_lock(lock))
@@ -141,8 +142,8 @@ class Setup:
     def _install_with_uv(self, lock: Path) -> bool:
         folder = self._install_tool("installer")
         if folder is None:
-            if self.failed_on_the_network():
-                raise SetupError(self.network_advice())
+            if line := self.network_failure():
+                raise SetupError(self.network_advice(line))
             return False
         self._prepare_compiler()
         command = [folder / "bin" / "uv", "pip", "sync", "--require-hashes", "--compile-bytecode"]
@@ -155,8 +156,8 @@ class Setup:
         self._prepare_compiler()
         command = ["install", "--no-deps", "--require-hashes", "-r", lock]
         if not self.pip([*command, "--use-pep517"]):
-            if self.failed_on_the_network():
-                raise SetupError(self.network_advice())
+            if line := self.network_failure():
+                raise SetupError(self.network_advice(line))
             raise SetupError(self.failure_advice())
 
     def _prepare_compiler(self) -> None:
@@ -198,7 +199,8 @@ class Setup:
         temporary = self.venv / ".hcc-omics.json"
         temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, self.venv / "hcc-omics.json")
-        shutil.rmtree(self.cache / "tmp", ignore_errors=True)
+        for name in ("tmp", "compiler", "zig", "headers"):
+            shutil.rmtree(self.cache / name, ignore_errors=True)
 
     def pip(self, command: list) -> bool:
         """Run pip of the environment with the cleaned variables; whether it went well."""
@@ -242,15 +244,17 @@ class Setup:
         """A path relative to the checkout."""
         return str(path.relative_to(self.root))
 
-    def failed_on_the_network(self) -> bool:
-        """Whether the log ends with words of a network that does not answer."""
+    def network_failure(self) -> str:
+        """The line of the last command's log in which a network does not answer, "" when there is none."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
-        return bool(_NETWORK.search(text[text.rfind("\n$ ") + 1 :]))
+        lines = text[text.rfind("\n$ ") + 1 :].splitlines()
+        return next((line.strip()[:160] for line in lines if _NETWORK.search(line)), "")
 
-    def network_advice(self) -> str:
+    def network_advice(self, line: str) -> str:
         """What to do when the package index does not answer."""
         return (
-            f"the package index does not answer ({self.last_line()}; log: {self.shown(self.log)}).\n"
+            f"the package index does not answer (log: {self.shown(self.log)}):\n"
+            f"  | {line}\n"
             "  Behind a proxy:   export HTTPS_PROXY=<address of the proxy>\n"
             "  With a mirror:    pip config set global.index-url <address of the mirror>\n"
             "  Own certificate:  pip config set global.cert <file of the authority>\n"

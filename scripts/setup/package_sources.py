@@ -7,6 +7,7 @@ Source: pip's and uv's lists of settings; every file that arrives must have the 
 import os
 import re
 
+_SECTIONS = ("global", "install", ":env:")  # the later wins, as in pip
 # Where to fetch packages from is the machine's business; nothing else of pip's configuration may change what is installed.
 _SOURCES = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -26,13 +27,15 @@ _SOURCES = {
 def package_sources(pip_configuration: str) -> tuple[dict[str, str], dict[str, str]]:
     """Variables for pip and for uv that say where packages come from, out of the text of `pip config list`.
 
-    Later lines win (`:env:` is the last section); a user's own UV_ variables win over everything.
+    As in pip, `install` wins over `global`, PIP_ variables over both; a user's own UV_ variables win over everything.
     """
     found: dict[str, str] = {}
-    for line in pip_configuration.splitlines():
-        match = re.fullmatch(r"(?:global|install|:env:)\.([a-z-]+)='(.*)'", line.strip())
-        if match and match[1] in _SOURCES:
-            found[match[1]] = " ".join(match[2].replace("\\n", " ").split())
+    lines = [line.strip() for line in pip_configuration.splitlines()]
+    for section in _SECTIONS:
+        for line in lines:
+            match = re.fullmatch(rf"{section}\.([a-z-]+)='(.*)'", line)
+            if match and match[1] in _SOURCES:
+                found[match[1]] = " ".join(match[2].replace("\\n", " ").split())
     for_pip = {f"PIP_{key.upper().replace('-', '_')}": value for key, value in found.items()}
     for_uv = {_SOURCES[key]: value for key, value in found.items()}
     return for_pip, {key: os.environ.get(key, value) for key, value in for_uv.items()}
