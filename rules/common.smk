@@ -1,5 +1,6 @@
 # Shared by the rules. The plan of the run (gate, frozen sheets, blocks), look-ups, resources.
 import json
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -16,7 +17,8 @@ if workflow.is_main_process:
         have_sheets = Path(config["sheets"]).is_dir()
         PLAN = make_plan(config, write=not workflow.dryrun) if have_sheets else empty_plan()
     except (ConfigError, SheetErrors) as error:
-        raise WorkflowError(f"The inputs need mending before anything runs:\n{error}")
+        sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
+        sys.exit(1)
 else:
     PLAN = load_plan()
 
@@ -296,6 +298,21 @@ def fit_runs(modality: str, block: str, *roles: str) -> list[dict]:
 def runs_of_patient(modality: str, patient: str) -> list[dict]:
     """The sample runs of one patient, in the order of the sheet."""
     return [run for run in spectrometry_runs(modality) if run["patient"] == patient]
+
+
+def qcs_beside(modality: str, patient: str) -> list[dict]:
+    """QC runs of the batches in which a patient's samples were run."""
+    pairs = {(run["block"], run["batch"]) for run in runs_of_patient(modality, patient)}
+    return [
+        run for block, batch in sorted(pairs) for run in runs_in(modality, block, batch, "qc")
+    ]
+
+
+def ladders_of(assay: str) -> list[dict]:
+    """Ladder runs of the batch of one GC-MS run."""
+    batch = all_runs_of("gcms")[assay].get("batch", "none")
+    runs = spectrometry_runs("gcms")
+    return [run for run in runs if run["role"] == "ladder" and run["batch"] == batch]
 
 
 def described(runs: list[dict]) -> list[dict]:

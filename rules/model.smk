@@ -68,3 +68,180 @@ rule select_model:
         "Choosing the model -> {output.performance} (log: {log})"
     script:
         "../scripts/model/select_model.py"
+
+
+rule fit_model:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        performance="results/model/performance.json",
+    output:
+        fit=directory("results/model/fit"),
+        ledger="results/qc/ledger/fit_model/cohort.jsonl",
+    log:
+        "logs/fit_model.log",
+    benchmark:
+        "benchmarks/fit_model.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(30),
+    params:
+        code=code_of("scripts/model/fit_model.py"),
+        settings=config["model"],
+        seed=config["seed"],
+    message:
+        "Final fit on the training part -> {output.fit} (log: {log})"
+    script:
+        "../scripts/model/fit_model.py"
+
+
+# Once a bundle is locked, no rule makes locks/bundle.json: neither new data nor a changed script replaces it.
+# Jobs of a cluster parse the workflow while it is being locked, so for them the rule is always there.
+if not (LOCKED and workflow.is_main_process):
+
+    rule lock_bundle:
+        input:
+            fit="results/model/fit",
+        output:
+            lock="locks/bundle.json",
+            ledger="results/qc/ledger/lock_bundle/cohort.jsonl",
+        log:
+            "logs/lock_bundle.log",
+        benchmark:
+            "benchmarks/lock_bundle.tsv"
+        conda:
+            "../envs/model.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(800),
+            runtime=minutes(10),
+        params:
+            code=code_of("scripts/model/lock_bundle.py"),
+            bundles="bundles",
+            log="locks/bundles.tsv",
+            lock="locks/bundle.json",
+            relock=False,
+            reason="",
+        message:
+            "Locking the model -> {output.lock}, bundles/ (log: {log})"
+        script:
+            "../scripts/model/lock_bundle.py"
+
+
+rule relock_bundle:
+    input:
+        fit="results/model/fit",
+    log:
+        "logs/relock_bundle.log",
+    benchmark:
+        "benchmarks/relock_bundle.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(800),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/model/lock_bundle.py"),
+        bundles="bundles",
+        log="locks/bundles.tsv",
+        lock="locks/bundle.json",
+        relock=True,
+        reason=config["model"]["relock_reason"],
+    message:
+        "Locking a new version beside the old one -> locks/bundle.json, bundles/ (log: {log})"
+    script:
+        "../scripts/model/lock_bundle.py"
+
+
+rule evaluate_test:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        lock=LOCK_FILE,
+    output:
+        performance="results/model/test.json",
+        ledger="results/qc/ledger/evaluate_test/cohort.jsonl",
+    log:
+        "logs/evaluate_test.log",
+    benchmark:
+        "benchmarks/evaluate_test.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/model/evaluate_test.py"),
+        settings=config["model"],
+        seed=config["seed"],
+        lock="locks/bundle.json",
+        bundles="bundles",
+    message:
+        "Locked model on the internal test part -> {output.performance} (log: {log})"
+    script:
+        "../scripts/model/evaluate_test.py"
+
+
+rule validate_external:
+    input:
+        tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        patients=sheet("patients"),
+        lock=LOCK_FILE,
+    output:
+        performance="results/external/performance.json",
+        predictions="results/external/predictions.parquet",
+        ledger="results/qc/ledger/validate_external/cohort.jsonl",
+    log:
+        "logs/validate_external.log",
+    benchmark:
+        "benchmarks/validate_external.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/model/validate_external.py"),
+        settings=config["model"],
+        seed=config["seed"],
+        lock="locks/bundle.json",
+        bundles="bundles",
+        openings="locks/openings.tsv",
+        blocks=blocks_of("external"),
+        admitted=subjects_of("external"),
+    message:
+        "Locked model on the external patients -> {output.performance} (log: {log})"
+    script:
+        "../scripts/model/validate_external.py"
+
+
+rule predict:
+    input:
+        new=lambda wildcards: new_patients(),
+        lock=LOCK_FILE,
+    output:
+        predictions="results/predictions/predictions.tsv",
+        ledger="results/qc/ledger/predict/cohort.jsonl",
+    log:
+        "logs/predict.log",
+    benchmark:
+        "benchmarks/predict.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/model/predict.py"),
+        settings=config["model"],
+        lock="locks/bundle.json",
+        bundles="bundles",
+    message:
+        "Scoring the new patients of {input.new} -> {output.predictions} (log: {log})"
+    script:
+        "../scripts/model/predict.py"

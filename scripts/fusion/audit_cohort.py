@@ -101,6 +101,18 @@ def single_features(tables: dict, dictionaries: dict, label: pd.Series, limit: f
     return found
 
 
+def one_sided(tables: dict, label: pd.Series) -> list[str]:
+    """Blocks that patients of one class have and hardly any of the other: they tell how people were
+    recruited, and the models leave them out."""
+    found = []
+    for block, table in tables.items():
+        have = label.reindex(table.index).dropna()
+        counts = sorted([int((have == 0).sum()), int((have == 1).sum())])
+        if counts[0] < MINIMUM_CLASS <= counts[1]:
+            found.append(block)
+    return found
+
+
 def check_reuse(audit: Audit, tables: dict, external: dict, files: dict, roles: dict, bits: float):
     """Rows and raw files that occur twice; raises ReuseAcrossRoles with every name.
 
@@ -243,6 +255,17 @@ def main(job):
         )
         check_people(audit, patients, split, settings)
         label = (patients.set_index("patient_id")["diagnosis"] == "hcc").astype(int)
+        bare = one_sided(tables, label)
+        audit.add(
+            "block of one class only",
+            "OMX-06",
+            "WARN" if bare else "PASS",
+            len(bare),
+            "0",
+            "blocks that hardly any patient of the other class has; no model uses them",
+            "几乎只有一类患者才有的数据块；模型不使用",
+            bare,
+        )
         limit = float(settings["single_feature_auc"])
         perfect = single_features(tables, dictionaries, label, limit)
         audit.add(

@@ -92,25 +92,28 @@ def calibration_lines(y: np.ndarray, linear: np.ndarray, weights: np.ndarray) ->
     """Calibration of every row of weights: columns intercept (slope fixed at 1) and slope.
 
     linear : log odds of the prediction (n), weights : (resamples x n). Newton steps on all rows at
-    once; a row that separates the classes gives a slope at the limit of 20 steps and is cut to NaN.
+    once; a row that separates the classes has no slope: NaN.
     """
     weights = np.atleast_2d(weights).astype(float)
     offset = np.zeros(len(weights))
-    for _ in range(25):
+    for _ in range(30):
         p = expit(linear + offset[:, None])
         step = (weights * (y - p)).sum(1) / np.maximum((weights * p * (1 - p)).sum(1), 1e-9)
-        offset += np.clip(step, -3, 3)
-    a, b = np.zeros(len(weights)), np.ones(len(weights))
-    for _ in range(25):
-        p = expit(a[:, None] + b[:, None] * linear)
+        offset += np.clip(step, -1, 1)
+    # The slope is found from 0 upwards on standardised log odds: from 1 Newton leaps past it where
+    # predictions are extreme.
+    centre, scale = linear.mean(), max(float(linear.std()), 1e-9)
+    z = (linear - centre) / scale
+    a, b = logit(np.clip(weights @ y / weights.sum(1), 1e-6, 1 - 1e-6)), np.zeros(len(weights))
+    for _ in range(30):
+        p = expit(a[:, None] + b[:, None] * z)
         residual, curvature = weights * (y - p), weights * p * (1 - p)
-        g0, g1 = residual.sum(1), (residual * linear).sum(1)
-        h00 = curvature.sum(1)
-        h01, h11 = (curvature * linear).sum(1), (curvature * linear**2).sum(1)
+        g0, g1 = residual.sum(1), residual @ z
+        h00, h01, h11 = curvature.sum(1), curvature @ z, curvature @ z**2
         determinant = np.maximum(h00 * h11 - h01**2, 1e-9)
-        a += np.clip((h11 * g0 - h01 * g1) / determinant, -2, 2)
-        b += np.clip((h00 * g1 - h01 * g0) / determinant, -2, 2)
-    slope = np.where(np.abs(b) < 20, b, np.nan)
+        a += np.clip((h11 * g0 - h01 * g1) / determinant, -1, 1)
+        b += np.clip((h00 * g1 - h01 * g0) / determinant, -1, 1)
+    slope = np.where(np.abs(b) < 15, b / scale, np.nan)
     return np.column_stack([np.where(np.abs(offset) < 20, offset, np.nan), slope])
 
 

@@ -16,7 +16,10 @@ TITLES = {
     "early_xgboost": "early fusion (XGBoost on all blocks)",
 }
 _RANK = {"late": 2, "early": 3, "late_xgboost": 4, "early_xgboost": 5}
-RULE = "1-SE: the simplest candidate within one standard error of the best mean outer-fold AUC"
+RULE = (
+    "1-SE: the simplest candidate within one standard error of the best mean outer-fold AUC; "
+    "XGBoost only if it is better than every linear candidate by two standard errors"
+)
 NOTE = (
     "same patients; DeLong on pooled out-of-fold scores is approximate; IDI has its known caveats"
 )
@@ -61,7 +64,7 @@ def select(scores: pd.DataFrame, patients: int, settings: dict) -> tuple[str | N
 
     scores : strategy, repeat, fold, patient_id, label, probability. Baselines are never candidates;
     a strategy must score `minimum_coverage` of the training patients. Simplicity: one block, late,
-    early, XGBoost; XGBoost is chosen only where it is better by more than one standard error.
+    early, XGBoost; XGBoost is chosen only where it is better by more than two standard errors.
     """
     lines = []
     for strategy, own in scores.groupby("strategy", sort=True):
@@ -91,6 +94,12 @@ def select(scores: pd.DataFrame, patients: int, settings: dict) -> tuple[str | N
     candidates = [line for line in lines if line["candidate"]]
     if not candidates:
         return None, lines
+    linear = [c for c in candidates if not c["strategy"].endswith("_xgboost")]
+    if linear:
+        bar = max(c["auc_mean"] for c in linear)
+        candidates = linear + [
+            c for c in candidates if c not in linear and c["auc_mean"] > bar + 2 * c["auc_se"]
+        ]
     best = max(candidates, key=lambda line: (line["auc_mean"], -line["rank"]))
     near = [c for c in candidates if c["auc_mean"] >= best["auc_mean"] - best["auc_se"]]
     chosen = min(near, key=lambda line: (line["rank"], -line["auc_mean"], line["strategy"]))

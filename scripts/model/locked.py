@@ -1,0 +1,134 @@
+"""In: the lock (or a bundle named in the config) and patients. Out: scores with flags, and their
+evaluation.
+Source: docs/modelling.md, "Validation": nothing here learns from the data that it scores.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scripts.model import bundle, metrics
+from scripts.model.cohort_tables import Cohort
+from scripts.model.evaluation import NOT_ASSESSED, assess, subgroup_table
+from scripts.model.subgroups import subgroup_masks
+
+
+def open_lock(lock: str, named: str, bundles: str):
+    """Model, description and lock; model None with the reason while no model is locked.
+
+    lock : path of locks/bundle.json; named : content hash from the config, or "".
+    """
+    found = {"bundle": None, "locked_at": None, "reason": "no model is locked"}
+    if Path(lock).is_file():
+        found = json.loads(Path(lock).read_text(encoding="utf-8"))
+    if named and found["bundle"] != named:
+        found = {"bundle": named, "locked_at": locked_at(Path(bundles), named), "reason": ""}
+    if not found["bundle"]:
+        return None, {}, found
+    model, description = bundle.load_bundle(Path(bundles) / found["bundle"], found["bundle"])
+    return model, description, found
+
+
+def locked_at(bundles: Path, name: str) -> str | None:
+    """When a bundle was first locked, from locks/bundles.tsv beside the folder of bundles."""
+    path = bundles.parent / "locks" / "bundles.tsv"
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+            cells = line.split("\t")
+            if cells[0] == name:
+                return cells[1]
+    return None
+
+
+def score(model, description: dict, cohort: Cohort) -> pd.DataFrame:
+    """Probability of every patient with pattern, refusal and flags.
+
+    Adds positive (yes / no at the Youden threshold), out_of_range (share of measured features outside
+    the training range) and flags (plain words, "; " between them).
+    """
+    out = model.score(cohort)
+    cut = float(description["thresholds"]["youden"])
+    scored = out["probability"].notna()
+    out["positive"] = np.where(scored, np.where(out["probability"] >= cut, "yes", "no"), "")
+    out["out_of_range"] = bundle.out_of_range(description, cohort)
+    flags = pd.Series([[] for _ in out.index], index=out.index)
+    known = set(description["centres"])
+    for patient in out.index:
+        if "centre" in cohort.obs:
+            centre = str(cohort.obs.loc[patient, "centre"])
+            if centre not in known:
+                flags[patient].append(f"centre {centre or 'not given'} was not in training")
+        if out.loc[patient, "out_of_range"] > 0.05:
+            share = out.loc[patient, "out_of_range"]
+            flags[patient].append(f"{share:.0%} of the features outside the training range")
+        if scored[patient] and out.loc[patient, "calibrated_on"] != out.loc[patient, "pattern"]:
+            used = out.loc[patient, "calibrated_on"]
+            flags[patient].append(f"pattern too rare in training; only {used} used")
+    out["flags"] = ["; ".join(found) for found in flags]
+    return out
+
+
+def evaluate_scored(
+    scores: pd.DataFrame, cohort: Cohort, description: dict, settings: dict, seed: int
+) -> dict:
+    """Flow, pooled metrics, metrics by centre, subgroups and single-feature baselines."""
+    scored = scores[scores["probability"].notna()]
+    obs = cohort.obs.loc[scored.index]
+    y, p = obs["label"].to_numpy(int), scored["probability"].to_numpy(float)
+    cuts = {name: float(cut) for name, cut in description["thresholds"].items()}
+    refused = scores.loc[scores["refused"] != "", "refused"].str.split(":").str[0].value_counts()
+    centres = obs["centre"].astype(str).to_numpy()
+    masks = subgroup_masks(cohort.subset(scored.index))
+    masks = {key: mask for key, mask in masks.items() if key[0] != "centre"}
+    return {
+        "flow": {
+            "admitted": len(scores),
+            "scored": len(scored),
+            "refused": int(refused.sum()),
+            "reasons": {str(k): int(v) for k, v in sorted(refused.items())},
+        },
+        "pooled": assess(y, p, cuts, settings, seed),
+        "centres": {
+            centre: assess(y[centres == centre], p[centres == centre], cuts, settings, seed)
+            for centre in sorted(set(centres))
+        },
+        "subgroups": subgroup_table(y, p, masks, cuts["youden"], settings, seed),
+        "baselines": baselines(cohort.subset(scored.index), scored["probability"], settings, seed),
+    }
+
+
+def baselines(cohort: Cohort, probability: pd.Series, settings: dict, seed: int) -> dict:
+    """AUC of single-feature baselines (higher = hcc) and what the model adds on the same patients."""
+    out = {}
+    for name, features in settings["baselines"].items():
+        if len(features) != 1:
+            continue
+        block, feature = features[0].split("__", 1)
+        table = cohort.tables.get(block)
+        if table is None or feature not in table:
+            continue
+        values = table[feature].dropna()
+        y = cohort.obs.loc[values.index, "label"].to_numpy(int)
+        entry = assess(y, metrics_rank(values.to_numpy()), {}, settings, seed)
+        line = {key: entry[key] for key in ("n", "events", "status", "reason")}
+        if entry["status"] != NOT_ASSESSED:
+            ours = probability.loc[values.index].to_numpy(float)
+            test = metrics.delong_test(y, ours, values.to_numpy())
+            counts = metrics.resample_counts(y, int(settings["resamples"]), seed)
+            drawn = metrics.resampled_auc(y, ours, counts) - metrics.resampled_auc(
+                y, values.to_numpy(), counts
+            )
+            line["metrics"] = {"auc": entry["metrics"]["auc"]}
+            line["delta_auc"] = metrics.interval(test["difference"], drawn)
+            line["p_delong"] = test["p"]
+        out[name] = line
+    return out
+
+
+def metrics_rank(values: np.ndarray) -> np.ndarray:
+    """Values as ranks between 0 and 1: same AUC, no claim of a probability."""
+    from scipy.stats import rankdata
+
+    return rankdata(values) / (len(values) + 1)

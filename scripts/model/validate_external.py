@@ -1,0 +1,146 @@
+"""In: the lock, the collected blocks of external patients, patients sheet. Out:
+results/external/performance.json.
+Source: docs/modelling.md, "Validation"; requirements MOD-07, MOD-08, EVA-02.
+"""
+
+import datetime
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from scripts.core import job as core_job
+from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.sheets import read_sheet
+from scripts.model import bundle, locked
+from scripts.model.cohort_tables import read_external
+from scripts.model.evaluation import NOT_ASSESSED, rounded
+from scripts.model.lock_bundle import append_line
+
+OPENING_COLUMNS = ["opened_at", "bundle", "data_sha256", "patients", "events"]
+MINIMUM_CENTRES = 2  # MOD-07
+MINIMUM_EVENTS = 100  # MOD-07, project default
+
+
+def external_patients(sheet: str, admitted: list[str]) -> pd.DataFrame:
+    """Sheet rows of admitted external patients, index patient_id, with the label."""
+    rows = [r for r in read_sheet(sheet, "patients").rows if r["patient_id"] in set(admitted)]
+    table = pd.DataFrame(rows).set_index("patient_id").sort_index()
+    table["label"] = (table["diagnosis"] == "hcc").astype(int)
+    return table
+
+
+def prospective(obs: pd.DataFrame, locked_at: str | None) -> dict:
+    """Whether the external patients were enrolled after the lock (MOD-08)."""
+    if "enrolment_date" not in obs or not locked_at:
+        unknown = len(obs)
+        before = after = 0
+    else:
+        dates = obs["enrolment_date"].dropna().astype(str)
+        before = int((dates <= locked_at[:10]).sum())
+        after = len(dates) - before
+        unknown = len(obs) - len(dates)
+    if before:
+        status, reason = "FAIL", f"{before} of {len(obs)} patients were enrolled before the lock"
+    elif unknown:
+        status, reason = NOT_ASSESSED, f"enrolment date of {unknown} patients not given"
+    else:
+        status, reason = "PASS", ""
+    return {
+        "status": status,
+        "reason": reason,
+        "after_lock": after,
+        "before_lock": before,
+        "unknown": unknown,
+    }
+
+
+def record_opening(path: Path, name: str, data: str, patients: int, events: int) -> str:
+    """Append the first opening of these data by this bundle; returns when that was."""
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+            cells = dict(zip(OPENING_COLUMNS, line.split("\t"), strict=True))
+            if cells["bundle"] == name and cells["data_sha256"] == data:
+                return cells["opened_at"]
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    values = [now, name, data, patients, events]
+    append_line(path, OPENING_COLUMNS, dict(zip(OPENING_COLUMNS, values, strict=True)))
+    return now
+
+
+def record(step, result: dict, obs: pd.DataFrame) -> None:
+    """QC records of the external validation."""
+    centres, events = obs["centre"].nunique(), int(obs["label"].sum())
+    enough = centres >= MINIMUM_CENTRES and events >= MINIMUM_EVENTS
+    step.check(
+        "MOD-07",
+        "external centres and events",
+        "PASS" if enough else "FAIL",
+        value=f"{centres} centres, {events} events",
+        threshold=f">= {MINIMUM_CENTRES} centres, >= {MINIMUM_EVENTS} events",
+        acts=False,
+    )
+    after = result["prospective"]
+    step.check(
+        "MOD-08",
+        "external patients enrolled after the lock",
+        after["status"],
+        value=after["after_lock"],
+        unit="patients",
+        reason=after["reason"],
+        acts=False,
+    )
+
+
+def main(job):
+    """Score the external patients with the locked bundle.
+
+    input: tables (Parquet of every external block), patients (sheet), lock
+    output: performance (JSON), predictions (Parquet), ledger
+    params: settings (model), seed, lock, bundles, openings, blocks, admitted
+    """
+    with core_job.step(job) as step:
+        params = job.params
+        settings, seed = params.settings, int(params.seed)
+        model, description, lock = locked.open_lock(params.lock, settings["bundle"], params.bundles)
+        result = {
+            "status": NOT_ASSESSED,
+            "reason": lock["reason"],
+            "bundle": lock["bundle"],
+            "locked_at": lock["locked_at"],
+        }
+        scores = pd.DataFrame({"probability": [], "pattern": [], "refused": []})
+        if model is not None and not list(params.admitted):
+            result["reason"] = "the cohort has no external patients"
+        elif model is not None:
+            tables = [job.input.tables] if isinstance(job.input.tables, str) else job.input.tables
+            paths = dict(zip(params.blocks, tables, strict=True))
+            sheets = job.input.patients
+            sheet = sheets if isinstance(sheets, str) else sheets[0]
+            obs = external_patients(sheet, list(params.admitted))
+            opened = record_opening(
+                Path(params.openings),
+                lock["bundle"],
+                digest_of([digest_of_file(path) for path in tables]),
+                len(obs),
+                int(obs["label"].sum()),
+            )
+            cohort = read_external(obs, paths)
+            silent = bundle.check_units(description, cohort.dictionaries)
+            scores = locked.score(model, description, cohort)
+            result |= {"status": "ASSESSED", "reason": "", "opened_at": opened}
+            result |= {"strategy": description["strategy"], "units_not_stated": silent}
+            result |= locked.evaluate_scored(scores, cohort, description, settings, seed)
+            result["prospective"] = prospective(obs, lock["locked_at"])
+            if result["pooled"]["status"] == NOT_ASSESSED:
+                result |= {"status": NOT_ASSESSED, "reason": result["pooled"]["reason"]}
+            record(step, result, obs)
+        else:
+            step.check("MOD-07", "external validation", NOT_ASSESSED, reason=lock["reason"])
+        scores.rename_axis("patient_id").to_parquet(step.path(job.output.predictions))
+        text = json.dumps(rounded(result), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+        step.path(job.output.performance).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))
