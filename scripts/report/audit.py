@@ -25,17 +25,22 @@ def check_table(audit: dict) -> Table:
     """One line a check."""
     rows = []
     for check in audit["checks"]:
+        if check["check"].startswith("negative control"):
+            continue
         subjects = [str(subject) for subject in check.get("subjects") or []]
         more = len(subjects) - SHOWN
         named = ", ".join(subjects[:SHOWN]) + (f", … (+{more})" if more > 0 else "")
         value = "–" if check.get("value") is None else str(check["value"])
+        finding = Text(check.get("text_zh") or "–", check.get("text_en") or "–")
+        if check["verdict"] == "PASS" and check.get("value") == 0:
+            finding = text("audit.nothing")
         rows.append(
             [
                 text_or(f"audit_check.{check['check']}", check["check"]),
                 status_cell(check["verdict"]),
                 value,
                 check.get("threshold") or "–",
-                Text(check.get("text_zh") or "–", check.get("text_en") or "–"),
+                finding,
                 named or "–",
             ]
         )
@@ -56,7 +61,8 @@ def control_table(audit: dict) -> Table:
     for control in audit["negative_controls"]:
         name = text_or(f"control.{control['model']}", control["model"])
         if control.get("status", "ASSESSED") != "ASSESSED":
-            rows.append([name, "–", "–", "", Cell(reason(control.get("reason") or "–"), "missing")])
+            why = reason(control.get("reason") or "–")
+            rows.append([name, Cell(why, "missing", 4)])
             continue
         auc, flagged = control["auc"], control.get("flag")
         mark = svg.whisker(

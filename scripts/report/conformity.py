@@ -59,7 +59,7 @@ def verdict_cell(verdict: str) -> Cell:
 
 def status_cell(status: str) -> Cell:
     """A status word, coloured."""
-    return Cell(text(f"status.{status}"), KIND[status])
+    return Cell(text(f"status.{status}"), f"status {KIND[status]}")
 
 
 def _subjects(names: list[str]) -> str:

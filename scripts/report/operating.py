@@ -16,41 +16,65 @@ _TEXTS_OF_GROUP = {
 }
 
 
+def points_of(entry: dict) -> list[tuple[str, dict]]:
+    """(name, point) of the operating points that were assessed, Youden's first."""
+    found = [(k, v) for k, v in (entry.get("thresholds") or {}).items() if v.get("sensitivity")]
+    return sorted(found, key=lambda item: (item[0] != "youden", item[0]))
+
+
 def operating_points(entry: dict, caption: Text) -> Table | None:
-    """Sensitivity, specificity and predictive values at the thresholds fixed in training."""
-    points = {k: v for k, v in (entry.get("thresholds") or {}).items() if v.get("sensitivity")}
-    if not points:
+    """Sensitivity, specificity and accuracy at the thresholds fixed in training."""
+    columns = ("sensitivity", "specificity", "accuracy", "f1", "mcc")
+    rows = [
+        [
+            text_or(f"threshold.{name}", name),
+            number(point["threshold"]),
+            *(curves.estimate(point.get(key)) for key in columns),
+        ]
+        for name, point in points_of(entry)
+    ]
+    if not rows:
         return None
-    prevalences = sorted(
-        {p for v in points.values() for p in v.get("at_prevalence", {})}, key=float
-    )
-    rows = []
-    for name, point in points.items():
-        at = [point.get("at_prevalence", {}).get(p, {}) for p in prevalences]
-        rows.append(
-            [
-                text_or(f"threshold.{name}", name),
-                number(point["threshold"]),
-                *(
-                    curves.estimate(point.get(key))
-                    for key in ("sensitivity", "specificity", "accuracy")
-                ),
-                *(
-                    f"{percent((p.get('ppv') or {}).get('value'), 1)} / "
-                    f"{percent((p.get('npv') or {}).get('value'), 1)}"
-                    for p in at
-                ),
-            ]
-        )
-    names = ("operating_point", "threshold", "sensitivity", "specificity", "accuracy")
+    names = ("operating_point", "threshold", *columns)
     return Table(
         caption=caption,
-        columns=[text(f"column.{name}") for name in names]
-        + [text("column.ppv_npv", prevalence=percent(float(p))) for p in prevalences],
+        columns=[text(f"column.{name}") for name in names],
         rows=rows,
-        numeric=tuple(range(1, 5 + len(prevalences))),
+        numeric=tuple(range(1, len(names))),
+    )
+
+
+def predictive_values(entry: dict) -> Table | None:
+    """PPV and NPV with intervals at the stated prevalences."""
+    rows = [
+        [
+            text_or(f"threshold.{name}", name),
+            percent(float(prevalence)),
+            *(_shares(at.get(key)) for key in ("ppv", "npv")),
+        ]
+        for name, point in points_of(entry)
+        for prevalence, at in sorted(
+            point.get("at_prevalence", {}).items(), key=lambda item: float(item[0])
+        )
+    ]
+    if not rows:
+        return None
+    return Table(
+        caption=text("performance.predictive"),
+        columns=[text(f"column.{c}") for c in ("operating_point", "prevalence", "ppv", "npv")],
+        rows=rows,
+        numeric=(1, 2, 3),
         notes=[text("performance.prevalence_note")],
     )
+
+
+def _shares(value: dict | None) -> str:
+    if not value or value["value"] is None:
+        return "–"
+    if value.get("low") is None:
+        return percent(value["value"], 1)
+    low, high = percent(value["low"], 1), percent(value["high"], 1)
+    return f"{percent(value['value'], 1)} ({low}–{high})"
 
 
 def subgroup_table(found: list[dict], caption: Text) -> Table | None:
@@ -62,11 +86,11 @@ def subgroup_table(found: list[dict], caption: Text) -> Table | None:
     for row in found:
         if row["group"] != group:
             group = row["group"]
-            rows.append([Cell(text_or(f"group.{group}", group), "group"), *[Cell("", "group")] * 4])
+            rows.append([Cell(text_or(f"group.{group}", group), "group", 5)])
         name = text_or(f"{_TEXTS_OF_GROUP.get(group, group)}.{row['value']}", row["value"])
         size = f"{row['n']} / {row['events']}"
         if row.get("status", "ASSESSED") != "ASSESSED":
-            rows.append([name, size, Cell(text("performance.too_few"), "missing"), "–", "–"])
+            rows.append([name, size, Cell(text("performance.too_few"), "missing", 3)])
             continue
         rows.append(
             [

@@ -25,11 +25,11 @@ class Text(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A table cell with a class of its own: `kind` is a CSS class (pass, warn, fail, number
-    ...)."""
+    """A table cell with a CSS class `kind` (pass, warn, fail, strong ...), over `span` columns."""
 
     content: object
     kind: str = ""
+    span: int = 1
 
 
 @dataclass
@@ -76,9 +76,9 @@ class Figure:
 
 @dataclass
 class Row:
-    """Figures side by side."""
+    """Figures or tables side by side."""
 
-    figures: list[Figure]
+    parts: list
     template = "row"
 
 
@@ -204,7 +204,8 @@ def number(value: object, digits: int = 2) -> str:
     """A number with fixed digits, "–" when there is none."""
     if value is None or value != value:
         return "–"
-    return f"{float(value):.{digits}f}".replace("-", "−")
+    written = f"{float(value):.{digits}f}"
+    return written.lstrip("-") if float(written) == 0 else written.replace("-", "−")
 
 
 def interval(estimate: object, low: object, high: object, digits: int = 2) -> str:

@@ -7,7 +7,7 @@ the file), TRIPOD+AI items 23-25; post-test probabilities at stated prevalences 
 from scripts.report import curves, svg
 from scripts.report.flow import block_name
 from scripts.report.ingredients import feature_table, left_out, pattern_table, size_note
-from scripts.report.operating import operating_points, subgroup_table
+from scripts.report.operating import operating_points, predictive_values, subgroup_table
 from scripts.report.page import (
     Cell,
     Facts,
@@ -77,16 +77,14 @@ def comparison(performance: dict) -> Table:
     for name, entry in ranked(performance):
         if entry.get("kind") != kind:
             kind = entry.get("kind")
-            rows.append(
-                [Cell(text_or(f"kind.{kind}", kind or ""), "group"), *[Cell("", "group")] * 6]
-            )
+            rows.append([Cell(text_or(f"kind.{kind}", kind or ""), "group", 7)])
         label = strategy_name(name, entry)
         if name == performance.get("selected"):
             label = join([label, text("performance.chosen")], " ", " ")
         size = f"{entry.get('n', '–')} / {entry.get('events', '–')}"
         if entry.get("status") != "ASSESSED":
             why = reason(entry.get("reason") or "–")
-            rows.append([label, size, "–", "", "–", "–", Cell(why, "missing")])
+            rows.append([label, size, Cell(why, "missing", 5)])
             continue
         metrics = entry["metrics"]
         auc = metrics["auc"]
@@ -200,7 +198,7 @@ def fact(value: dict | None) -> tuple[str, str | None]:
         return "–", None
     if value.get("low") is None:
         return number(value["value"]), None
-    return number(value["value"]), f"95% CI {number(value['low'])} – {number(value['high'])}"
+    return number(value["value"]), f"95% CI {number(value['low'])} to {number(value['high'])}"
 
 
 def section(results: Results) -> Section:
@@ -245,6 +243,7 @@ def section(results: Results) -> Section:
         increments(performance),
         figures(curve_entries(performance)),
         operating_points(entry, text("performance.operating")),
+        predictive_values(entry),
         subgroup_table(performance.get("subgroups") or [], text("performance.subgroups")),
         size_note(performance),
         pattern_table(performance),

@@ -6,9 +6,10 @@ Source: requirements MOD-10 and TRC-01.
 
 import platform
 from importlib import metadata
+from pathlib import PurePath
 
 from scripts import __version__
-from scripts.report.page import Cell, Paragraph, Section, Table, reason, text
+from scripts.report.page import Cell, Paragraph, Row, Section, Table, reason, text
 from scripts.report.results import Results
 
 PACKAGES = (
@@ -82,6 +83,8 @@ def settings_rows(settings: dict, prefix: str = "") -> list[list]:
             rows += settings_rows(value, f"{prefix}{key}.")
         else:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            if "/" in shown and " " not in shown:
+                shown = PurePath(shown).name  # a path on this machine is nobody's business
             rows.append([Cell(f"{prefix}{key}", "code"), shown])
     return rows
 
@@ -99,10 +102,9 @@ def run_section(results: Results, run_date: str) -> Section:
     ]
     versions = [["hcc-omics", __version__], ["Python", platform.python_version()]]
     versions += [[package, version_of(package)] for package in PACKAGES]
-    parts: list = [
-        Table(text("run.facts"), [text("column.item"), text("column.value")], rows),
-        Table(text("run.versions"), [text("column.software"), text("column.version")], versions),
-    ]
+    facts = Table(text("run.facts"), [text("column.item"), text("column.value")], rows)
+    columns = [text("column.software"), text("column.version")]
+    parts: list = [Row([facts, Table(text("run.versions"), columns, versions)])]
     if results.settings:
         columns = [text("column.setting"), text("column.value")]
         found = settings_rows(results.settings)

@@ -7,6 +7,7 @@ Hosmer and Lemeshow (0.7 acceptable, 0.8 good, 0.9 excellent); a claim needs its
 from scripts.report import audit, conformity, validation
 from scripts.report.curves import estimate
 from scripts.report.flow import Flow
+from scripts.report.operating import points_of
 from scripts.report.page import Bullets, Facts, Paragraph, Section, Text, join, number, reason, text
 from scripts.report.performance import assessed, chosen, fact, ranked, strategy_name
 from scripts.report.results import Results
@@ -48,6 +49,8 @@ def discrimination(results: Results) -> Text:
 def against_single_block(results: Results) -> Text | None:
     """Whether fusion beats the best single block; says so plainly when it does not."""
     performance = results.performance
+    if len(results.blocks) < 2:
+        return text("summary.fusion_one_block")
     known = [(n, e) for n, e in ranked(performance) if e.get("status") == "ASSESSED"]
     fusions = [(n, e) for n, e in known if e["kind"] == "fusion"]
     block = next(((n, e) for n, e in known if e["kind"] == "block"), None)
@@ -157,8 +160,7 @@ def predictive_value(results: Results) -> Text | None:
     """PPV at the lowest stated prevalence: a case-control PPV would mislead."""
     pooled = results.external.get("pooled") if validation.done(results.external) else None
     entry = pooled or (chosen(results.performance) if assessed(results.performance) else None)
-    points = (entry or {}).get("thresholds") or {}
-    for point in points.values():
+    for _, point in points_of(entry or {}):
         at = point.get("at_prevalence") or {}
         if at:
             lowest = min(at, key=float)

@@ -5,8 +5,9 @@ MOD-07, MOD-08 and MOD-10; docs/outputs.md (shape of the files).
 """
 
 from scripts.report import curves, svg
-from scripts.report.operating import operating_points, subgroup_table
+from scripts.report.operating import operating_points, points_of, predictive_values, subgroup_table
 from scripts.report.page import (
+    Cell,
     Figure,
     Heading,
     Paragraph,
@@ -106,10 +107,10 @@ def centre_table(validation: dict) -> Table | None:
     for centre, entry in sorted(centres.items()):
         size = f"{entry['n']} / {entry['events']}"
         if not has_auc(entry):
-            rows.append([centre, size, reason(entry.get("reason") or "–"), *["–"] * 5])
+            rows.append([centre, size, Cell(reason(entry.get("reason") or "–"), "missing", 6)])
             continue
         metrics = entry["metrics"]
-        point = next(iter((entry.get("thresholds") or {}).values()), {})
+        point = next((point for _, point in points_of(entry)), {})
         rows.append(
             [
                 centre,
@@ -169,6 +170,7 @@ def section(results: Results) -> Section:
         parts.append(flow_note(results.test))
         pooled = results.test["pooled"]
         parts.append(operating_points(pooled, text("validation.test_operating")))
+        parts.append(predictive_values(pooled))
     else:
         parts.append(Paragraph(why_not(results, results.test, "test"), "note"))
     if done(results.external):
@@ -180,6 +182,7 @@ def section(results: Results) -> Section:
             centre_table(external),
             figures(curve_entries(external)),
             operating_points(external["pooled"], text("validation.external_operating")),
+            predictive_values(external["pooled"]),
             subgroup_table(external.get("subgroups") or [], text("validation.subgroups")),
         ]
     else:

@@ -103,7 +103,7 @@ def test_full_run_names_figures_of_every_part(run):
     assert "Fusion is not shown to beat the best single block" in english
     assert "The chosen strategy beats AFP alone" in english
     assert "External centre E1" in english and "3f2a" * 16 in english
-    assert "PPV / NPV at 1%" in english and "not conformant" in english
+    assert "Predictive values at stated prevalences" in english and "not conformant" in english
     assert "Prospective (locked before enrolment): FAIL" in english
 
 
