@@ -252,14 +252,18 @@ def new_patients() -> str:
 
 
 # --- metabolomics -------------------------------------------------------------------------------
-SPECTROMETRY_RUNS: dict[str, list[dict]] = {}
+SPECTROMETRY_RUNS: dict[str, dict[str, dict]] = {}
 
 
-def spectrometry_runs(modality: str) -> list[dict]:
-    """Every admitted LC-MS or GC-MS run: assay, file, patient ("" = none), role, block, batch ("none"), order (0 = not given)."""
+def spectrometry_runs(modality: str) -> dict[str, dict]:
+    """Admitted LC-MS or GC-MS runs: assay {id: run}, patient {id: runs}, batch {(block, batch): runs}, block {name: runs}.
+
+    A run is {assay, file, patient ("" = none), role, block, batch ("none"), order (0 = not given)}; indexed once.
+    """
     if modality not in SPECTROMETRY_RUNS:
-        SPECTROMETRY_RUNS[modality] = [
-            {
+        index = {"assay": {}, "patient": {}, "batch": {}, "block": {}}
+        for row in all_runs_of(modality).values():
+            run = {
                 "assay": row["assay_id"],
                 "file": row["file"],
                 "patient": row.get("patient_id", ""),
@@ -268,23 +272,28 @@ def spectrometry_runs(modality: str) -> list[dict]:
                 "batch": row.get("batch", "none"),
                 "order": row.get("run_order", 0),
             }
-            for row in all_runs_of(modality).values()
-        ]
+            index["assay"][run["assay"]] = run
+            index["patient"].setdefault(run["patient"], []).append(run)
+            index["batch"].setdefault((run["block"], run["batch"]), []).append(run)
+            index["block"].setdefault(run["block"], []).append(run)
+        SPECTROMETRY_RUNS[modality] = index
     return SPECTROMETRY_RUNS[modality]
+
+
+def run_named(modality: str, assay: str) -> dict:
+    """One run by its assay id."""
+    return spectrometry_runs(modality)["assay"][assay]
 
 
 def runs_in(modality: str, block: str, batch: str, *roles: str) -> list[dict]:
     """Runs of one batch and block, of these roles (none given: of all), in the order of the sheet."""
-    return [
-        run
-        for run in spectrometry_runs(modality)
-        if run["block"] == block and run["batch"] == batch and (not roles or run["role"] in roles)
-    ]
+    runs = spectrometry_runs(modality)["batch"].get((block, batch), [])
+    return [run for run in runs if not roles or run["role"] in roles]
 
 
 def fit_runs(modality: str, block: str, *roles: str) -> list[dict]:
     """What a reference learns from: development samples of a block, and QC and blank runs of their batches."""
-    runs = [run for run in spectrometry_runs(modality) if run["block"] == block]
+    runs = spectrometry_runs(modality)["block"].get(block, [])
     samples = [
         run
         for run in runs
@@ -297,22 +306,19 @@ def fit_runs(modality: str, block: str, *roles: str) -> list[dict]:
 
 def runs_of_patient(modality: str, patient: str) -> list[dict]:
     """The sample runs of one patient, in the order of the sheet."""
-    return [run for run in spectrometry_runs(modality) if run["patient"] == patient]
+    return spectrometry_runs(modality)["patient"][patient]
 
 
 def qcs_beside(modality: str, patient: str) -> list[dict]:
     """QC runs of the batches in which a patient's samples were run."""
     pairs = {(run["block"], run["batch"]) for run in runs_of_patient(modality, patient)}
-    return [
-        run for block, batch in sorted(pairs) for run in runs_in(modality, block, batch, "qc")
-    ]
+    return [run for block, batch in sorted(pairs) for run in runs_in(modality, block, batch, "qc")]
 
 
 def ladders_of(assay: str) -> list[dict]:
     """Ladder runs of the batch of one GC-MS run."""
-    batch = all_runs_of("gcms")[assay].get("batch", "none")
-    runs = spectrometry_runs("gcms")
-    return [run for run in runs if run["role"] == "ladder" and run["batch"] == batch]
+    run = run_named("gcms", assay)
+    return runs_in("gcms", run["block"], run["batch"], "ladder")
 
 
 def described(runs: list[dict]) -> list[dict]:

@@ -4,11 +4,16 @@ register_modality(
     dictionary="results/metabolomics/lcms/reference/{block}.dictionary.tsv",
     stability=lambda block: f"results/metabolomics/lcms/reference/{block}.stability.tsv",
 )
+register_modality(
+    "gcms",
+    dictionary="results/metabolomics/gcms/reference/{block}.dictionary.tsv",
+    stability=lambda block: f"results/metabolomics/gcms/reference/{block}.stability.tsv",
+)
 
 
 rule detect_lcms:
     input:
-        run=lambda wildcards: all_runs_of("lcms")[wildcards.run]["file"],
+        run=lambda wildcards: run_named("lcms", wildcards.run)["file"],
     output:
         features="results/metabolomics/lcms/runs/{run}.npz",
         centroids=temp("results/metabolomics/lcms/runs/{run}.centroids.npz"),
@@ -27,9 +32,7 @@ rule detect_lcms:
     params:
         code=code_of("scripts/metabolomics/detect_lcms.py"),
         settings=config["metabolomics"]["lcms"],
-        subject=lambda wildcards: all_runs_of("lcms")[wildcards.run].get(
-            "patient_id", wildcards.run
-        ),
+        subject=lambda wildcards: run_named("lcms", wildcards.run)["patient"] or wildcards.run,
     message:
         "Finding features in LC-MS run {wildcards.run} -> {output.features} (log: {log})"
     script:
@@ -175,3 +178,122 @@ rule apply_lcms:
         "Scoring LC-MS of {wildcards.patient} -> {output.row} (log: {log})"
     script:
         "../scripts/metabolomics/apply_lcms.py"
+
+
+rule detect_gcms:
+    input:
+        run=lambda wildcards: run_named("gcms", wildcards.run)["file"],
+        ladders=lambda wildcards: [run["file"] for run in ladders_of(wildcards.run)],
+        library=[path for path in [config["metabolomics"]["gcms"]["library"]] if path],
+    output:
+        compounds="results/metabolomics/gcms/runs/{run}.npz",
+        status="results/metabolomics/gcms/runs/{run}.status.json",
+        ledger="results/qc/ledger/detect_gcms/{run}.jsonl",
+    log:
+        "logs/detect_gcms/{run}.log",
+    benchmark:
+        "benchmarks/detect_gcms/{run}.tsv"
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/metabolomics/detect_gcms.py"),
+        settings=config["metabolomics"]["gcms"],
+        ladders=lambda wildcards: [run["assay"] for run in ladders_of(wildcards.run)],
+        batch=lambda wildcards: run_named("gcms", wildcards.run)["batch"],
+        subject=lambda wildcards: run_named("gcms", wildcards.run)["patient"] or wildcards.run,
+    message:
+        "Finding compounds in GC-MS run {wildcards.run} -> {output.compounds} (log: {log})"
+    script:
+        "../scripts/metabolomics/detect_gcms.py"
+
+
+rule fit_gcms:
+    input:
+        compounds=lambda wildcards: [
+            f"results/metabolomics/gcms/runs/{run['assay']}.npz"
+            for run in fit_runs("gcms", wildcards.block)
+        ],
+        statuses=lambda wildcards: [
+            f"results/metabolomics/gcms/runs/{run['assay']}.status.json"
+            for run in fit_runs("gcms", wildcards.block)
+        ],
+    output:
+        reference="results/metabolomics/gcms/reference/{block}.npz",
+        quality="results/metabolomics/gcms/reference/{block}.quality.tsv",
+        dictionary="results/metabolomics/gcms/reference/{block}.dictionary.tsv",
+        stability="results/metabolomics/gcms/reference/{block}.stability.tsv",
+        status="results/metabolomics/gcms/reference/{block}.status.json",
+        ledger="results/qc/ledger/fit_gcms/{block}.jsonl",
+    log:
+        "logs/fit_gcms/{block}.log",
+    benchmark:
+        "benchmarks/fit_gcms/{block}.tsv"
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/metabolomics/fit_gcms.py"),
+        settings=config["metabolomics"]["gcms"],
+        runs=lambda wildcards: described(fit_runs("gcms", wildcards.block)),
+    message:
+        "Learning the GC-MS reference of {wildcards.block} -> {output.reference} (log: {log})"
+    script:
+        "../scripts/metabolomics/fit_gcms.py"
+
+
+rule apply_gcms:
+    input:
+        compounds=lambda wildcards: [
+            f"results/metabolomics/gcms/runs/{run['assay']}.npz"
+            for run in runs_of_patient("gcms", wildcards.patient)
+        ],
+        statuses=lambda wildcards: [
+            f"results/metabolomics/gcms/runs/{run['assay']}.status.json"
+            for run in runs_of_patient("gcms", wildcards.patient)
+        ],
+        references=lambda wildcards: [
+            f"results/metabolomics/gcms/reference/{run['block']}.npz"
+            for run in runs_of_patient("gcms", wildcards.patient)
+        ],
+        reference_statuses=lambda wildcards: [
+            f"results/metabolomics/gcms/reference/{run['block']}.status.json"
+            for run in runs_of_patient("gcms", wildcards.patient)
+        ],
+        qcs=lambda wildcards: [
+            f"results/metabolomics/gcms/runs/{run['assay']}.npz"
+            for run in qcs_beside("gcms", wildcards.patient)
+        ],
+        qc_statuses=lambda wildcards: [
+            f"results/metabolomics/gcms/runs/{run['assay']}.status.json"
+            for run in qcs_beside("gcms", wildcards.patient)
+        ],
+    output:
+        row="results/metabolomics/gcms/{patient}/row.json",
+        status="results/metabolomics/gcms/{patient}/status.json",
+        ledger="results/qc/ledger/apply_gcms/{patient}.jsonl",
+    log:
+        "logs/apply_gcms/{patient}.log",
+    benchmark:
+        "benchmarks/apply_gcms/{patient}.tsv"
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/metabolomics/apply_gcms.py"),
+        settings=config["metabolomics"]["gcms"],
+        runs=lambda wildcards: described(runs_of_patient("gcms", wildcards.patient)),
+        qcs=lambda wildcards: described(qcs_beside("gcms", wildcards.patient)),
+    message:
+        "Scoring GC-MS of {wildcards.patient} -> {output.row} (log: {log})"
+    script:
+        "../scripts/metabolomics/apply_gcms.py"

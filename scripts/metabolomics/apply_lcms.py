@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
 from scripts.core.features import write_row
-from scripts.metabolomics.candidates import listed, nanmedian, run_order
 from scripts.metabolomics.detect_lcms import Features, load_features
 from scripts.metabolomics.fit_lcms_batch import Batch, load_batch
 from scripts.metabolomics.ion_chromatograms import SortedCentroids, load_centroids
 from scripts.metabolomics.lcms_reference import (
     Reference,
     align_to,
-    dilution,
     load_reference,
     log2_areas,
-    to_reference_level,
 )
 from scripts.metabolomics.mass_spectra import REQUIREMENT
+from scripts.metabolomics.normalisation import dilution, nanmedian, to_reference_level
 from scripts.metabolomics.retention_alignment import Alignment
+from scripts.metabolomics.run_sheet import listed, run_order
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.metabolomics.detect_lcms import Features, load_features
-from scripts.metabolomics.drift import fit_drift, leave_one_out, relative_sd
 from scripts.metabolomics.feature_linking import link_features, medians
 from scripts.metabolomics.ion_chromatograms import load_centroids
 from scripts.metabolomics.lcms_reference import align_to, log2_areas
+from scripts.metabolomics.normalisation import nanmedian, row_median
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,55 +105,6 @@ def measure(
     return np.array(rows).reshape(len(runs), found["mz"].size)
 
 
-def quality(runs: list[Run], values: "np.ndarray", settings: dict) -> dict:
-    """What the QC runs say: level (median of the batch medians), rsd_before, rsd (held out, after drift and PQN)."""
-    import numpy as np
-
-    medians_, residuals, raw = [], [], []
-    for batch in sorted({run.row["batch"] for run in runs}):
-        members = [i for i, run in enumerate(runs) if run.row["batch"] == batch]
-        order = np.array([run_order(runs[i].row) for i in members])
-        part = values[members]
-        drift = fit_drift(order, part, settings["drift_spans"], settings["min_qcs_for_curve"])
-        left_out = leave_one_out(order, part, drift.method)
-        residuals.append(left_out - _row_median(left_out))
-        medians_.append(nanmedian(part))
-        raw.append(part - medians_[-1])
-    return {
-        "level": nanmedian(np.array(medians_)),
-        "rsd_before": relative_sd(np.concatenate(raw)),
-        "rsd": relative_sd(np.concatenate(residuals)),
-    }
-
-
-def listed(inputs, name: str) -> list:
-    """An input that may be a list, one path or absent, as a list."""
-    value = inputs.get(name, None)
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
-
-
-def run_order(row: dict) -> float:
-    """Injection order of a run, NaN when the sheet has none."""
-    return float(row["order"]) if row["order"] else float("nan")
-
-
-def nanmedian(values: "np.ndarray") -> "np.ndarray":
-    """(columns,) median over rows, NaN left out; NaN where all is missing."""
-    import warnings
-
-    import numpy as np
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all missing: NaN
-        return np.nanmedian(values, axis=0)
-
-
-def _row_median(values):
-    import numpy as np
-
-    return np.nan_to_num(nanmedian(values.T))[:, None]
-
-
 def blank_ratio(blanks: "np.ndarray", level: "np.ndarray") -> "np.ndarray":
     """(candidates,) median area in blanks over the QC level; a blank without a peak counts 0; NaN without blanks."""
     import numpy as np
@@ -187,7 +138,7 @@ def dispersion_ratio(
     if len(samples) < 5:
         return np.full(found["mz"].size, np.nan)
     table -= nanmedian(table)
-    table -= _row_median(table)
+    table -= row_median(table)
     spread = 1.4826 * nanmedian(np.abs(table - nanmedian(table)))
     enough = np.isfinite(table).sum(axis=0) >= 5
     return np.where(

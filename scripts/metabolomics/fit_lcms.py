@@ -4,7 +4,6 @@ In: features of development samples, QC and blank runs; centroids of QC and blan
 every candidate, dictionary, stability. Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics.md.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
@@ -14,14 +13,15 @@ from scripts.metabolomics.candidates import (
     blank_ratio,
     consensus,
     dispersion_ratio,
-    listed,
     load_runs,
     measure,
-    quality,
     usable,
 )
+from scripts.metabolomics.fit_tables import write_quality, write_stability
 from scripts.metabolomics.lcms_reference import Reference
+from scripts.metabolomics.normalisation import qc_quality
 from scripts.metabolomics.retention_alignment import Alignment, align
+from scripts.metabolomics.run_sheet import listed
 from scripts.metabolomics.standards import assign, feature_name, read_standards
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def fit(
     found = {key: v[chosen] if getattr(v, "ndim", 0) else v for key, v in found.items()}
     if with_qcs:
         values = measure(qcs, found, landmarks, settings)
-        table = quality(qcs, values, settings)
+        table = qc_quality([run.row for run in qcs], values, settings)
         found["missing"] = np.isnan(values).mean(axis=0)
     else:
         unknown = np.full(found["mz"].size, np.nan)
@@ -148,28 +148,6 @@ def _main_polarity(runs: list[Run]) -> str:
     votes = [run.about["polarity"] for run in runs if run.row["role"] == "qc"]
     votes = votes or [run.about["polarity"] for run in runs]
     return max(sorted(set(votes)), key=votes.count) if votes else ""
-
-
-def write_quality(path: Path, table: dict) -> None:
-    """Write the quality of every candidate as TSV."""
-    columns = [name for name in table if name != "description"]
-    lines = ["\t".join(columns)]
-    lines += ["\t".join(_cell(table[c][i]) for c in columns) for i in range(len(table["feature"]))]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _cell(value) -> str:
-    if isinstance(value, str):
-        return str(value)
-    return "" if value != value else f"{float(value):.6g}"
-
-
-def write_stability(path: Path, table: dict) -> None:
-    """Write the stability (QC RSD) of the features handed on, for the feature dictionary."""
-    rows = zip(table["feature"], table["rsd"], table["dropped"], strict=True)
-    lines = ["feature\tstability\tkind"]
-    lines += [f"{name}\t{_cell(rsd)}\trsd" for name, rsd, dropped in rows if not dropped]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def check_reference(step, table: dict, qcs: int, standards: int, to_standards, settings) -> None:

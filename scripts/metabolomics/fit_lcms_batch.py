@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core import job as core_job
-from scripts.metabolomics.candidates import Run, listed, load_runs, measure, run_order, usable
+from scripts.metabolomics.candidates import Run, load_runs, measure, usable
 from scripts.metabolomics.drift import Drift, fit_drift, leave_one_out, relative_sd
 from scripts.metabolomics.lcms_reference import Reference, load_reference
+from scripts.metabolomics.run_sheet import listed, run_order
 
 
 @dataclass(frozen=True)

@@ -95,26 +95,3 @@ def log2_areas(
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(areas > 0, np.log2(areas), np.nan)
-
-
-def to_reference_level(
-    values: "np.ndarray", drift: "np.ndarray", level: "np.ndarray"
-) -> "np.ndarray":
-    """(features,) log2 areas with the batch's drift taken off and the reference level put in.
-
-    A feature that no QC run of the batch shows takes the median correction of the others.
-    """
-    import numpy as np
-
-    correction = level - drift
-    if not np.isfinite(correction).any():
-        return values
-    return values + np.where(np.isfinite(correction), correction, np.nanmedian(correction))
-
-
-def dilution(values: "np.ndarray", level: "np.ndarray", use: "np.ndarray") -> float:
-    """Log2 dilution factor of a run against the PQN spectrum: median of the log2 quotients; 0 without any."""
-    import numpy as np
-
-    quotients = (values - level)[use]
-    return float(np.nanmedian(quotients)) if np.isfinite(quotients).any() else 0.0

@@ -1,0 +1,175 @@
+"""The reference of one GC-MS block, learned on QC and development runs (no diagnosis).
+
+In: compounds of development samples, QC and blank runs. Out: reference (npz), quality, dictionary, stability.
+Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics.md.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.core import job as core_job
+from scripts.core.features import Feature, write_dictionary
+from scripts.metabolomics.detect_gcms import Compounds, load_compounds
+from scripts.metabolomics.fit_tables import write_quality, write_stability
+from scripts.metabolomics.normalisation import nanmedian, qc_quality
+from scripts.metabolomics.run_sheet import listed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SOURCE = "GC-MS, area of the quantifier ion, QC drift corrected, PQN"
+
+
+@dataclass(frozen=True)
+class GcReference:
+    """name, level (features,): log2 area of the pooled QC, also the PQN spectrum; signal: median summed area of QC runs."""
+
+    name: "np.ndarray"
+    level: "np.ndarray"
+    signal: float
+
+
+def load_gc_reference(path: str | Path) -> GcReference:
+    """The reference written by this step."""
+    import numpy as np
+
+    with np.load(path) as data:
+        return GcReference(data["name"], data["level"], float(data["signal"]))
+
+
+def usable(runs: list[tuple[dict, Compounds]], limit: float) -> list[tuple[dict, Compounds]]:
+    """Runs whose summed area is not below a share of the median."""
+    import numpy as np
+
+    middle = float(np.median([compounds.signal for _, compounds in runs])) if runs else 0.0
+    return [run for run in runs if run[1].signal >= limit * middle]
+
+
+def load_passed(rows: list[dict], tables: list, statuses: list) -> list[tuple[dict, Compounds]]:
+    """(row of the sheet, compounds) of the runs that detection passed."""
+    out = []
+    for row, table, status in zip(rows, tables, statuses, strict=True):
+        if json.loads(Path(status).read_text(encoding="utf-8"))["verdict"] != "fail":
+            out.append((row, load_compounds(table)))
+    return out
+
+
+def fit(runs: list[tuple[dict, Compounds]], settings: dict) -> tuple[GcReference, dict]:
+    """Reference and quality table {column: (candidates,)}; InputDefect when there is nothing to learn from."""
+    import numpy as np
+
+    qcs = usable([run for run in runs if run[0]["role"] == "qc"], settings["min_signal_ratio"])
+    samples = [run for run in runs if run[0]["role"] == "sample"]
+    with_qcs = len(qcs) >= settings["min_qcs"]
+    basis = qcs if with_qcs else usable(qcs + samples, settings["min_signal_ratio"])
+    names = sorted({name for _, compounds in basis for name in compounds.name.tolist()})
+    if not names:
+        reason = "no usable QC or sample run of a development batch names a compound"
+        raise core_job.InputDefect(reason, requirement_id="OMX-02", check="compounds named")
+    values = np.array([compounds.log2_area(names) for _, compounds in basis])
+    present = np.isfinite(values).mean(axis=0)
+    shown = present >= settings["min_presence" if with_qcs else "min_presence_without_qcs"]
+    names, values, present = (
+        [n for n, s in zip(names, shown, strict=True) if s],
+        values[:, shown],
+        present[shown],
+    )
+    if with_qcs:
+        table = qc_quality([row for row, _ in qcs], values, settings)
+    else:
+        unknown = np.full(len(names), np.nan)
+        table = {"level": nanmedian(values), "rsd_before": unknown, "rsd": unknown}
+    blanks = [compounds.log2_area(names) for row, compounds in runs if row["role"] == "blank"]
+    ratio = np.full(len(names), np.nan)
+    if blanks:
+        linear = 2.0 ** (np.array(blanks) - table["level"])
+        ratio = np.median(np.where(np.isfinite(linear), linear, 0.0), axis=0)
+    reason = np.where(ratio > settings["max_blank_ratio"], "blank", "")
+    reason = np.where((reason == "") & (table["rsd"] > settings["max_rsd"]), "QC RSD", reason)
+    kept = reason == ""
+    if not kept.any():
+        text = "no compound is repeatable in QC runs and absent from blanks"
+        raise core_job.InputDefect(text, requirement_id="EXT-02", check="features kept")
+    signal = float(np.median([compounds.signal for _, compounds in basis]))
+    reference = GcReference(np.array(names, dtype=str)[kept], table["level"][kept], signal)
+    index, score, label, ion = _about(names, basis)
+    description = [
+        f"{label[i]}: m/z {ion[i]}, retention index {index[i]:.0f}, MSI level 2 (EI library, index)"
+        for i in range(len(names))
+    ]
+    return reference, {
+        "feature": names,
+        "description": description,
+        "role": ["predictor"] * len(names),
+        "index": index,
+        "cosine": score,
+        "present": present,
+        "rsd_before": table["rsd_before"],
+        "rsd": table["rsd"],
+        "blank_ratio": ratio,
+        "dropped": reason,
+    }
+
+
+def _about(names: list[str], runs: list[tuple[dict, Compounds]]) -> tuple:
+    """Median retention index and cosine, library name and quantifier ion of each compound."""
+    import numpy as np
+
+    index, score, label, ion = [], [], [], []
+    for name in names:
+        found = [(c, int(np.flatnonzero(c.name == name)[0])) for _, c in runs if name in c.name]
+        index.append(float(np.median([c.index[i] for c, i in found])))
+        score.append(float(np.median([c.score[i] for c, i in found])))
+        label.append(str(found[0][0].label[found[0][1]]))
+        ion.append(int(found[0][0].quantifier[found[0][1]]))
+    return np.array(index), np.array(score), label, ion
+
+
+def main(job):
+    """Learn the reference of one GC-MS block.
+
+    input: compounds, statuses (one per run, in the order of params.runs)
+    output: reference (npz), quality, dictionary, stability (tsv), status, ledger
+    params: settings = @metabolomics.gcms, runs = [{assay, role, batch, order}]
+    wildcards: block
+    """
+    import numpy as np
+
+    with core_job.step(job) as step:
+        settings, rows = job.params.settings, list(job.params.runs)
+        runs = load_passed(rows, listed(job.input, "compounds"), listed(job.input, "statuses"))
+        reference, table = fit(runs, settings)
+        qcs = sum(row["role"] == "qc" for row, _ in runs)
+        enough = qcs >= settings["min_qcs"]
+        step.check(
+            "EXT-02",
+            "pooled QC runs in development batches",
+            "PASS" if enough else "WARN",
+            value=qcs,
+            threshold=f">= {settings['min_qcs']}",
+            reason="" if enough else f"{qcs} pooled QC runs: repeatability is not known",
+        )
+        kept = np.array(table["dropped"]) == ""
+        step.check(
+            "OMX-02", "compounds with MSI level 2", "PASS", value=int(kept.sum()), threshold=">= 1"
+        )
+        np.savez_compressed(
+            step.path(job.output.reference),
+            name=reference.name,
+            level=reference.level,
+            signal=np.float64(reference.signal),
+        )
+        write_quality(step.path(job.output.quality), table)
+        write_stability(step.path(job.output.stability), table)
+        described = [
+            Feature(name, text, "log2 area", "predictor", SOURCE)
+            for name, text, use in zip(table["feature"], table["description"], kept, strict=True)
+            if use
+        ]
+        write_dictionary(step.path(job.output.dictionary), described)
+
+
+if __name__ == "__main__":
+    core_job.entry(main, globals().get("snakemake"))

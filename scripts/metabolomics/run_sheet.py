@@ -1,0 +1,15 @@
+"""The rows of assays.tsv that a step gets as parameters, and its inputs as lists.
+
+In: parameters and inputs of a job. Out: plain lists and numbers. Source: rules/common.smk, `described`.
+"""
+
+
+def listed(inputs, name: str) -> list:
+    """An input that may be a list, one path or absent, as a list."""
+    value = inputs.get(name, None)
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
+
+
+def run_order(row: dict) -> float:
+    """Injection order of a run, NaN when the sheet has none."""
+    return float(row["order"]) if row["order"] else float("nan")
