@@ -121,7 +121,7 @@ def verdicts_of(
         reasons.setdefault(patient, []).append(f"{analyte} {status}: {reason}".replace("; ", ", "))
     rows = []
     for patient, share, none in zip(values.index, gap, nothing, strict=True):
-        own = reasons.get(patient, [])
+        own = list(dict.fromkeys(reasons.get(patient, [])))
         if none:
             rows.append((patient, BLOCK, "missing", "; ".join([*own, "no laboratory value"])))
         elif share > share_missing:

@@ -19,7 +19,7 @@ def _read_yaml(path: Path) -> dict:
     import yaml
 
     with open(path, encoding="utf-8") as handle:
-        return yaml.safe_load(handle) or {}
+        return yaml.load(handle, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
 
 
 def default_config() -> dict:

@@ -7,14 +7,21 @@ docs/architecture.md.
 """
 
 import datetime
+import functools
 import json
 import os
 import re
 from pathlib import Path
 
+from scripts.core.cross_checks import (
+    FILE_COLUMNS,
+    assay_problems,
+    identifier_problems,
+    reference_problems,
+    references,
+)
 from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate
 from scripts.core.hashing import digest_of, digest_of_file
-from scripts.core.privacy import identifier_in
 from scripts.core.sheets import (
     Problem,
     SheetErrors,
@@ -28,7 +35,6 @@ FOLDER = Path(".hcc")
 PLAN = FOLDER / "plan.json"
 SHEETS = FOLDER / "sheets"
 _CACHE = FOLDER / "digests.json"
-_FILE_COLUMNS = ("file", "file2", "mask")
 
 
 def empty_plan() -> dict:
@@ -63,18 +69,22 @@ def make_plan(config: dict, *, write: bool) -> dict:
     cache = _read_cache()
     digests = {name: _digest(path, cache) for name, path in files.items()}
     problems: list[Problem] = []
-    sheets = {}
+    sheets, encodings = {}, {}
     for name, path in files.items():
-        if name not in ("patients", "consents", "assays") and _known_good(
-            cache, name, digests[name]
-        ):
+        key = _good_key(name, digests)
+        before = cache["good"].get(name)
+        gate_sheet = name in ("patients", "consents", "assays")
+        if not gate_sheet and isinstance(before, dict) and before["key"] == key:
+            encodings[name] = before["encoding"]
             continue
         try:
             if name.startswith("features/"):
                 _check_table(path)
+                encodings[name] = "utf-8"
             else:
                 sheets[name] = read_sheet(path, name)
-            cache["good"][name] = _good_key(name, digests[name])
+                encodings[name] = sheets[name].encoding
+            cache["good"][name] = {"key": key, "encoding": encodings[name]}
         except SheetErrors as errors:
             problems += errors.problems
     if "patients" not in files:
@@ -86,8 +96,8 @@ def make_plan(config: dict, *, write: bool) -> dict:
             "consent: {not_available: reason, document: id}"
         )
         problems.append(Problem(str(folder / "consents.tsv"), 0, "", "", allowed))
-    if not {"patients", "consents", "assays"} & {Path(p.file).stem for p in problems}:
-        problems += _cross_problems(sheets, folder)
+    if not problems:
+        problems = _cross_problems(sheets, folder, files)
     if problems:
         raise SheetErrors(problems)
     assays = _assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
@@ -104,9 +114,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
         for name in files
         if name.startswith("features/") and not name.endswith(".features")
     ]
-    plan["encodings"] = {
-        name: sheet.encoding for name, sheet in sheets.items() if sheet.encoding != "utf-8"
-    }
+    plan["encodings"] = {name: e for name, e in sorted(encodings.items()) if e != "utf-8"}
     plan["blocks"] = _blocks(plan)
     if write:
         _freeze(plan, files, digests, cache)
@@ -164,58 +172,21 @@ def _is_number(text: str) -> bool:
         return text == "NA"
 
 
-def _cross_problems(sheets: dict, folder: Path) -> list[Problem]:
+def _cross_problems(sheets: dict, folder: Path, files: dict[str, Path]) -> list[Problem]:
+    """Problems between sheets, of those that were read; a sheet that is only referred to is read on demand."""
+
+    @functools.cache
+    def known(name: str, column: str) -> set[str] | None:
+        if name not in files:
+            return None
+        sheet = sheets.get(name) or read_sheet(files[name], name)
+        return {row[column] for row in sheet.rows if column in row}
+
     problems = []
-    known = {row["patient_id"] for row in sheets["patients"].rows}
-    for name in ("patients", "consents", "assays"):
-        if name not in sheets:
-            continue
-        sheet = sheets[name]
-        for row, line in zip(sheet.rows, sheet.lines, strict=True):
-            subject = row.get("patient_id")
-            if subject is not None and subject not in known:
-                problems.append(
-                    Problem(f"{name}.tsv", line, "patient_id", subject, "not in patients.tsv")
-                )
-            problems += [
-                Problem(
-                    f"{name}.tsv", line, column, "(hidden)", f"looks like {what}; use a study id"
-                )
-                for column, value in row.items()
-                if isinstance(value, str) and not column.endswith(("_hash", "sha256", "md5"))
-                for what in identifier_in(value)
-            ]
+    for sheet in sheets.values():
+        problems += reference_problems(sheet, known) + identifier_problems(sheet)
     if "assays" in sheets:
-        problems += _assay_problems(sheets["assays"], folder)
-    return problems
-
-
-def _assay_problems(sheet, folder: Path) -> list[Problem]:
-    problems, ids = [], {}
-    for row, line in zip(sheet.rows, sheet.lines, strict=True):
-        role = row.get("sample_role", "sample")
-        if (role == "sample") != ("patient_id" in row):
-            allowed = (
-                "a sample needs a patient_id"
-                if role == "sample"
-                else f"a {role} run has no patient; leave it empty"
-            )
-            problems.append(
-                Problem("assays.tsv", line, "patient_id", row.get("patient_id", ""), allowed)
-            )
-        for column in _FILE_COLUMNS:
-            if column in row and not (folder / row[column].split("#")[0]).exists():
-                problems.append(
-                    Problem("assays.tsv", line, column, row[column], f"no such file under {folder}")
-                )
-        name = row.get("assay_id") or _default_assay_id(row)
-        if name in ids:
-            allowed = (
-                f"same run as row {ids[name]}; tell them apart with phase, sequence, reader, "
-                "run_order or assay_id"
-            )
-            problems.append(Problem("assays.tsv", line, "assay_id", name, allowed))
-        ids[name] = line
+        problems += assay_problems(sheets["assays"], folder, _default_assay_id)
     return problems
 
 
@@ -241,7 +212,7 @@ def _assay_rows(rows: list[dict], folder: Path) -> list[dict]:
         row = dict(row)
         row["assay_id"] = row.get("assay_id") or _default_assay_id(row)
         row["block"] = block_of(row)
-        for column in _FILE_COLUMNS:
+        for column in FILE_COLUMNS:
             if column in row:
                 row[column] = os.path.normpath(folder / row[column])
         out.append(row)
@@ -283,13 +254,12 @@ def _blocks(plan: dict) -> dict[str, dict]:
     return dict(sorted(blocks.items()))
 
 
-def _good_key(name: str, digest: str) -> str:
-    schema = schema_of(name) if not name.startswith("features/") else "table"
-    return digest_of([digest, schema])
-
-
-def _known_good(cache: dict, name: str, digest: str) -> bool:
-    return cache["good"].get(name) == _good_key(name, digest)
+def _good_key(name: str, digests: dict[str, str]) -> str:
+    """Changes with the sheet, its schema and the sheets that it points to."""
+    if name.startswith("features/"):
+        return digest_of([digests[name], "table"])
+    others = sorted({digests.get(other, "") for other in references(name).values()})
+    return digest_of([digests[name], schema_of(name), others])
 
 
 def _read_cache() -> dict:

@@ -70,7 +70,7 @@ def schema_of(name: str) -> dict:
     import yaml
 
     with open(SCHEMAS / f"{name}.schema.yaml", encoding="utf-8") as handle:
-        return yaml.safe_load(handle)
+        return yaml.load(handle, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def decode(data: bytes) -> tuple[str, str]:

@@ -36,7 +36,7 @@ LAB_DEFECTS = {
     51: ("*", {"twice": True}, "CLE-05", "WARN", "every row twice"),
     52: ("inr ggt", {"value": ""}, "CLE-01", "WARN", "two values missing"),
     53: ("plt", {"value": "152000", "unit": "10^9/L"}, "CLE-02", "WARN", "per uL under a G/L header"),
-    54: ("dbil", {"value": "95", "unit": "mg/dL"}, "CLE-06", "FAIL", "direct above total bilirubin"),
+    54: ("dbil", {"value": "300", "unit": "umol/L"}, "CLE-06", "FAIL", "direct above total bilirubin"),
     55: ("ggt", {"date": "03/04/2025"}, "CLN-06", "FAIL", "date that can be read in two ways"),
 }  # fmt: skip
 _OMICS = "clinical;imaging;genomics;metabolomics;proteomics;ihc"

@@ -1,0 +1,95 @@
+"""What one sheet says about another, and what no sheet may hold: unknown ids, identifiers of persons, missing files.
+
+In: checked sheets. Out: problems (file, row, column, value, what is allowed). Source: docs/inputs.md; `x-in` in a schema names
+the sheet that must hold the value of that column.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.core.privacy import identifier_in
+from scripts.core.sheets import Problem, Sheet, schema_of
+
+FILE_COLUMNS = ("file", "file2", "mask")
+_FREE_TEXT = {("labs", "value")}  # cleaning hides identifiers there and records them (ETH-09)
+
+
+def references(name: str) -> dict[str, str]:
+    """{column: sheet that must hold its values} of a sheet."""
+    columns = schema_of(name)["properties"].items()
+    return {column: rule["x-in"] for column, rule in columns if "x-in" in rule}
+
+
+def reference_problems(sheet: Sheet, known: Callable[[str, str], set[str] | None]) -> list[Problem]:
+    """Values that the sheet they point to does not have. `known(sheet, column)` is None where the cohort has no such sheet."""
+    problems = []
+    for column, other in references(sheet.name).items():
+        if column not in sheet.columns:
+            continue
+        allowed = known(other, column)
+        if allowed is None:
+            continue
+        unknown: dict[str, list[int]] = {}
+        for row, line in zip(sheet.rows, sheet.lines, strict=True):
+            if column in row and row[column] not in allowed:
+                unknown.setdefault(row[column], []).append(line)
+        for value, lines in unknown.items():
+            more = f" ({len(lines)} rows)" if len(lines) > 1 else ""
+            text = f"not in {other}.tsv{more}"
+            problems.append(Problem(f"{sheet.name}.tsv", lines[0], column, str(value), text))
+    return problems
+
+
+def identifier_problems(sheet: Sheet) -> list[Problem]:
+    """Cells that look like an identifier of a person; the value itself is never repeated."""
+    problems = []
+    seen: dict[str, list[str]] = {}
+    for row, line in zip(sheet.rows, sheet.lines, strict=True):
+        for column, value in row.items():
+            if not isinstance(value, str) or (sheet.name, column) in _FREE_TEXT:
+                continue
+            if column.endswith(("_hash", "sha256", "md5")) or len(value) < 11:
+                continue
+            if value not in seen:
+                seen[value] = identifier_in(value)
+            problems += [
+                Problem(
+                    f"{sheet.name}.tsv",
+                    line,
+                    column,
+                    "(hidden)",
+                    f"looks like {what}; use a study id",
+                )
+                for what in seen[value]
+            ]
+    return problems
+
+
+def assay_problems(sheet: Sheet, folder: Path, id_of: Callable[[dict], str]) -> list[Problem]:
+    """Runs without patient or with one too many, files that are not there, two rows for one run."""
+    problems, ids = [], {}
+    for row, line in zip(sheet.rows, sheet.lines, strict=True):
+        role = row.get("sample_role", "sample")
+        if (role == "sample") != ("patient_id" in row):
+            allowed = (
+                "a sample needs a patient_id"
+                if role == "sample"
+                else f"a {role} run has no patient; leave it empty"
+            )
+            problems.append(
+                Problem("assays.tsv", line, "patient_id", row.get("patient_id", ""), allowed)
+            )
+        for column in FILE_COLUMNS:
+            if column in row and not (folder / row[column].split("#")[0]).exists():
+                problems.append(
+                    Problem("assays.tsv", line, column, row[column], f"no such file under {folder}")
+                )
+        name = row.get("assay_id") or id_of(row)
+        if name in ids:
+            allowed = (
+                f"same run as row {ids[name]}; tell them apart with phase, sequence, reader, "
+                "run_order or assay_id"
+            )
+            problems.append(Problem("assays.tsv", line, "assay_id", name, allowed))
+        ids[name] = line
+    return problems
