@@ -43,11 +43,16 @@ def _plain(name: str) -> str:
 def score_of(calls: list[dict], kind: str) -> float:
     """H-score (0-300) or, for kind "index", percent of stained cells (0-100) from one reader's rows of one marker.
 
-    Raises ValueError when the percentages add up to more than 100.
+    Raises ValueError when an intensity stands twice or the percentages add up to more than 100.
     """
+    intensities = [call["intensity"] for call in calls]
+    if len(set(intensities)) < len(intensities):
+        raise ValueError("the same intensity stands twice")
     total = sum(call["percent"] for call in calls if call["intensity"] > 0)
     if sum(call["percent"] for call in calls) > 100 + 1e-9:
-        raise ValueError(f"percentages add up to {sum(c['percent'] for c in calls):g}")
+        raise ValueError(
+            f"percentages add up to {sum(c['percent'] for c in calls):g}, at most 100 allowed"
+        )
     if kind == "index":
         return float(total)
     return float(sum(call["intensity"] * call["percent"] for call in calls))
@@ -87,7 +92,7 @@ class Readings:
                 try:
                     score = score_of(calls, self.markers[key[2]]["score"])
                 except ValueError as error:
-                    bad[key[0]].append(f"{key[2]}: {error}, at most 100 allowed")
+                    bad[key[0]].append(f"{key[2]}: {error}")
                     continue
                 good.setdefault(key, {})[reader] = (score, grade_of(calls))
         return good, bad

@@ -90,7 +90,7 @@ def _protein_table(groups: list[Group], proteins: "pd.DataFrame", pd) -> "pd.Dat
         name = str(proteins.at[g.leader, "name"])
         feature = feature_name(g.accessions, gene)
         rows.append([g.leader, feature, ";".join(g.accessions), gene, name, len(g.own), g.q_value])
-    return pd.DataFrame(rows, columns=PROTEIN_COLUMNS)
+    return pd.DataFrame(rows, columns=PROTEIN_COLUMNS).sort_values("feature", ignore_index=True)
 
 
 def dictionary_of(table: "pd.DataFrame", block: str) -> list[Feature]:

@@ -4,7 +4,10 @@ Source: Eng et al. 2013 (OpenMS), Elias & Gygi 2007 with the +1 rule, per run.
 """
 
 import contextlib
+import ctypes
 import os
+import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
@@ -34,21 +37,20 @@ COLUMNS = {
 
 
 @contextlib.contextmanager
-def native_output_to(path: str | None):
-    """Send what C++ prints to stdout into the log of the rule (pyopenms does not know Python's streams)."""
-    import sys
-
-    sys.stdout.flush()
-    saved = os.dup(1)
-    target = os.open(path or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.dup2(target, 1)
-    try:
-        yield
-    finally:
+def native_output_to(log):
+    """Send what C++ prints to stdout into the log of the step (pyopenms does not know Python's streams)."""
+    with tempfile.TemporaryFile() as caught:
         sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
-        os.close(target)
+        saved = os.dup(1)
+        os.dup2(caught.fileno(), 1)
+        try:
+            yield
+        finally:
+            ctypes.CDLL(None).fflush(None)  # what C++ still holds back
+            os.dup2(saved, 1)
+            os.close(saved)
+            caught.seek(0)
+            log.info("OpenMS says:\n%s", caught.read().decode(errors="replace").strip())
 
 
 def engine(settings: dict, resolution: str):
@@ -250,7 +252,7 @@ def main(job):
         blocks = getattr(job.params, "blocks", ["dda"] * len(runs))
         try:
             step.require(job.input.database_status)
-            with native_output_to(str(job.log[0]) if job.log else None):
+            with native_output_to(step.log):
                 database = read_database(job.input.database)
                 for path, assay_id, block in zip(runs, assay_ids, blocks, strict=True):
                     with step.block(block):

@@ -30,6 +30,11 @@ def test_more_than_100_percent_is_refused():
         score_of(calls((1, 60), (2, 50)), "h_score")
 
 
+def test_the_same_row_twice_is_refused():
+    with pytest.raises(ValueError, match="twice"):
+        score_of(calls((2, 30), (2, 30)), "h_score")
+
+
 def test_synonyms_lead_to_one_marker():
     lookup = marker_lookup(read_markers())
     for name in ("arg1", "arginase1", "精氨酸酶1"):

@@ -56,6 +56,14 @@ def test_demo_run_is_searched_at_high_resolution_with_areas(demo_proteomics, dat
     assert (good["mass_error_ppm"].abs() < 10).all()
 
 
+def test_what_the_engine_prints_goes_to_the_log(demo_proteomics, inputs, by_hand, tmp_path, capfd):
+    run = demo_proteomics / "raw" / "dda" / "P0002.mzML"
+    by_hand(main, inputs(run), OUTPUTS, ["settings=@proteomics.dda"])
+    assert "Peptide statistics" not in capfd.readouterr().out
+    log = (tmp_path / "out" / "step.log").read_text()
+    assert "Peptide statistics" in log and "peak memory" in log
+
+
 def test_search_is_the_same_twice(demo_proteomics, inputs, by_hand, tmp_path):
     run = demo_proteomics / "raw" / "dda" / "P0002.mzML"
     assert by_hand(main, inputs(run), OUTPUTS, ["settings=@proteomics.dda"])[0] == 0
