@@ -19,6 +19,8 @@ rule prepare_volumes:
         "logs/prepare_volumes/{patient}.{modality}.log",
     benchmark:
         "benchmarks/prepare_volumes/{patient}.{modality}.tsv"
+    wildcard_constraints:
+        modality="ct|mri|us",
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -30,8 +32,6 @@ rule prepare_volumes:
         settings=lambda wildcards: config["imaging"][wildcards.modality],
         assays=lambda wildcards: assays_of(wildcards.modality, wildcards.patient),
         stamp=lambda wildcards: image_stamp(wildcards.modality, wildcards.patient),
-    wildcard_constraints:
-        modality="ct|mri|us",
     message:
         "Reading {wildcards.modality} images of {wildcards.patient} -> {output.meta} (log: {log})"
     script:
@@ -52,6 +52,8 @@ rule extract_radiomics:
         "logs/extract_radiomics/{patient}.{modality}.log",
     benchmark:
         "benchmarks/extract_radiomics/{patient}.{modality}.tsv"
+    wildcard_constraints:
+        modality="ct|mri|us",
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -61,8 +63,6 @@ rule extract_radiomics:
     params:
         code=code_of("scripts/imaging/extract_radiomics.py"),
         settings=lambda wildcards: config["imaging"][wildcards.modality],
-    wildcard_constraints:
-        modality="ct|mri|us",
     message:
         "Radiomics of {wildcards.modality} of {wildcards.patient} -> {output.row} (log: {log})"
     script:
@@ -80,6 +80,8 @@ rule assess_stability:
         "logs/assess_stability/{block}.log",
     benchmark:
         "benchmarks/assess_stability/{block}.tsv"
+    wildcard_constraints:
+        block="(ct|mri|us)(_[a-z0-9_]+)?",
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -89,8 +91,6 @@ rule assess_stability:
     params:
         code=code_of("scripts/imaging/assess_stability.py"),
         settings=config["imaging"]["stability"],
-    wildcard_constraints:
-        block="(ct|mri|us)(_[a-z0-9_]+)?",
     message:
         "Reader agreement of {wildcards.block} -> {output.stability} (log: {log})"
     script:
@@ -104,6 +104,8 @@ rule describe_imaging:
         "logs/describe_imaging/{modality}.log",
     benchmark:
         "benchmarks/describe_imaging/{modality}.tsv"
+    wildcard_constraints:
+        modality="ct|mri|us",
     conda:
         "../envs/imaging.yaml"
     threads: 1
@@ -113,8 +115,6 @@ rule describe_imaging:
     params:
         code=code_of("scripts/imaging/describe_imaging.py"),
         settings=lambda wildcards: config["imaging"][wildcards.modality],
-    wildcard_constraints:
-        modality="ct|mri|us",
     message:
         "Dictionary of {wildcards.modality} features -> {output.dictionary} (log: {log})"
     script:

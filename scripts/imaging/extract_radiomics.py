@@ -42,7 +42,8 @@ def reading_features(image: sitk.Image, mask: sitk.Image, meta: dict, radiomics:
     found["qc_region_voxels"] = float(region.morphological.sum())
     found["qc_intensity_share"] = float(region.intensity.sum() / region.morphological.sum())
     found["qc_texture_dimensions"] = 3.0 if region.across is None else 2.0
-    found["qc_slice_spacing_mm"] = meta["acquisition"].get("slice_spacing_mm") or math.nan
+    if meta["acquisition"].get("slice_spacing_mm"):
+        found["qc_slice_spacing_mm"] = meta["acquisition"]["slice_spacing_mm"]
     return found
 
 

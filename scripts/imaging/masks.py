@@ -60,6 +60,11 @@ def read_mask(
 
 def _read_labels(file: str, volume: Volume, planar: bool) -> np.ndarray:
     image = as_three_dimensional(read_image_file(file, "mask"))
+    if not planar:  # the same grid may be stored flipped: dcm2niix does so with rows
+        code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(
+            volume.image.GetDirection()
+        )
+        image = sitk.DICOMOrient(image, code)
     if image.GetNumberOfComponentsPerPixel() > 1:
         labels = sitk.GetArrayFromImage(image)[..., :3].max(axis=-1)
     else:

@@ -72,22 +72,19 @@ def prepare_region(crop: sitk.Image, mask: sitk.Image, grid: dict, settings: dic
     return Region(image, drawn, kept, across)
 
 
-def _quieten() -> None:
-    """pyradiomics sets its own log level when it is imported, so ours comes after."""
-    import radiomics
-
-    radiomics.setVerbosity(logging.ERROR)
-
-
 def _feature_class(name: str):
     """A pyradiomics feature class that takes grey levels made here instead of binning again."""
     from radiomics.featureextractor import getFeatureClasses
 
+    # After the import: pyradiomics sets its own level then.
+    logging.getLogger("radiomics").setLevel(logging.ERROR)
     base = getFeatureClasses()[name]
     if name.startswith("shape"):
         return base
 
     class OnGreyLevels(base):
+        __module__ = base.__module__  # pyradiomics logs under the class's module
+
         def _applyBinning(self, matrix):
             levels = self.settings["grey_levels"]
             self.coefficients["grayLevels"] = np.unique(levels[self.maskArray])
@@ -188,7 +185,6 @@ def image_features(name: str, image: sitk.Image, region: Region, settings: dict)
 
 def ibsi_features(region: Region, settings: dict, calibrated: bool = True) -> dict[str, float]:
     """All features of one region at IBSI values under pyradiomics' names."""
-    _quieten()
     found = shape_features(region, calibrated) if "shape" in settings["classes"] else {}
     for name, image in filtered_images(region, settings):
         found |= image_features(name, image, region, settings)
@@ -199,7 +195,7 @@ def stock_features(image: sitk.Image, mask: sitk.Image, pyradiomics: dict) -> di
     """Features as pyradiomics computes them by itself, with its own settings (no IBSI claim)."""
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-    _quieten()
+    logging.getLogger("radiomics").setLevel(logging.ERROR)
     extractor = RadiomicsFeatureExtractor(**{**pyradiomics, "additionalInfo": False})
     extractor.disableAllFeatures()
     for kind in CLASSES:
