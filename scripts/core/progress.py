@@ -88,13 +88,20 @@ def last_line(log: str | Path) -> str:
     return f"stopped without an error of its own (killed, out of memory or time?){ending}"
 
 
+def _subject(log: str) -> str:
+    """Patient (and modality) by the name of a log, logs/<rule>/<subject>.log."""
+    path = Path(log)
+    per_subject = path.parent.name not in ("", "logs")
+    return path.stem.replace(".", " ") if per_subject else "cohort"
+
+
 def failed(snakemake_logs: list[str]) -> None:
     """Say for each failed job the patient, the step and the last line of its log, and how to go
     on."""
     found = [job for log in snakemake_logs if Path(log).is_file() for job in failed_jobs(log)]
     lines = [f"{len(found)} failed jobs:"] if found else ["The run stopped before it was done."]
     for rule, log in found[:SHOWN]:
-        lines += [f"  {Path(log).stem or 'cohort'}, step {rule}: {last_line(log)}"]
+        lines += [f"  {_subject(log)}, step {rule}: {last_line(log)}"]
         lines += [f"    log: {log}"] if log else []
     if len(found) > SHOWN:
         lines.append(f"  ... and {len(found) - SHOWN} more, see logs/")

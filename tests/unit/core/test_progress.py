@@ -12,11 +12,13 @@ Error in rule extract_radiomics:
         Error in rule of thumb
 Error in rule align_reads:
     jobid: 8
-    log: logs/align_reads/P0001.log (check log file(s) for error details)
+    log: logs/align_reads/P0001.wes.log (check log file(s) for error details)
 Error in rule extract_radiomics:
     log: logs/extract_radiomics/P0003.log (check log file(s) for error details)
 Error in rule without_log:
     jobid: 9
+Error in rule select_model:
+    log: logs/select_model.log (check log file(s) for error details)
 """
 
 
@@ -28,7 +30,7 @@ def _run_folder(tmp_path):
             "P0003",
             "2026-01-01 10:00:00,1 ERROR Traceback\n  File\nValueError: boom\n",
         ),
-        ("align_reads", "P0001", "2026-01-01 10:00:00,1 INFO align_reads, subject P0001\n"),
+        ("align_reads", "P0001.wes", "2026-01-01 10:00:00,1 INFO align_reads, subject P0001\n"),
     ):
         (tmp_path / "logs" / step).mkdir(parents=True)
         (tmp_path / "logs" / step / f"{subject}.log").write_text(words)
@@ -39,9 +41,10 @@ def test_failed_jobs_are_named_once_each_with_patient_step_and_error(tmp_path, m
     monkeypatch.chdir(tmp_path)
     progress.failed(["run.log"])
     said = capsys.readouterr().err
-    assert said.startswith("3 failed jobs:\n  P0003, step extract_radiomics: ValueError: boom\n")
-    assert "P0001, step align_reads: stopped without an error of its own" in said
+    assert said.startswith("4 failed jobs:\n  P0003, step extract_radiomics: ValueError: boom\n")
+    assert "P0001 wes, step align_reads: stopped without an error of its own" in said
     assert "cohort, step without_log: it wrote no log" in said
+    assert "cohort, step select_model: it wrote no log" in said
     assert "give the same command again" in said
 
 
