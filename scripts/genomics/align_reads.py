@@ -13,7 +13,8 @@ from pathlib import Path
 
 from scripts.core import job as core_job
 from scripts.genomics import hts
-from scripts.genomics.read_files import check_files, defect, explain, is_aligned
+from scripts.genomics.bwa_pairs import PairAligner, UnpairedReads, batches, give_mates_one_name
+from scripts.genomics.read_files import NOT_MATES, check_files, defect, explain, is_aligned
 
 MAX_INSERT = 2000  # bp; longest insert that the histogram tells apart
 
@@ -106,8 +107,6 @@ def align_row(
     """Trim and align one assay row into the open BAM stream `sink`; returns cutadapt's counts."""
     import pysam
 
-    from scripts.genomics.bwa_pairs import batches
-
     report = f"{folder}/{row['assay_id']}.json"
     commands = read_command(row, settings, reference, report, settings["backend"])
     try:
@@ -118,12 +117,15 @@ def align_row(
             for batch in batches(reads):
                 if len(batch) % 2:
                     break  # the trimmer died; its own words follow from the pipe
+                give_mates_one_name(batch)
                 results, proper, inserts = aligner.align(batch)
                 metrics.add(batch, results, proper, inserts)
                 for records in results:
                     for record in records:
                         record.set_tag("RG", row["assay_id"])
                         sink.write(record)
+    except UnpairedReads:
+        raise defect(NOT_MATES, row["assay_id"]) from None
     except hts.CommandError as error:
         raise explain(error.message, row["assay_id"]) or error from None
     trimmed = json.loads(Path(report).read_text(encoding="utf-8"))
@@ -144,8 +146,6 @@ def align_sample(
 ) -> dict:
     """Align all assay rows of one sample; write alignment and index to `paths`; return the metrics."""
     import pysam
-
-    from scripts.genomics.bwa_pairs import PairAligner
 
     aligner = PairAligner(reference, threads)
     header = aligner.header

@@ -12,6 +12,7 @@ MIN_MAPPING_QUALITY = 20
 MAX_INSERT = 10_000
 MIN_PAIRS = 10
 DEFAULT_BOUNDS = (1, 1000)
+INDEX_SUFFIXES = (".amb", ".ann", ".bwt", ".pac", ".sa")
 
 PAIRED, PROPER, FIRST, SECOND = 0x1, 0x2, 0x40, 0x80
 
@@ -86,19 +87,45 @@ def batches(reads: Iterable, bases: int = BATCH_BASES) -> Iterator[list]:
         yield batch
 
 
+class UnpairedReads(Exception):
+    """Two neighbours of the interleaved stream are not mates."""
+
+
+def give_mates_one_name(batch: list) -> None:
+    """Take /1 and /2 (or .1 and .2) off the names of mates, in place; UnpairedReads when names then differ.
+
+    bwa ends the whole process when the names of a pair differ, so this comes first.
+    """
+    for first, second in zip(batch[::2], batch[1::2], strict=True):
+        one, two = first.name, second.name
+        if one[-2:] in ("/1", ".1") and two == f"{one[:-1]}2":
+            first.set_name(one[:-2])
+            second.set_name(one[:-2])
+        elif one != two:
+            raise UnpairedReads(one)
+
+
 class PairAligner:
     """bwa mem for interleaved pairs; loads the index once."""
 
     def __init__(self, prefix: str | Path, threads: int = 1):
         from pybwa import BwaIndex, BwaMem
-        from pybwa.libbwamem import BwaMemOptions
+        from pybwa.libbwamem import BwaMemOptions, _set_bwa_mem_verbosity
 
+        absent = [e for e in INDEX_SUFFIXES if not Path(f"{prefix}{e}").is_file()]
+        if absent:
+            raise FileNotFoundError(
+                f"bwa index incomplete beside {Path(prefix).name} (no {', '.join(absent)}): "
+                "run the rule prepare_reference"
+            )
+        _set_bwa_mem_verbosity(1)  # errors only
         index = BwaIndex(str(prefix))
         self.header = index.header.to_dict()
         self._mem = BwaMem(index=index)
-        # One batch is one chunk whatever the number of threads, so that the result does not depend on it.
+        # One batch is one chunk, so that the result does not depend on the number of threads (pybwa multiplies
+        # the chunk by the threads, in 32 bits).
         self._options = BwaMemOptions(
-            threads=threads, interleaved_paired_end=True, chunk_size=2_000_000_000
+            threads=threads, interleaved_paired_end=True, chunk_size=2_000_000_000 // threads
         )
 
     def align(self, batch: list) -> tuple[list[list], int, list[int]]:

@@ -138,7 +138,9 @@ def copy_annotation(path: str | Path, out: Path, contigs: dict[str, tuple[int, s
 def index_reference(fasta: Path, fai: Path, dictionary: Path) -> None:
     """samtools faidx and bwa index beside `fasta`; the sequence dictionary without file names."""
     from pybwa import BwaIndex
+    from pybwa.libbwaindex import _set_bwa_idx_verbosity
 
+    _set_bwa_idx_verbosity(1)  # errors only
     hts.run(hts.command("samtools", "faidx", fasta, "--fai-idx", fai))
     BwaIndex.index(fasta, prefix=fasta)
     lines = []

@@ -87,6 +87,8 @@ def _first_line(error: Exception | str) -> str:
     return lines[-1][:160] if lines else type(error).__name__
 
 
+NOT_MATES = "unequal mates: reads at the same place of the two files have different names"
+
 # Message of a tool -> what is wrong with the file, in plain words.
 _MEANINGS = (
     (
@@ -99,7 +101,7 @@ _MEANINGS = (
     ),
     (
         r"improperly paired|do(?:es)? not match|not identical",
-        "unequal mates: reads at the same place of the two files have different names",
+        NOT_MATES,
     ),
     (
         r"end-of-stream|EOFError|[Tt]runcat|unexpected end|Premature end|ended prematurely|EOF marker"
