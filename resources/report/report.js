@@ -13,6 +13,9 @@
     show(root.getAttribute("data-lang") === "zh" ? "en" : "zh");
   });
   window.addEventListener("beforeprint", function () {
-    document.querySelectorAll("details").forEach(function (part) { part.open = true; });
+    document.querySelectorAll("details.printed").forEach(function (part) { part.open = true; });
+  });
+  window.addEventListener("afterprint", function () {
+    document.querySelectorAll("details").forEach(function (part) { part.open = false; });
   });
 })();

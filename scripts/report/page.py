@@ -53,7 +53,7 @@ class Bullets:
 @dataclass
 class Table:
     """A table. Columns named in `numeric` (positions) are set right-aligned; `folded` hides it
-    behind its caption."""
+    behind its caption until it is opened or, with `printed`, printed."""
 
     caption: object
     columns: list
@@ -61,6 +61,7 @@ class Table:
     numeric: tuple[int, ...] = ()
     notes: list = field(default_factory=list)
     folded: bool = False
+    printed: bool = True
     template = "table"
 
 

@@ -108,5 +108,7 @@ def run_section(results: Results, run_date: str) -> Section:
     if results.settings:
         columns = [text("column.setting"), text("column.value")]
         found = settings_rows(results.settings)
-        parts.append(Table(text("run.settings", n=len(found)), columns, found, folded=True))
+        table = Table(text("run.settings", n=len(found)), columns, found)
+        table.folded, table.printed = True, False
+        parts.append(table)
     return Section("run", text("section.run"), parts)

@@ -64,6 +64,7 @@ def exceptions(results: Results, wanted: str) -> Table | None:
         columns=[text(f"column.{name}") for name in ("patient", "centre", "block", "reasons")],
         rows=sorted(rows, key=lambda row: (row[0], row[2])),
         folded=wanted != "fail" or len(rows) > 25,
+        printed=wanted == "fail",
     )
 
 
