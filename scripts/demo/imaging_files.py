@@ -142,16 +142,17 @@ def write_segmentation(
     )
     seg.ContentDate = seg.SeriesDate = seg.InstanceCreationDate = study.date
     seg.ContentTime = seg.SeriesTime = seg.InstanceCreationTime = "100000"
-    for name in ("DimensionOrganizationUID",):
-        _replace_uids(seg, name, study.uid("dimension", reader))
+    _replace(seg, "DimensionOrganizationUID", study.uid("dimension", reader))
+    _replace(seg, "ContributionDateTime", f"{study.date}100000")
     path.parent.mkdir(parents=True, exist_ok=True)
     seg.save_as(path)
 
 
-def _replace_uids(dataset, name: str, uid: str) -> None:
+def _replace(dataset, keyword: str, value: str) -> None:
+    """Give every element of that name one value, in nested sequences too."""
     for element in dataset.iterall():
-        if element.keyword == name:
-            element.value = uid
+        if element.keyword == keyword:
+            element.value = value
 
 
 def write_us(path: Path, picture: np.ndarray, pixel_mm: float, study: Study) -> None:
