@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core import job as core_job
-from scripts.core.gate import ADULT_AGE
+from scripts.core.gate import needs_proxy
 from scripts.core.plan import load_plan
 from scripts.core.sheets import read_sheet
 
@@ -54,14 +54,34 @@ def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: b
         )
         refused.setdefault(row["patient_id"], set()).add(row["requirement_id"])
     by_id = {row["patient_id"]: row for row in patients}
+    with_dates = {
+        p
+        for rows in plan["assays"].values()
+        for p, runs in rows.items()
+        if any("date" in r for r in runs)
+    }
     for subject, entry in plan["patients"].items():
         bad = refused.get(subject, set())
-        out += [Check(subject, r, c, "PASS") for r, c in GATE_CHECKS.items() if r not in bad]
+        out += [
+            Check(subject, r, c, "PASS")
+            for r, c in GATE_CHECKS.items()
+            if r not in bad and r != "ETH-05"
+        ]
+        if "ETH-05" not in bad:
+            dated = "index_date" in by_id[subject] or subject in with_dates
+            reason = "" if dated else "neither index_date nor a date of collection"
+            out.append(
+                Check(
+                    subject,
+                    "ETH-05",
+                    GATE_CHECKS["ETH-05"],
+                    "PASS" if dated else "NOT_ASSESSED",
+                    reason=reason,
+                )
+            )
         if "genomics" in entry["domains"]:
             out.append(Check(subject, "ETH-03", "special notice for genomics", "PASS"))
-        row = by_id[subject]
-        needs = row.get("civil_capacity", "full") != "full" or row.get("age", ADULT_AGE) < ADULT_AGE
-        verdict = "PASS" if needs else "NOT_APPLICABLE"
+        verdict = "PASS" if needs_proxy(by_id[subject]) else "NOT_APPLICABLE"
         out.append(Check(subject, "ETH-04", "proxy has signed", verdict))
     return out
 

@@ -37,22 +37,23 @@ class Refusal:
     reason: str
 
 
-def _holds(consent: dict, as_of: str) -> bool:
-    return not _why_not(consent, as_of)
-
-
 def _why_not(consent: dict, as_of: str) -> str:
-    """Why a consent document does not hold on `as_of`; "" when it does. A date is compared as text
-    (ISO)."""
+    """Why a consent document does not hold on `as_of`; "" when it does. A date is compared as text (ISO)."""
     if consent["status"] != "signed":
         return consent["status"]
     if consent["signed_date"] > as_of:
         return f"signed only on {consent['signed_date']}, after {as_of}"
     if consent.get("expires", "9999") < as_of:
         return f"expired on {consent['expires']}"
-    if consent.get("withdrawn_date", "9999-99-99") <= as_of:
+    if consent.get("withdrawn_date", "9999") <= as_of:
         return f"withdrawn on {consent['withdrawn_date']}"
+    if consent["kind"] == "waiver" and "document_id" not in consent:
+        return "without its ethics document"
     return ""
+
+
+def _withdrawn(consent: dict, as_of: str) -> bool:
+    return consent["status"] == "withdrawn" or consent.get("withdrawn_date", "9999") <= as_of
 
 
 class _Documents:
@@ -63,16 +64,60 @@ class _Documents:
         self.as_of = as_of
 
     def holding(self, *kinds: str) -> list[dict]:
-        return [d for d in self.documents if d["kind"] in kinds and _holds(d, self.as_of)]
+        """Documents of these kinds that hold and were not overtaken by a later withdrawal of the same kind and scope."""
+        held = [d for d in self.documents if d["kind"] in kinds and not _why_not(d, self.as_of)]
+        return [d for d in held if not any(self._overtakes(w, d) for w in self.documents)]
+
+    def _overtakes(self, withdrawal: dict, held: dict) -> bool:
+        """Whether a withdrawn document ends this one too: same kind, a common modality, not signed again afterwards."""
+        if withdrawal["kind"] != held["kind"] or not _withdrawn(withdrawal, self.as_of):
+            return False
+        scopes = [set(d.get("scope_modalities", "").split(";")) for d in (withdrawal, held)]
+        return bool(scopes[0] & scopes[1]) and held["signed_date"] <= withdrawal.get(
+            "withdrawn_date", "9999"
+        )
 
     def why_none(self, kind: str) -> tuple[str, str]:
         """Requirement and reason when no document of this kind holds."""
-        whys = [_why_not(d, self.as_of) for d in self.documents if d["kind"] == kind]
-        if whys:
-            return "ETH-06", f"{kind.replace('_', ' ')} consent {whys[-1]}"
-        return {"base": "ETH-01", "data_use": "ETH-02", "special": "ETH-03"}[
-            kind
-        ], f"no {kind.replace('_', ' ')} consent"
+        name = kind.replace("_", " ")
+        own = [
+            d
+            for d in self.documents
+            if d["kind"] == kind and (kind != "special" or _for_genomics(d))
+        ]
+        own += (
+            [d for d in self.documents if d["kind"] == "waiver"]
+            if kind == "base" and not own
+            else []
+        )
+        whys = [_why_not(d, self.as_of) or "withdrawn in another document" for d in own]
+        if whys and whys[-1] not in ("refused", "without its ethics document"):
+            return "ETH-06", f"{own[-1]['kind'].replace('_', ' ')} consent {whys[-1]}"
+        requirement = {"base": "ETH-01", "data_use": "ETH-02", "special": "ETH-03"}[kind]
+        return requirement, f"{own[-1]['kind']} {whys[-1]}" if whys else f"no {name} consent"
+
+    def signed_from(self, needs_proxy: bool) -> str:
+        """Day from which the patient (or the proxy, where one is needed) had consented; "9999" for never.
+
+        A document that has expired since still covered what was collected in its time.
+        """
+        days = ["9999"]
+        for document in self.documents:
+            if document["kind"] == "base" and document["status"] in ("signed", "expired"):
+                own = document["signed_date"]
+                proxy = document.get("proxy_signed_date", "9999") if needs_proxy else own
+                days.append(max(own, proxy))
+        return min(days)
+
+
+def _for_genomics(document: dict) -> bool:
+    return document.get("special_test") == "genomics"
+
+
+def needs_proxy(patient: dict) -> bool:
+    """Whether somebody else must have signed: no full civil capacity, or a minor."""
+    limited = patient.get("civil_capacity", "full") != "full"
+    return limited or patient.get("age", ADULT_AGE) < ADULT_AGE
 
 
 def refusals_of_patient(patient: dict, documents: list[dict], as_of: str) -> list[Refusal]:
@@ -83,23 +128,16 @@ def refusals_of_patient(patient: dict, documents: list[dict], as_of: str) -> lis
     def refuse(requirement: str, reason: str) -> None:
         out.append(Refusal(patient["patient_id"], "*", requirement, reason))
 
-    withdrawn = [
-        d
-        for d in documents
-        if d["status"] == "withdrawn" or d.get("withdrawn_date", "9999") <= as_of
-    ]
-    if any(d["kind"] in ("base", "waiver") for d in withdrawn):
-        refuse("ETH-06", "consent withdrawn")
+    gone = any(d["kind"] == "base" and _withdrawn(d, as_of) for d in documents)
+    if gone and not held.holding("base"):
+        refuse("ETH-06", "consent withdrawn")  # no waiver stands against a withdrawal
     elif not held.holding("base", "waiver"):
         refuse(*held.why_none("base"))
     elif not held.holding("data_use", "waiver"):
         refuse(*held.why_none("data_use"))
-    needs_proxy = (
-        patient.get("civil_capacity", "full") != "full" or patient.get("age", ADULT_AGE) < ADULT_AGE
-    )
-    if needs_proxy and not any(
-        d.get("proxy_relation") and d.get("proxy_signed_date") for d in held.holding("base")
-    ):
+    fields = ("proxy_relation", "proxy_name_hash", "proxy_signed_date")
+    signed = any(all(d.get(f) for f in fields) for d in held.holding("base"))
+    if needs_proxy(patient) and not signed and not held.holding("waiver"):
         refuse("ETH-04", "no signed proxy for a person without full civil capacity")
     return out
 
@@ -114,34 +152,30 @@ def refusal_of_domain(
 ) -> Refusal | None:
     """The reason that keeps one domain (imaging, genomics ...) of an allowed patient out, or None.
 
-    `collected` is the day on which the material or image was taken (ISO date), None when it is not
-    known.
+    `collected` is the day on which the material or image was first taken (ISO date), None when it is not known. A waiver of
+    an ethics committee that covers the domain stands for signatures and notices that cannot be had any more.
     """
     held = _Documents(documents, as_of)
-    waived = [
-        d for d in held.holding("waiver") if domain in d.get("scope_modalities", "").split(";")
-    ]
 
     def refuse(requirement: str, reason: str) -> Refusal:
         return Refusal(patient["patient_id"], domain, requirement, reason)
 
-    covering = [
-        d for d in held.holding("data_use") if domain in d.get("scope_modalities", "").split(";")
-    ] + waived
+    def covers(document: dict) -> bool:
+        return domain in document.get("scope_modalities", "").split(";")
+
+    waived = [d for d in held.holding("waiver") if covers(d)]
+    covering = [d for d in held.holding("data_use") if covers(d)] + waived
     if not covering:
         return refuse("ETH-02", f"{domain} is outside the scope of the consent")
     if not any(purpose in d.get("scope_purposes", "").split(";") for d in covering):
         return refuse("ETH-02", f"purpose {purpose} is outside the scope of the consent")
-    if domain == "genomics" and not any(
-        d.get("special_test") == "genomics" for d in held.holding("special")
-    ):
-        reason = held.why_none("special")
-        return refuse(
-            "ETH-03" if reason[0] == "ETH-02" else reason[0],
-            "no special notice for genomics (" + reason[1] + ")",
-        )
+    if not waived and not held.holding("base"):
+        return refuse("ETH-01", f"the waiver does not cover {domain}, and there is no base consent")
+    if domain == "genomics" and not waived and not any(map(_for_genomics, held.holding("special"))):
+        requirement, reason = held.why_none("special")
+        return refuse(requirement, f"no special notice for genomics ({reason})")
     if collected and not waived:
-        signed = min((d["signed_date"] for d in held.holding("base")), default="9999")
+        signed = held.signed_from(needs_proxy(patient))
         if signed > collected:
             return refuse("ETH-05", f"consent signed on {signed}, after collection on {collected}")
     return None
