@@ -168,7 +168,7 @@ def sequenced_of(patient: str, modality: str = "") -> list[dict]:
 def samples_of(patient: str, suffix: str, modality: str = "") -> list[str]:
     """A file of every sequenced sample of a patient: the alignment, its index, metrics or status, by its suffix."""
     return [
-        f"results/genomics/{row['modality']}/{patient}/{row['block']}{suffix}"
+        f"results/genomics/{row['modality']}/{patient}/{row['block']}.{suffix}"
         for row in sequenced_of(patient, modality)
     ]
 
@@ -236,6 +236,10 @@ def raw_files() -> dict[str, list[str]]:
 
 # --- model --------------------------------------------------------------------------------------
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
+# What a fit depends on: naming a bundle or giving a reason for a new lock trains nothing again.
+MODEL_SETTINGS = {
+    key: value for key, value in config["model"].items() if key not in ("bundle", "relock_reason")
+}
 LOCKED = Path("locks/bundle.json").exists() and bool(
     json.loads(Path("locks/bundle.json").read_text()).get("bundle")
 )

@@ -24,7 +24,7 @@ rule cross_validate:
         runtime=minutes(60),
     params:
         code=code_of("scripts/model/cross_validate.py"),
-        settings=config["model"],
+        settings=MODEL_SETTINGS,
         seed=config["seed"],
     message:
         "Cross-validating {wildcards.strategy}, repeat {wildcards.repeat} -> {output.folds} (log: {log})"
@@ -62,7 +62,7 @@ rule select_model:
         runtime=minutes(30),
     params:
         code=code_of("scripts/model/select_model.py"),
-        settings=config["model"],
+        settings=MODEL_SETTINGS,
         seed=config["seed"],
     message:
         "Choosing the model -> {output.performance} (log: {log})"
@@ -89,7 +89,7 @@ rule fit_model:
         runtime=minutes(30),
     params:
         code=code_of("scripts/model/fit_model.py"),
-        settings=config["model"],
+        settings=MODEL_SETTINGS,
         seed=config["seed"],
     message:
         "Final fit on the training part -> {output.fit} (log: {log})"
@@ -175,9 +175,10 @@ rule evaluate_test:
         runtime=minutes(20),
     params:
         code=code_of("scripts/model/evaluate_test.py"),
-        settings=config["model"],
+        settings=MODEL_SETTINGS,
         seed=config["seed"],
         lock="locks/bundle.json",
+        named=config["model"]["bundle"],
         bundles="bundles",
     message:
         "Locked model on the internal test part -> {output.performance} (log: {log})"
@@ -206,9 +207,10 @@ rule validate_external:
         runtime=minutes(20),
     params:
         code=code_of("scripts/model/validate_external.py"),
-        settings=config["model"],
+        settings=MODEL_SETTINGS,
         seed=config["seed"],
         lock="locks/bundle.json",
+        named=config["model"]["bundle"],
         bundles="bundles",
         openings="locks/openings.tsv",
         blocks=blocks_of("external"),
@@ -238,8 +240,9 @@ rule predict:
         runtime=minutes(10),
     params:
         code=code_of("scripts/model/predict.py"),
-        settings=config["model"],
+        settings=MODEL_SETTINGS,
         lock="locks/bundle.json",
+        named=config["model"]["bundle"],
         bundles="bundles",
     message:
         "Scoring the new patients of {input.new} -> {output.predictions} (log: {log})"

@@ -15,12 +15,12 @@ def main(job):
 
     input: cohort, lock (locks/bundle.json or the named bundle's SHA256SUMS)
     output: performance (JSON), ledger
-    params: settings (model), seed, lock, bundles
+    params: settings (model), seed, lock, named (content hash or empty), bundles
     """
     with core_job.step(job) as step:
         params = job.params
         settings, seed = params.settings, int(params.seed)
-        model, description, lock = locked.open_lock(params.lock, settings["bundle"], params.bundles)
+        model, description, lock = locked.open_lock(params.lock, params.named, params.bundles)
         test = read_cohort(job.input.cohort).part("test")
         result = {"status": NOT_ASSESSED, "reason": lock["reason"], **_lock_of(lock)}
         if model is not None and not len(test.obs):

@@ -40,7 +40,7 @@ class UsableFeatures(TransformerMixin, BaseEstimator):
         mean = filled.sum(0) / counts
         centred = np.where(observed, X - mean, 0.0)
         variance = (centred**2).sum(0) / counts
-        skew = (centred**3).sum(0) / counts / np.maximum(variance, 1e-300) ** 1.5
+        skew = (centred**3).sum(0) / counts / np.maximum(variance**1.5, 1e-300)
         lowest = np.where(observed, X, np.inf).min(0)
         smallest_positive = np.where(observed & (X > 0), X, np.inf).min(0)
         self.logged_ = (lowest >= 0) & (skew > self.maximum_skew) & np.isfinite(smallest_positive)

@@ -64,14 +64,12 @@ def main(job):
 
     input: new (sheet), lock
     output: predictions (TSV), ledger
-    params: settings (model), lock, bundles
+    params: lock, named (content hash or empty), bundles
     """
     with core_job.step(job) as step:
         params = job.params
         cohort = read_new(job.input.new)
-        model, description, lock = locked.open_lock(
-            params.lock, params.settings["bundle"], params.bundles
-        )
+        model, description, lock = locked.open_lock(params.lock, params.named, params.bundles)
         if model is None:
             raise core_job.InputDefect(f"nothing to predict with: {lock['reason']}")
         known = {(entry["block"], entry["feature"]) for entry in description["features"]}

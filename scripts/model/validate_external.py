@@ -97,12 +97,13 @@ def main(job):
 
     input: tables (Parquet of every external block), patients (sheet), lock
     output: performance (JSON), predictions (Parquet), ledger
-    params: settings (model), seed, lock, bundles, openings, blocks, admitted
+    params: settings (model), seed, lock, named (content hash or empty), bundles, openings, blocks,
+            admitted
     """
     with core_job.step(job) as step:
         params = job.params
         settings, seed = params.settings, int(params.seed)
-        model, description, lock = locked.open_lock(params.lock, settings["bundle"], params.bundles)
+        model, description, lock = locked.open_lock(params.lock, params.named, params.bundles)
         result = {
             "status": NOT_ASSESSED,
             "reason": lock["reason"],

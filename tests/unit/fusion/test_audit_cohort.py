@@ -1,0 +1,117 @@
+"""The audit: what it stops, what it flags, what it leaves alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts.fusion import audit_cohort, reuse
+from scripts.fusion.audit_cohort import Audit, ReuseAcrossRoles, check_reuse
+from scripts.fusion.negative_controls import control_model, mask_columns
+
+
+def table(patients, features=20, seed=0):
+    rng = np.random.default_rng(seed)
+    columns = [f"f{i}" for i in range(features)]
+    return pd.DataFrame(rng.normal(size=(len(patients), features)), patients, columns)
+
+
+@pytest.fixture
+def two_roles():
+    inside = table([f"P{i}" for i in range(40)])
+    outside = table([f"E{i}" for i in range(20)], seed=1)
+    roles = dict.fromkeys(inside.index, "development") | dict.fromkeys(outside.index, "external")
+    return inside, outside, roles
+
+
+def test_row_reused_in_external_data_stops_the_run_and_is_named(two_roles):
+    inside, outside, roles = two_roles
+    outside.loc["E3"] = inside.loc["P7"] * (1 + 1e-9)
+    with pytest.raises(ReuseAcrossRoles, match=r"E3 = P7 \(equal rows in lcms\)"):
+        check_reuse(Audit(), {"lcms": inside}, {"lcms": outside}, {}, roles, 30)
+
+
+def test_row_twice_in_development_is_a_flag_only(two_roles):
+    inside, outside, roles = two_roles
+    inside.loc["P1"] = inside.loc["P2"]
+    audit = Audit()
+    check_reuse(audit, {"lcms": inside}, {"lcms": outside}, {}, roles, 30)
+    found = {c["check"]: c for c in audit.checks}
+    assert found["duplicate rows"]["verdict"] == "WARN"
+    assert found["duplicate rows"]["subjects"] == ["P1 = P2"]
+
+
+def test_patients_without_any_variant_are_not_called_duplicates():
+    burdens = pd.DataFrame(0.0, [f"P{i}" for i in range(50)], [f"gene{i}" for i in range(30)])
+    burdens.iloc[0, 0] = 1.0
+    assert reuse.equal_rows(burdens, 30) == []
+
+
+def test_same_raw_file_under_another_name_stops_the_run(two_roles, tmp_path):
+    inside, outside, roles = two_roles
+    for name in ("a.mzML", "b.mzML"):
+        (tmp_path / name).write_bytes(b"x" * 3_000_000)
+    files = {"P1": [str(tmp_path / "a.mzML")], "E1": [str(tmp_path / "b.mzML")]}
+    with pytest.raises(ReuseAcrossRoles, match=r"E1 = P1 \(same raw file\)"):
+        check_reuse(Audit(), {"lcms": inside}, {"lcms": outside}, files, roles, 30)
+
+
+def test_fingerprint_sees_a_change_at_either_end(tmp_path):
+    found = set()
+    for place in (0, 2_999_999, None):
+        data = bytearray(3_000_000)
+        if place is not None:
+            data[place] = 1
+        (tmp_path / "x").write_bytes(data)
+        found.add(reuse.fingerprint(tmp_path / "x"))
+    assert len(found) == 3
+
+
+def test_one_patients_samples_in_both_parts_are_flagged():
+    split = pd.DataFrame(
+        {
+            "patient_id": ["X12-1", "X12-2", "Y1-1", "Y1-2", "P0001", "P0002"],
+            "part": ["train", "test", "train", "train", "train", "test"],
+        }
+    )
+    split["group"] = split["patient_id"]
+    assert audit_cohort.stems_across(split) == [["X12-1", "X12-2"]]
+
+
+def test_missing_mask_that_predicts_the_label_is_flagged():
+    rng = np.random.default_rng(0)
+    patients = pd.Index([f"P{i:03d}" for i in range(120)])
+    y = np.arange(120) % 2
+    often = table(patients[(y == 1) | (rng.random(120) < 0.4)])
+    chance = table(patients[rng.random(120) < 0.6])
+    settings = {"resamples": 300}
+    results = {}
+    for name, tables in {"often": {"a": often}, "chance": {"a": chance}}.items():
+        X = mask_columns(tables, patients)
+        results[name] = control_model("mask", X, y, patients.to_numpy(str), 10, settings, 1)
+    assert results["often"]["flag"] and results["often"]["auc"]["value"] > 0.7
+    assert not results["chance"]["flag"]
+
+
+def test_centre_confounded_with_label_is_measured():
+    y = np.r_[np.zeros(30, int), np.ones(30, int)]
+    p, v = audit_cohort.centre_association(pd.Series(["A"] * 30 + ["B"] * 30), y)
+    assert p < 1e-6 and v > 0.9
+    assert audit_cohort.centre_association(pd.Series(["A"] * 60), y) == (None, None)
+
+
+def test_single_feature_that_separates_the_classes_is_named():
+    patients = [f"P{i}" for i in range(40)]
+    label = pd.Series(np.arange(40) % 2, patients)
+    values = table(patients)
+    values["leak"] = -label.astype(float)
+    values["size"] = label.astype(float)
+    roles = pd.DataFrame({"role": "predictor"}, values.columns)
+    roles.loc["size", "role"] = "annotation"
+    found = audit_cohort.single_features({"ct": values}, {"ct": roles}, label, 0.99)
+    assert found == ["ct: leak"]
+
+
+def test_block_of_cases_only_is_named_and_left_out_of_the_mask():
+    label = pd.Series(np.arange(40) % 2, [f"P{i}" for i in range(40)])
+    cases = table(label.index[label == 1])
+    assert audit_cohort.one_sided({"ihc": cases, "ct": table(label.index)}, label) == ["ihc"]

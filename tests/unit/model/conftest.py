@@ -1,0 +1,61 @@
+"""A small synthetic cohort: two informative blocks, one of noise, not everybody has everything."""
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts.core.config import default_config
+from scripts.model.cohort_tables import Cohort
+
+
+def build_cohort(n=120, seed=0, effect=1.0, features=12, blocks=("lcms", "ct"), missing=0.2):
+    """A cohort whose blocks see a latent value with `effect` SD between the classes."""
+    rng = np.random.default_rng(seed)
+    index = pd.Index([f"P{i:04d}" for i in range(n)])
+    label = rng.permutation(np.arange(n) % 2)
+    obs = pd.DataFrame(
+        {
+            "label": label,
+            "part": "train",
+            "group": index,
+            "centre": np.where(rng.random(n) < 0.5, "C1", "C2"),
+            "sex": np.where(rng.random(n) < 0.5, "male", "female"),
+            "age": rng.uniform(30, 80, n),
+        },
+        index=index,
+    )
+    tables, dictionaries = {}, {}
+    for block in blocks:
+        latent = effect * label + rng.normal(0, 1, n)
+        weight = np.where(np.arange(features) < 4, 1.0, 0.0)
+        values = latent[:, None] * weight + rng.normal(0, 1, (n, features))
+        table = pd.DataFrame(values, index=index, columns=[f"f{i}" for i in range(features)])
+        tables[block] = table[rng.random(n) >= missing]
+        entry = {"role": "predictor", "unit": "umol/L", "stability": np.nan}
+        dictionaries[block] = pd.DataFrame(entry, index=table.columns)
+    return Cohort(obs, tables, dictionaries)
+
+
+@pytest.fixture
+def make_cohort():
+    """The builder itself."""
+    return build_cohort
+
+
+@pytest.fixture
+def cohort():
+    """120 patients, two blocks."""
+    return build_cohort(effect=1.8)
+
+
+@pytest.fixture
+def settings():
+    """The model settings of the project with one grid point, so that tests are quick."""
+    found = copy.deepcopy(default_config()["model"])
+    found["elastic_net"] = {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}
+    found["xgboost"]["rounds"] = 20
+    found["strategies"] = ["late"]
+    found["repeats"] = 1
+    return found

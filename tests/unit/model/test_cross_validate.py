@@ -1,0 +1,103 @@
+"""Nested cross-validation: nothing leaks."""
+
+import numpy as np
+import pytest
+
+from scripts.model import metrics
+from scripts.model.cross_validate import cross_validate, missing_features, outer_folds
+
+
+def auc_of(scores, strategy="late"):
+    own = scores[scores["strategy"] == strategy]
+    return metrics.auc(own["label"].to_numpy(int), own["probability"].to_numpy())
+
+
+def test_every_patient_is_scored_once_by_a_model_that_never_saw_his_group(cohort, settings):
+    cohort.obs["group"] = [f"G{i // 3}" for i in range(len(cohort.obs))]
+    scores, folds = cross_validate(cohort, "late", settings, seed=1)
+    own = scores[scores["strategy"] == "late"]
+    assert own["patient_id"].is_unique
+    assert all(fold["shared_groups"] == 0 for fold in folds)
+    assert {"block_ct", "block_lcms"} < set(scores["strategy"])
+
+
+def test_signal_is_found_and_the_same_seed_gives_the_same_scores(cohort, settings):
+    first, _ = cross_validate(cohort, "late", settings, seed=1)
+    again, _ = cross_validate(cohort, "late", settings, seed=1)
+    assert auc_of(first) > 0.7
+    assert first.equals(again)
+
+
+def test_strategies_share_their_outer_folds(cohort):
+    a, b = (outer_folds(cohort, 5, seed=3) for _ in range(2))
+    assert all(x[1].equals(y[1]) for x, y in zip(a, b, strict=True))
+
+
+def test_xgboost_scores_the_same_patients(cohort, settings):
+    late, _ = cross_validate(cohort, "late", settings, seed=1)
+    trees, _ = cross_validate(cohort, "late_xgboost", settings, seed=1)
+    assert set(trees["patient_id"]) == set(late["patient_id"])
+    assert auc_of(trees, "late_xgboost") > 0.65
+
+
+def test_baseline_without_its_feature_says_so(cohort, settings):
+    assert missing_features("afp", cohort, settings) == (
+        "feature afp of block clinical is not in this cohort"
+    )
+
+
+@pytest.mark.long
+def test_noise_with_2000_features_is_not_learned(make_cohort, settings):
+    # labels independent of the data: the truth is 0.5; 20 seeds of n 100, p 2000
+    found = [
+        auc_of(
+            cross_validate(
+                make_cohort(
+                    n=100, seed=seed, effect=0.0, features=2000, blocks=("noise",), missing=0
+                ),
+                "late",
+                settings,
+                seed,
+            )[0]
+        )
+        for seed in range(20)
+    ]
+    assert 0.45 <= np.mean(found) <= 0.55
+
+
+@pytest.mark.long
+def test_permuted_labels_are_not_learned(make_cohort, settings):
+    found = []
+    for seed in range(20):
+        cohort = make_cohort(n=120, seed=1)
+        rng = np.random.default_rng(seed)
+        cohort.obs["label"] = rng.permutation(cohort.obs["label"].to_numpy())
+        found.append(auc_of(cross_validate(cohort, "late", settings, seed)[0]))
+    assert 0.45 <= np.mean(found) <= 0.55
+
+
+@pytest.mark.real
+@pytest.mark.long
+def test_three_omics_of_breast_tcga_separate_basal_from_luminal(testdata, settings):
+    # mixOmics' breast.TCGA training set: the two subtypes separate nearly perfectly (Rohart 2017)
+    import pandas as pd
+
+    from scripts.model.cohort_tables import Cohort
+
+    folder = testdata / "tables" / "breast_tcga"
+    subtype = pd.read_csv(folder / "train_subtype.csv")["subtype"]
+    keep = subtype.isin(["Basal", "LumA"]).to_numpy()
+    tables, dictionaries = {}, {}
+    for name in ("mrna", "mirna", "protein"):
+        table = pd.read_csv(folder / f"train_{name}.csv")
+        table = table.drop(columns=[c for c in table if c == "dim_0"])[keep]
+        table.index = [f"T{i:03d}" for i in range(len(table))]
+        tables[name] = table.astype(float)
+        entry = {"role": "predictor", "unit": "", "stability": np.nan}
+        dictionaries[name] = pd.DataFrame(entry, index=table.columns)
+    index = tables["mrna"].index
+    obs = pd.DataFrame({"label": (subtype[keep] == "Basal").to_numpy(int)}, index=index)
+    obs["group"], obs["centre"] = index, "T"
+    scores, _ = cross_validate(Cohort(obs, tables, dictionaries), "late", settings, seed=1)
+    assert auc_of(scores) > 0.97
+    assert {"block_mrna", "block_mirna", "block_protein"} < set(scores["strategy"])

@@ -1,0 +1,94 @@
+"""Fusion: honest about blocks that are missing."""
+
+import numpy as np
+import pytest
+
+from scripts.model import fused
+from scripts.model.cohort_tables import predictors
+
+
+@pytest.fixture
+def trained(make_cohort, settings):
+    cohort = make_cohort(n=400, missing=0.2)
+    allowed, _ = predictors(cohort, settings)
+    members = fused.members_of("late", allowed, settings)
+    return cohort, fused.train(members, cohort, settings, seed=1)
+
+
+def without(cohort, block):
+    """The same patients with one block taken away."""
+    tables = {name: table for name, table in cohort.tables.items() if name != block}
+    return type(cohort)(cohort.obs, tables, cohort.dictionaries)
+
+
+def test_block_removed_from_new_patients_stays_calibrated(trained, make_cohort):
+    _, model = trained
+    fresh = without(make_cohort(n=400, seed=9, missing=0.0), "ct")
+    p = model.score(fresh)["probability"].to_numpy()
+    y = fresh.labels
+    assert 0.85 <= y.sum() / p.sum() <= 1.15
+    full = model.score(make_cohort(n=400, seed=9, missing=0.0))["probability"].to_numpy()
+    brier, brier_full = ((p - y) ** 2).mean(), ((full - y) ** 2).mean()
+    assert brier_full < brier < 0.25
+    threshold = 0.5
+    gain = ((p >= threshold) & (y == 1)).mean() - ((p >= threshold) & (y == 0)).mean()
+    assert gain > 0
+
+
+def test_missing_block_is_no_evidence(trained):
+    cohort, model = trained
+    scores = model.score(cohort)
+    mean = scores.groupby("pattern")["probability"].mean()
+    assert mean.max() - mean.min() < 0.15
+
+
+def test_patient_without_any_block_is_refused_in_plain_words(trained):
+    cohort, model = trained
+    bare = without(without(cohort, "ct"), "lcms")
+    scores = model.score(bare)
+    assert scores["probability"].isna().all()
+    assert scores["refused"].unique().tolist() == [
+        "below the minimum set of blocks: 0 usable, 1 needed"
+    ]
+
+
+def test_required_block_is_asked_for(trained):
+    cohort, model = trained
+    model.settings = {**model.settings, "required_blocks": ["ct"]}
+    scores = model.score(without(cohort, "ct"))
+    assert set(scores.loc[scores["pattern"] == "lcms", "refused"]) == {"required block missing: ct"}
+
+
+def test_rare_pattern_falls_back_to_a_subset(make_cohort, settings):
+    cohort = make_cohort(n=200, missing=0.0)
+    keep = cohort.tables["ct"].index[:104]
+    cohort.tables["ct"] = cohort.tables["ct"].loc[keep]
+    cohort.tables["lcms"] = cohort.tables["lcms"].loc[cohort.obs.index[100:]]
+    allowed, _ = predictors(cohort, settings)
+    model = fused.train(fused.members_of("late", allowed, settings), cohort, settings, seed=1)
+    both = model.score(cohort.subset(keep[100:]))
+    assert set(both["pattern"]) == {"ct+lcms"}
+    assert set(both["calibrated_on"]) == {"ct"}
+
+
+def test_row_with_few_observed_features_counts_as_missing(trained):
+    cohort, model = trained
+    thin = cohort.subset(cohort.tables["ct"].index[:5])
+    thin.tables["ct"] = thin.tables["ct"].copy()
+    thin.tables["ct"].iloc[:, 2:] = np.nan
+    assert not any("ct" in pattern for pattern in model.score(thin)["pattern"])
+
+
+def test_one_patient_scores_the_same_alone(trained):
+    cohort, model = trained
+    together = model.score(cohort)["probability"]
+    alone = model.score(cohort.subset(cohort.obs.index[7:8]))["probability"]
+    assert alone.iloc[0] == pytest.approx(together.iloc[7], abs=1e-12)
+
+
+def test_early_fusion_scores_whoever_has_a_block(make_cohort, settings):
+    cohort = make_cohort(n=150)
+    allowed, _ = predictors(cohort, settings)
+    model = fused.train(fused.members_of("early", allowed, settings), cohort, settings, seed=1)
+    have = cohort.tables["ct"].index.union(cohort.tables["lcms"].index)
+    assert model.score(cohort)["probability"].notna().sum() == len(have)

@@ -1,0 +1,43 @@
+"""Learned steps of a pipeline: filters, logarithm, screening, block weights."""
+
+import numpy as np
+import pytest
+
+from scripts.model import pipelines
+
+
+def test_constant_and_mostly_missing_features_are_dropped():
+    X = np.column_stack([np.arange(10.0), np.ones(10), np.r_[1.0, 2.0, np.full(8, np.nan)]])
+    assert pipelines.UsableFeatures().fit(X).kept_.tolist() == [True, False, False]
+
+
+def test_only_skewed_features_without_negative_values_are_logged():
+    rng = np.random.default_rng(0)
+    skewed = np.exp(rng.normal(0, 1.5, 200))
+    X = np.column_stack([skewed, -skewed, rng.normal(10, 1, 200)])
+    step = pipelines.UsableFeatures().fit(X)
+    assert step.logged_.tolist() == [True, False, False]
+    assert step.transform([[0.0, -1.0, 1.0]])[0, 0] == pytest.approx(np.log(skewed.min() / 2))
+
+
+def test_new_data_do_not_change_what_was_learned(settings):
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(60, 30)), np.arange(60) % 2
+    ready = pipelines.preparation(settings, 10).fit(X, y)
+    alone = ready.transform(X[:1])
+    assert np.array_equal(ready.transform(np.vstack([X[:1], 1000 + X[1:]]))[0], alone[0])
+    assert np.abs(ready.transform(1000 + X)).max() <= pipelines.SCALED_LIMIT
+
+
+def test_screen_keeps_all_features_when_there_are_fewer():
+    X, y = np.random.default_rng(2).normal(size=(40, 3)), np.arange(40) % 2
+    assert pipelines.Strongest(k=10).fit(X, y).transform(X).shape == (40, 3)
+
+
+def test_blocks_of_a_joint_model_weigh_the_same(settings):
+    X, y = np.random.default_rng(3).normal(size=(200, 110)), np.arange(200) % 2
+    ready = pipelines.joint_preparation({**settings, "screen": 500}, [10, 100]).fit(X, y)
+    Z = ready.transform(X)
+    # after scaling to unit variance and dividing by the root of the size, each block's total is 1
+    assert Z[:, :10].var(0).sum() == pytest.approx(1, rel=0.05)
+    assert Z[:, 10:].var(0).sum() == pytest.approx(1, rel=0.05)
