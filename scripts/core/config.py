@@ -4,6 +4,7 @@ In: config/config.yaml and a dict. Out: a plain dict, or one ConfigError that na
 """
 
 import functools
+import json
 from pathlib import Path
 
 from scripts.core.hashing import ROOT
@@ -40,25 +41,40 @@ def key_of(config: dict, dotted: str):
 def check_config(config: dict) -> None:
     """Raise ConfigError with every unknown key and bad value
     (config/schemas/config.schema.yaml)."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, FormatChecker
 
     schema = _read_yaml(ROOT / "config" / "schemas" / "config.schema.yaml")
     problems = []
-    for error in sorted(
-        Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path))
-    ):
+    # YAML reads an unquoted date as a date; the schema means its text.
+    given = json.loads(json.dumps(config, default=str))
+    validator = Draft202012Validator(schema, format_checker=FormatChecker(["date"]))
+    for error in sorted(validator.iter_errors(given), key=lambda e: list(map(str, e.path))):
         where = ".".join(map(str, error.absolute_path)) or "(top level)"
         problems.append(f"config key {where}: {_plain(error)}")
     if problems:
         raise ConfigError("\n".join(problems))
 
 
+_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a group of keys",
+}
+
+
 def _plain(error) -> str:
+    if "x-allowed" in error.schema:
+        return f"{error.instance!r} is not allowed; allowed: {error.schema['x-allowed']}"
     if error.validator == "enum":
         allowed = ", ".join(map(str, error.validator_value))
         return f"{error.instance!r} is not allowed; allowed: {allowed}"
     if error.validator == "type":
-        return f"{error.instance!r} should be a {error.validator_value}"
+        kinds = error.validator_value
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        return f"{error.instance!r} should be {' or '.join(_TYPES.get(k, k) for k in kinds)}"
     if error.validator == "additionalProperties":
         known = sorted(error.schema.get("properties", {}))
         unknown = sorted(set(error.instance) - set(known))

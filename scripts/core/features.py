@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROLES = ("predictor", "annotation", "qc")
 VERDICTS = ("pass", "warn", "fail", "missing")
+_RANK = {"pass": 0, "warn": 1, "fail": 2}
 DICTIONARY_COLUMNS = [
     "feature",
     "description",
@@ -69,13 +70,20 @@ def read_row(path: str | Path, block: str) -> dict[str, float]:
     return {name: math.nan if value is None else value for name, value in features.items()}
 
 
-def read_status(path: str | Path, block: str) -> tuple[str, list[str]]:
-    """Verdict and reasons of one block: the block's own, lowered by those of the whole step."""
-    rank = {"pass": 0, "warn": 1, "fail": 2}
+def read_status(path: str | Path, block: str = "") -> tuple[str, list[str]]:
+    """Verdict and reasons of a step, or of one block of it: the block's own, lowered by those of the whole step.
+
+    Without `block`, the reasons of the blocks count only when all of them failed.
+    """
     status = json.loads(Path(path).read_text(encoding="utf-8"))
-    own = status["blocks"].get(block, {"verdict": "pass", "reasons": []})
-    verdict = max(status["verdict"], own["verdict"], key=rank.get)
-    return verdict, [*status["reasons"], *own["reasons"]]
+    verdict, reasons, blocks = status["verdict"], list(status["reasons"]), status["blocks"]
+    if block in blocks:
+        own = blocks[block]
+        verdict = max(verdict, own["verdict"], key=_RANK.get)
+        return verdict, [*reasons, *own["reasons"]]
+    if verdict == "fail" and not reasons:
+        reasons = [reason for own in blocks.values() for reason in own["reasons"]]
+    return verdict, list(dict.fromkeys(reasons))
 
 
 def write_dictionary(path: str | Path, features: list[Feature]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import json
 import logging
+import math
 import os
 import random
 import shutil
@@ -18,6 +19,9 @@ import traceback
 from pathlib import Path
 
 from scripts import __version__
+from scripts.core.command_line import Named as Named
+from scripts.core.command_line import job_from_command_line
+from scripts.core.features import read_status
 from scripts.core.ledger import Record, write_records
 
 _THREAD_VARIABLES = (
@@ -55,17 +59,6 @@ class InputDefect(Exception):
 class UpstreamDefect(InputDefect):
     """The step before this one already found the defect; the reason is handed on, not recorded
     twice."""
-
-
-class Named(list):
-    """A list whose members may also be reached by name, like Snakemake's own input and output."""
-
-    def __init__(self, items=(), **named):
-        super().__init__(items)
-        self.__dict__.update(named)
-
-    def get(self, key, default=None):
-        return self.__dict__.get(key, default)
 
 
 class Step:
@@ -108,8 +101,7 @@ class Step:
     ) -> None:
         """Record one check. FAIL makes the block's verdict `fail`, WARN `warn`; with `acts=False`
         it is a record only."""
-        if isinstance(value, float):
-            value = round(value, 6)
+        value = _plain_value(value)
         self.records.append(
             Record(
                 requirement_id=requirement_id,
@@ -173,13 +165,11 @@ class Step:
 
         With `block`, only that block of the earlier step counts.
         """
-        earlier = json.loads(Path(status).read_text(encoding="utf-8"))
-        if block:
-            earlier = earlier["blocks"].get(block, earlier)
-        if earlier["verdict"] == "fail":
-            raise UpstreamDefect("; ".join(earlier["reasons"]))
-        for reason in earlier["reasons"]:
-            self._lower(earlier["verdict"], reason)
+        verdict, reasons = read_status(status, block)
+        if verdict == "fail":
+            raise UpstreamDefect("; ".join(reasons))
+        for reason in reasons:
+            self._lower(verdict, reason)
 
     @property
     def failed(self) -> bool:
@@ -191,7 +181,7 @@ class Step:
     def _status(self) -> dict:
         return {
             "subject": self.subject,
-            "verdict": self.verdict,
+            "verdict": "fail" if self.failed else self.verdict,
             "reasons": self.reasons,
             "blocks": self.blocks,
         }
@@ -243,6 +233,15 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _plain_value(value):
+    """A value as a ledger holds it: numpy scalars as Python's, six decimals, NaN and infinity as None."""
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
 
 
 def _subject(job) -> str:
@@ -327,72 +326,6 @@ def step(job, seed: int | None = None):
         ]
         sys.stderr.write(f"{job.rule} {current.subject}: {'; '.join(reasons)}\n")
         raise SystemExit(2)
-
-
-def _pairs(items: list[str], what: str) -> Named:
-    """Command-line `name=path` items as a Named list; a name given more than once becomes a
-    list."""
-    named: dict[str, list[str]] = {}
-    for item in items:
-        name, sign, value = item.partition("=")
-        if not sign:
-            raise SystemExit(f"--{what} {item}: write it as name=value")
-        named.setdefault(name, []).append(value)
-    flat = [value for values in named.values() for value in values]
-    return Named(
-        flat, **{name: values[0] if len(values) == 1 else values for name, values in named.items()}
-    )
-
-
-def _params(items: list[str]) -> Named:
-    """`name=value` items as YAML values; `name=@imaging.ct` takes that key of
-    config/config.yaml."""
-    import yaml
-
-    from scripts.core.config import default_config, key_of
-
-    values = {}
-    for item in items:
-        name, sign, text = item.partition("=")
-        if not sign:
-            raise SystemExit(f"--param {item}: write it as name=value")
-        values[name] = (
-            key_of(default_config(), text[1:]) if text.startswith("@") else yaml.safe_load(text)
-        )
-    return Named(values.values(), **values)
-
-
-def job_from_command_line(main, arguments: list[str] | None = None):
-    """A job object made from `--input name=path --output name=path --param name=value --wildcard
-    name=value`."""
-    import argparse
-
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {main.__globals__['__spec__'].name}"
-        if main.__globals__.get("__spec__")
-        else None,
-        description=main.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit codes: 0 done, 1 program error, 2 defect of the input (reason on stderr).",
-    )
-    for option, text in (
-        ("input", "name=path; repeat a name for a list"),
-        ("output", "name=path"),
-        ("param", "name=value (YAML), or name=@key.of.config"),
-        ("wildcard", "name=value, e.g. patient=P0001"),
-    ):
-        parser.add_argument(
-            f"--{option}", action="append", default=[], metavar="NAME=VALUE", help=text
-        )
-    parser.add_argument("--log", help="log file (default: stderr)")
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args(arguments)
-    job = Named()
-    job.input, job.output = _pairs(given.input, "input"), _pairs(given.output, "output")
-    job.wildcards, job.params = _pairs(given.wildcard, "wildcard"), _params(given.param)
-    job.log, job.threads, job.resources = ([given.log] if given.log else []), given.threads, Named()
-    job.rule, job.by_hand = Path(main.__globals__["__file__"]).stem, True
-    return job
 
 
 def entry(main, snakemake=None) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from scripts.core.hashing import ROOT
 
 SCHEMAS = ROOT / "config" / "schemas"
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
                 )
             ]
         )
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
     try:
         lines = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
@@ -145,9 +146,7 @@ def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
     schema = schema_of(name)
     header, cells, lines, encoding = read_text_table(path)
     problems = _header_problems(path.name, header, schema)
-    checks = {
-        column: _cell_check(name, column) for column in header if column in schema["properties"]
-    }
+    checks = {column: _cell_check(name, column) for column in header if _rule_of(schema, column)}
     required = [column for column in schema.get("required", []) if column in header]
     rows = []
     for number, row in zip(lines, cells, strict=True):
@@ -169,13 +168,20 @@ def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
     return Sheet(name, encoding, header, rows, lines)
 
 
+def _rule_of(schema: dict, column: str) -> dict | None:
+    """What a schema says about a column: by its name, else by a pattern of names; None for an unknown column."""
+    if column in schema["properties"]:
+        return schema["properties"][column]
+    patterns = schema.get("patternProperties", {}).items()
+    return next((rule for pattern, rule in patterns if re.search(pattern, column)), None)
+
+
 def _header_problems(file: str, header: list[str], schema: dict) -> list[Problem]:
-    known = schema["properties"]
-    patterns = [re.compile(pattern) for pattern in schema.get("patternProperties", {})]
+    known = ", ".join([*schema["properties"], *schema.get("patternProperties", {})])
     problems = [
-        Problem(file, 1, column, column, f"unknown column; known columns: {', '.join(known)}")
+        Problem(file, 1, column, column, f"unknown column; known columns: {known}")
         for column in header
-        if column not in known and not any(pattern.search(column) for pattern in patterns)
+        if not _rule_of(schema, column)
     ]
     problems += [
         Problem(file, 1, column, "", "this column is required and is missing")
@@ -191,7 +197,7 @@ def _cell_check(name: str, column: str):
     sheet."""
     from jsonschema import Draft202012Validator, FormatChecker
 
-    rule = schema_of(name)["properties"][column]
+    rule = _rule_of(schema_of(name), column)
     validator = Draft202012Validator(rule, format_checker=FormatChecker(["date"]))
     kind = rule.get("type", "string")
     synonyms = rule.get("x-synonyms", {})
@@ -207,13 +213,11 @@ def _cell_check(name: str, column: str):
 
 
 def _typed(text: str, kind: str):
-    try:
-        if kind == "integer":
-            return int(text)
-        if kind == "number":
-            return float(text)
-    except ValueError:
-        return None
+    """The value of a cell, None when it is not of this kind. Only plain digits: "nan", "inf" and "1_000" are no numbers."""
+    if kind == "integer":
+        return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else None
+    if kind == "number":
+        return float(text) if _NUMBER.fullmatch(text) else None
     if kind == "boolean":
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
             text.lower()

@@ -1,0 +1,44 @@
+import copy
+import datetime
+
+import pytest
+
+from scripts.core.config import ConfigError, check_config, default_config, key_of
+
+
+def test_default_configuration_is_valid():
+    check_config(default_config())
+
+
+def test_all_bad_keys_are_named_at_once():
+    config = copy.deepcopy(default_config())
+    config |= {"purpose": "fun", "sede": 1, "seed": "one"}
+    with pytest.raises(ConfigError) as error:
+        check_config(config)
+    text = str(error.value)
+    assert "config key purpose: 'fun' is not allowed; allowed: diagnosis_service" in text
+    assert "unknown key sede; known keys: as_of" in text
+    assert "config key seed: 'one' should be a whole number" in text
+
+
+def test_default_survives_a_caller_that_changes_its_copy():
+    config = copy.deepcopy(default_config())
+    config["imaging"]["ct"] = None
+    assert default_config()["imaging"]["ct"] is not None
+
+
+def test_key_is_reached_by_dots():
+    assert key_of({"a": {"b": 0}}, "a.b") == 0
+    with pytest.raises(ConfigError, match="a.c"):
+        key_of({"a": {"b": 0}}, "a.c")
+
+
+@pytest.mark.parametrize("date", ["", "2026-03-01", datetime.date(2026, 3, 1)])
+def test_date_may_be_quoted_or_not(date):
+    check_config(default_config() | {"as_of": date})
+
+
+@pytest.mark.parametrize("date", ["2026-13-01", "2026-02-30", "1 March 2026", "20260301"])
+def test_date_that_does_not_exist_is_refused(date):
+    with pytest.raises(ConfigError, match="as_of.*YYYY-MM-DD"):
+        check_config(default_config() | {"as_of": date})

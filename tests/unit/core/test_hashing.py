@@ -1,0 +1,78 @@
+import pytest
+
+from scripts.core import hashing
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project of three modules: step -> shared -> deep. `write(name, text)` changes one and forgets what was cached."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "__init__.py").write_text("")
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / "scripts" / name).write_text(text)
+        for function in ("_tree", "_project_imports", "_digest", "code_of"):
+            getattr(hashing, function).cache_clear()
+
+    monkeypatch.setattr(hashing, "ROOT", tmp_path)
+    write("deep.py", "def f():\n    return 1\n")
+    write("shared.py", "from scripts import deep\n")
+    write("step.py", "def main(job):\n    from scripts.shared import deep\n")
+    write("other.py", "import json\n")
+    yield write
+    for function in ("_tree", "_project_imports", "_digest", "code_of"):
+        getattr(hashing, function).cache_clear()
+
+
+def both() -> tuple[str, str]:
+    return hashing.code_of("scripts/step.py"), hashing.code_of("scripts/other.py")
+
+
+def test_change_in_a_module_imported_over_two_links_changes_only_the_steps_that_use_it(project):
+    step, other = both()
+    project("deep.py", "def f():\n    return 2\n")
+    assert both()[0] != step
+    assert both()[1] == other
+
+
+def test_comments_and_layout_change_nothing(project):
+    before = both()[0]
+    project("deep.py", "\n# a comment\ndef f():  # why\n    return (1)\n")
+    assert both()[0] == before
+
+
+def test_rewording_a_docstring_changes_nothing(project):
+    project("deep.py", 'def f():\n    """One."""\n    return 1\n')
+    before = both()[0]
+    project("deep.py", 'def f():\n    """Two."""\n    return 1\n')
+    assert both()[0] == before
+
+
+def test_relative_import_is_followed(project, tmp_path):
+    project("shared.py", "from . import deep\n")
+    before = both()[0]
+    project("deep.py", "x = 3\n")
+    assert both()[0] != before
+
+
+def test_file_digest_is_that_of_sha256sum(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    # FIPS 180-4, example for "abc"
+    assert hashing.digest_of_file(tmp_path / "abc") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+
+
+def test_folder_digest_changes_with_names_and_bytes(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "1.dcm").write_bytes(b"x")
+    before = hashing.digest_of_file(tmp_path / "d")
+    (tmp_path / "d" / "1.dcm").rename(tmp_path / "d" / "2.dcm")
+    renamed = hashing.digest_of_file(tmp_path / "d")
+    (tmp_path / "d" / "2.dcm").write_bytes(b"y")
+    assert len({before, renamed, hashing.digest_of_file(tmp_path / "d")}) == 3
+
+
+def test_value_digest_does_not_depend_on_the_order_of_keys():
+    assert hashing.digest_of({"a": 1, "b": [2]}) == hashing.digest_of({"b": [2], "a": 1})
+    assert hashing.digest_of([1, 2]) != hashing.digest_of([2, 1])

@@ -1,0 +1,42 @@
+import pytest
+
+from scripts.core.privacy import identifier_in, is_citizen_number
+
+# The example number of GB 11643-1999: 11010519491231002X.
+EXAMPLE = "11010519491231002X"
+
+
+def test_example_of_the_standard_is_a_citizen_number():
+    assert is_citizen_number(EXAMPLE)
+    assert is_citizen_number(EXAMPLE.lower())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "110105194912310021",  # wrong check digit
+        "11010519491331002X",  # month 13
+        "11010521491231002X",  # born 2149
+    ],
+)
+def test_other_eighteen_digits_are_not(text):
+    assert not is_citizen_number(text)
+
+
+@pytest.mark.parametrize(
+    "text", [EXAMPLE, f"P_{EXAMPLE}", f"scans/{EXAMPLE}/1.dcm", f"号{EXAMPLE}。"]
+)
+def test_citizen_number_is_found_inside_ids_and_paths(text):
+    assert identifier_in(text) == ["a citizen number"]
+
+
+@pytest.mark.parametrize("text", ["13812345678", "tel:13812345678", "P-13812345678"])
+def test_mobile_number_is_found(text):
+    assert identifier_in(text) == ["a mobile number"]
+
+
+@pytest.mark.parametrize(
+    "text", ["P0001", "12812345678", "138123456789", "0.13812345678", "20260301"]
+)
+def test_study_ids_dates_and_measurements_are_not_identifiers(text):
+    assert identifier_in(text) == []
