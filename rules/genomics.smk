@@ -5,10 +5,8 @@ GENOMICS_TABLES = {
     name: GENOMICS[name] or f"{workflow.basedir}/resources/genomics/{default}"
     for name, default in (("genes", "hcc_genes.tsv"), ("hotspots", "hotspots.tsv"))
 }
-GENOMICS_SAMPLES = "results/genomics/{modality}/{patient}/{block}"
-GENOMICS_INDEX = {"bam": "bam.bai", "cram": "cram.crai"}
-ALIGNMENT = "." + GENOMICS["alignment_format"]
-ALIGNMENT_INDEX = "." + GENOMICS_INDEX[GENOMICS["alignment_format"]]
+ALIGNMENT = GENOMICS["alignment_format"]
+ALIGNMENT_INDEX = {"bam": "bam.bai", "cram": "cram.crai"}[ALIGNMENT]
 
 for sequenced in ("wes", "wgs", "cfdna"):
     register_modality(sequenced, dictionary="results/genomics/{block}.dictionary.tsv")
@@ -69,10 +67,10 @@ rule align_reads:
         ],
         reference_status=rules.prepare_reference.output.status,
     output:
-        alignment=GENOMICS_SAMPLES + ALIGNMENT,
-        index=GENOMICS_SAMPLES + ALIGNMENT_INDEX,
-        metrics=GENOMICS_SAMPLES + ".metrics.json",
-        status=GENOMICS_SAMPLES + ".alignment.json",
+        alignment=f"results/genomics/{{modality}}/{{patient}}/{{block}}.{ALIGNMENT}",
+        index=f"results/genomics/{{modality}}/{{patient}}/{{block}}.{ALIGNMENT_INDEX}",
+        metrics="results/genomics/{modality}/{patient}/{block}.metrics.json",
+        status="results/genomics/{modality}/{patient}/{block}.alignment.json",
         ledger="results/qc/ledger/align_reads/{patient}.{modality}.{block}.jsonl",
     log:
         "logs/align_reads/{patient}.{modality}.{block}.log",
@@ -108,7 +106,7 @@ rule match_samples:
     input:
         alignment=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT),
         index=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT_INDEX),
-        align_status=lambda wildcards: samples_of(wildcards.patient, ".alignment.json"),
+        align_status=lambda wildcards: samples_of(wildcards.patient, "alignment.json"),
         reference=rules.prepare_reference.output.fasta,
         fai=rules.prepare_reference.output.fai,
         contigs=rules.prepare_reference.output.contigs,
@@ -144,9 +142,9 @@ rule call_variants:
     input:
         alignment=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT, wildcards.modality),
         index=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT_INDEX, wildcards.modality),
-        metrics=lambda wildcards: samples_of(wildcards.patient, ".metrics.json", wildcards.modality),
+        metrics=lambda wildcards: samples_of(wildcards.patient, "metrics.json", wildcards.modality),
         align_status=lambda wildcards: samples_of(
-            wildcards.patient, ".alignment.json", wildcards.modality
+            wildcards.patient, "alignment.json", wildcards.modality
         ),
         identity=lambda wildcards: identity_of(wildcards.patient),
         reference=rules.prepare_reference.output.fasta,
@@ -199,8 +197,8 @@ rule extract_fragments:
     input:
         alignment=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT, "cfdna"),
         index=lambda wildcards: samples_of(wildcards.patient, ALIGNMENT_INDEX, "cfdna"),
-        metrics=lambda wildcards: samples_of(wildcards.patient, ".metrics.json", "cfdna"),
-        align_status=lambda wildcards: samples_of(wildcards.patient, ".alignment.json", "cfdna"),
+        metrics=lambda wildcards: samples_of(wildcards.patient, "metrics.json", "cfdna"),
+        align_status=lambda wildcards: samples_of(wildcards.patient, "alignment.json", "cfdna"),
         identity=lambda wildcards: identity_of(wildcards.patient),
         reference=rules.prepare_reference.output.fasta,
         fai=rules.prepare_reference.output.fai,

@@ -4,7 +4,10 @@ In: interleaved read pairs, a bwa index. Out: records as `bwa mem` writes them, 
 Source: bwa 0.7 mem_pestat / mem_sam_pe (pairs are proper inside the insert-size bounds of their batch); pybwa 2.3.2.
 """
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 BATCH_BASES = 10_000_000  # as `bwa mem -K 10000000`: the insert size is estimated per batch
@@ -14,7 +17,7 @@ MIN_PAIRS = 10
 DEFAULT_BOUNDS = (1, 1000)
 INDEX_SUFFIXES = (".amb", ".ann", ".bwt", ".pac", ".sa")
 
-PAIRED, PROPER, FIRST, SECOND = 0x1, 0x2, 0x40, 0x80
+PAIRED, PROPER, MATE_REVERSE, FIRST, SECOND = 0x1, 0x2, 0x20, 0x40, 0x80
 
 
 def insert_size_bounds(inserts: list[int]) -> tuple[int, int]:
@@ -49,7 +52,7 @@ def insert_of(first, second) -> int | None:
 
 
 def repair_flags(results: list[list]) -> tuple[int, list[int]]:
-    """Set 0x1, 0x2, 0x40 and 0x80 on the alignments of interleaved reads (in place).
+    """Set 0x1, 0x2, 0x20, 0x40 and 0x80 on the alignments of interleaved reads (in place).
 
     Returns the number of proper pairs and their inserts. Without 0x2, 0x40 and 0x80 mpileup would call nothing.
     """
@@ -68,9 +71,12 @@ def repair_flags(results: list[list]) -> tuple[int, list[int]]:
         proper = insert is not None and low <= insert <= high
         if proper:
             proper_inserts.append(insert)
-        for mate, side in ((results[2 * k], FIRST), (results[2 * k + 1], SECOND)):
+        first, second = results[2 * k], results[2 * k + 1]
+        for mate, other, side in ((first, second, FIRST), (second, first, SECOND)):
+            flags = PAIRED | side | (PROPER if proper else 0)
+            flags |= MATE_REVERSE if other[0].is_reverse else 0
             for record in mate:
-                record.flag |= PAIRED | side | (PROPER if proper else 0)
+                record.flag |= flags
     return len(proper_inserts), proper_inserts
 
 
@@ -85,6 +91,21 @@ def batches(reads: Iterable, bases: int = BATCH_BASES) -> Iterator[list]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+@contextmanager
+def quiet_stderr():
+    """Without what C code writes on stderr (bwa tells its insert sizes, several lines for every batch)."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class UnpairedReads(Exception):
@@ -110,7 +131,7 @@ class PairAligner:
 
     def __init__(self, prefix: str | Path, threads: int = 1):
         from pybwa import BwaIndex, BwaMem
-        from pybwa.libbwamem import BwaMemOptions, _set_bwa_mem_verbosity
+        from pybwa.libbwamem import BwaMemOptions
 
         absent = [e for e in INDEX_SUFFIXES if not Path(f"{prefix}{e}").is_file()]
         if absent:
@@ -118,7 +139,6 @@ class PairAligner:
                 f"bwa index incomplete beside {Path(prefix).name} (no {', '.join(absent)}): "
                 "run the rule prepare_reference"
             )
-        _set_bwa_mem_verbosity(1)  # errors only
         index = BwaIndex(str(prefix))
         self.header = index.header.to_dict()
         self._mem = BwaMem(index=index)
@@ -130,6 +150,7 @@ class PairAligner:
 
     def align(self, batch: list) -> tuple[list[list], int, list[int]]:
         """Alignments of every read of a batch (first is the primary), proper pairs, their inserts."""
-        results = self._mem.align(queries=batch, opt=self._options)
+        with quiet_stderr():
+            results = self._mem.align(queries=batch, opt=self._options)
         proper, inserts = repair_flags(results)
         return results, proper, inserts

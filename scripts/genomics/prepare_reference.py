@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.core import job as core_job
 from scripts.genomics import hts
+from scripts.genomics.bwa_pairs import quiet_stderr
 
 LINE = 80
 REQUIREMENT = "OMX-01"
@@ -138,11 +139,10 @@ def copy_annotation(path: str | Path, out: Path, contigs: dict[str, tuple[int, s
 def index_reference(fasta: Path, fai: Path, dictionary: Path) -> None:
     """samtools faidx and bwa index beside `fasta`; the sequence dictionary without file names."""
     from pybwa import BwaIndex
-    from pybwa.libbwaindex import _set_bwa_idx_verbosity
 
-    _set_bwa_idx_verbosity(1)  # errors only
     hts.run(hts.command("samtools", "faidx", fasta, "--fai-idx", fai))
-    BwaIndex.index(fasta, prefix=fasta)
+    with quiet_stderr():
+        BwaIndex.index(fasta, prefix=fasta)
     lines = []
     for line in dictionary.read_text(encoding="ascii").splitlines():
         lines.append("\t".join(word for word in line.split("\t") if not word.startswith("UR:")))
