@@ -19,6 +19,7 @@ from scripts.core.features import (
 )
 from scripts.fusion import blocks
 
+KIND = "stability_kind"  # icc or rsd: which limit the stability is held against
 NOT_DESCRIBED = "annotation"  # a feature that a dictionary forgot never reaches a classifier
 
 
@@ -116,7 +117,7 @@ def merge_dictionary(
     described = pd.concat([own, ready]).drop_duplicates("feature").set_index("feature")
     forgotten = [name for name in features if len(described) and name not in described.index]
     table = described.reindex(features).reindex(
-        columns=["description", "unit", "role", "stability", "source"]
+        columns=["description", "unit", "role", "stability", "stability_kind", "source"]
     )
     default = "predictor" if described.empty else NOT_DESCRIBED
     table["role"] = table["role"].fillna(default)
@@ -124,6 +125,9 @@ def merge_dictionary(
         measured = stability.drop_duplicates("feature").set_index("feature")["stability"]
         measured = measured.reindex(features).replace("", None)
         table["stability"] = measured.fillna(table["stability"])
+        if "kind" in stability:
+            kind = stability.drop_duplicates("feature").set_index("feature")["kind"]
+            table["stability_kind"] = kind.reindex(features).where(measured.notna())
     table.index.name = "feature"
     return table.fillna(""), forgotten
 
@@ -216,7 +220,9 @@ def main(job):
         described["missing_fraction"] = table.isna().mean()
         _record(step, job, found, dropped, both, acted, forgotten)
         write_block(step.path(job.output.table), table)
-        write_tsv(step.path(job.output.dictionary), described.reset_index()[DICTIONARY_COLUMNS])
+        write_tsv(
+            step.path(job.output.dictionary), described.reset_index()[[*DICTIONARY_COLUMNS, KIND]]
+        )
         verdicts = pd.DataFrame(
             [[p, block, v, "; ".join(r)] for p, (v, r) in sorted(found.verdicts.items())],
             columns=VERDICT_COLUMNS,

@@ -120,7 +120,7 @@ def test_dictionary_carries_stability_and_missing_fraction(run, tmp_path):
     leave_row(tmp_path / "lcms", "P2", {"a": 1.0, "b": 2.0, "odd": 1.0})
     described = [Feature("b", "second", "umol/L"), Feature("a", "first", "umol/L")]
     write_dictionary(tmp_path / "own.tsv", described)
-    (tmp_path / "icc.tsv").write_text("feature\tstability\na\t0.75\n")
+    (tmp_path / "icc.tsv").write_text("feature\tstability\tkind\na\t0.75\trsd\n")
     table, dictionary, _ = run(
         **rows_of(tmp_path / "lcms"),
         dictionary=[str(tmp_path / "own.tsv")],
@@ -129,6 +129,7 @@ def test_dictionary_carries_stability_and_missing_fraction(run, tmp_path):
     assert list(table.columns) == ["b", "a", "odd"]
     assert dictionary["missing_fraction"].to_dict() == {"b": "0.5", "a": "0", "odd": "0"}
     assert dictionary.loc["a", "stability"] == "0.75"
+    assert dictionary["stability_kind"].to_dict() == {"b": "", "a": "rsd", "odd": ""}
     assert dictionary.loc["odd", "role"] == "annotation"
 
 

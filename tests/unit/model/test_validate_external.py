@@ -1,0 +1,45 @@
+"""External validation: dates, openings, who is scored."""
+
+import pandas as pd
+
+from scripts.model.validate_external import external_patients, prospective, record_opening
+
+
+def obs(*dates):
+    return pd.DataFrame({"enrolment_date": list(dates)})
+
+
+def test_everybody_enrolled_after_the_lock_passes():
+    found = prospective(obs("2026-03-02", "2026-04-01"), "2026-03-01T10:00:00+00:00")
+    assert found == {
+        "status": "PASS",
+        "reason": "",
+        "after_lock": 2,
+        "before_lock": 0,
+        "unknown": 0,
+    }
+
+
+def test_enrolment_on_the_day_of_the_lock_is_not_after_it():
+    assert prospective(obs("2026-03-01"), "2026-03-01T10:00:00+00:00")["status"] == "FAIL"
+
+
+def test_missing_dates_are_never_a_pass():
+    assert prospective(obs("2026-03-02", None), "2026-03-01")["status"] == "NOT_ASSESSED"
+    assert prospective(pd.DataFrame(index=range(3)), "2026-03-01")["unknown"] == 3
+
+
+def test_first_opening_stays_the_first(tmp_path):
+    path = tmp_path / "locks" / "openings.tsv"
+    first = record_opening(path, "b1", "d1", 10, 5)
+    assert record_opening(path, "b1", "d1", 10, 5) == first
+    record_opening(path, "b1", "d2", 11, 5)
+    assert len(path.read_text().splitlines()) == 3
+
+
+def test_only_admitted_patients_are_read(tmp_path):
+    (tmp_path / "patients.tsv").write_text(
+        "patient_id\tcentre\tdiagnosis\trole\nE2\tE\thcc\texternal\nE1\tE\thealthy\texternal\n"
+    )
+    table = external_patients(tmp_path / "patients.tsv", ["E2"])
+    assert table["label"].to_dict() == {"E2": 1}
