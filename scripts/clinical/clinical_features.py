@@ -99,6 +99,11 @@ _NAMES = {
 }
 
 
+def declared(settings: dict, key: str) -> float:
+    """A factor that the site declares; NaN without a value or without the document behind it."""
+    return settings[key] if settings[key] and settings["factor_document"] else np.nan
+
+
 def index_inputs(
     values: pd.DataFrame, uln: pd.DataFrame, person: pd.DataFrame, settings: dict
 ) -> pd.DataFrame:
@@ -127,11 +132,9 @@ def index_inputs(
     out["dialysis"] = person["dialysis"].fillna(0.0) if "dialysis" in person else 0.0
     for name in ("weight_kg", "height_cm"):
         out[name] = person.get(name, np.nan)
-    factor = settings["pivka2_ng_per_mau"] or np.nan
-    out["dcp_ng"] = out["dcp"].fillna(out["pivka2"] * factor)
-    out["hbv_copies"] = out["hbv_dna_copies"].fillna(
-        out["hbv_dna"] * (settings["hbv_copies_per_iu"] or np.nan)
-    )
+    mass, copies = (declared(settings, key) for key in ("pivka2_ng_per_mau", "hbv_copies_per_iu"))
+    out["dcp_ng"] = out["dcp"].fillna(out["pivka2"] * mass)
+    out["hbv_copies"] = out["hbv_dna_copies"].fillna(out["hbv_dna"] * copies)
     return out.astype(float)
 
 

@@ -195,6 +195,19 @@ def _whole(step, labs: pd.DataFrame, settings: dict) -> None:
         )
     if not (labs["requirement_id"] == "CLE-02").any():
         _note(step, "CLE-02", "values inside the hard range", "PASS", value=len(labs), unit="rows")
+    factors = ("afp_iu_factor", "pivka2_ng_per_mau", "hbv_copies_per_iu")
+    for key in [k for k in factors if settings[k] and settings["factor_document"]]:
+        document = settings["factor_document"]
+        text = f"{key} {settings[key]:g} is declared by the site"
+        _note(
+            step,
+            "CLE-03",
+            "declared factor",
+            "ATTESTED",
+            value=settings[key],
+            evidence=document,
+            reason=text,
+        )
     limits = int((labs["censor"] != "").sum())
     text = (
         f"{limits} values are limits; below a limit counts as limit / {settings['lod_divisor']:.4g}"

@@ -40,6 +40,7 @@ _NUMBER = re.compile(
     r"(?P<power>\s*(?:[eE]|[x×*]\s*10\s*(?:\^|\*\*|[eE])?)\s*(?P<exponent>[+-]?\d+))?(?P<rest>.*)",
     re.S,
 )
+_LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
 _FLAGS = re.compile(r"(?:↑+|↓+|\*|(?<![A-Za-z/])[HL])\s*$")
 
 
@@ -107,10 +108,12 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     readings = readings_of(match["digits"])
     if not readings:
         return ParsedValue(positive=positive, problem="digits and separators do not form a number")
+    if abs(int(exponent or 0)) > _LARGEST_EXPONENT:
+        return ParsedValue(positive=positive, problem="the number is too large or too small")
     scale = (-1.0 if match["sign"] == "-" else 1.0) * 10.0 ** int(exponent or 0)
     values = [reading * scale for reading in readings]
     if not all(map(math.isfinite, values)):
-        return ParsedValue(positive=positive, problem="the number is too large")
+        return ParsedValue(positive=positive, problem="the number is too large or too small")
     return ParsedValue(values[0], values[1] if len(values) > 1 else NAN, censor, positive, rest)
 
 

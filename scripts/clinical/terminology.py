@@ -180,9 +180,10 @@ class Units:
         if row.action.startswith("config:"):
             key = row.action.removeprefix("config:")
             factor, document = self.declared.get(key, (None, ""))
-            if not factor:
+            if not factor or not document:
                 return Conversion(
-                    "refuse", problem=f"{row.unit} is off (config key {key}): {row.source}"
+                    "refuse",
+                    problem=f"{row.unit} is off (config keys {key} and factor_document): {row.source}",
                 )
             return Conversion("", float(factor), attested=document)
         if row.action.startswith("cut:"):

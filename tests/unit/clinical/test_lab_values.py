@@ -1,0 +1,113 @@
+"""What a laboratory value or date may look like, and what cannot be read one way only."""
+
+import math
+
+import pytest
+
+from scripts.clinical.lab_values import parse_date, parse_value
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "censor"),
+    [
+        ("12.5", 12.5, ""),
+        ("１２．５", 12.5, ""),
+        ("<0.61", 0.61, "<"),
+        ("＞1210", 1210, ">"),
+        ("≤0.5", 0.5, "<"),
+        ("小于20", 20, "<"),
+        ("3,5", 3.5, ""),
+        ("0,123", 0.123, ""),
+        ("12,345.6", 12345.6, ""),
+        ("1.234,5", 1234.5, ""),
+        ("1,234,567", 1234567, ""),
+        ("1.2E5", 1.2e5, ""),
+        ("1.2×10^5", 1.2e5, ""),
+        ("1.2x10⁵", 1.2e5, ""),
+        ("35.2↑", 35.2, ""),
+        ("35.2 H", 35.2, ""),
+        ("38.5*", 38.5, ""),
+        ("-5", -5, ""),
+    ],
+)
+def test_number(text, number, censor):
+    parsed = parse_value(text)
+    assert (parsed.number, parsed.censor, parsed.problem) == (pytest.approx(number), censor, "")
+    assert math.isnan(parsed.other)
+
+
+def test_one_comma_before_three_digits_can_be_read_in_two_ways():
+    parsed = parse_value("1,234")
+    assert (parsed.number, parsed.other) == (1.234, 1234.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"), [("4.5 g/L", "g/L"), ("12.5 ng/mL", "ng/mL"), ("150 x10^9/L", "x10^9/L")]
+)
+def test_unit_inside_the_cell(text, unit):
+    assert parse_value(text).unit == unit
+
+
+@pytest.mark.parametrize("text", ["", "未检", "/", "--", "N/A", "未做", " "])
+def test_not_measured(text):
+    assert parse_value(text).problem == "missing"
+
+
+def test_not_detected_is_not_the_same_as_not_measured():
+    parsed = parse_value("未检出")
+    assert (parsed.problem, parsed.positive) == ("not detected", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "positive", "number"),
+    [
+        ("阴性(-)", 0, math.nan),
+        ("阴性（－）", 0, math.nan),
+        ("阳性(+) 250", 1, 250),
+        ("弱阳性", 1, math.nan),
+        ("0.05(阴性)", 0, 0.05),
+        ("neg", 0, math.nan),
+        ("Positive", 1, math.nan),
+        ("+", 1, math.nan),
+    ],
+)
+def test_qualitative(text, positive, number):
+    parsed = parse_value(text)
+    assert parsed.positive == positive
+    assert parsed.number == pytest.approx(number, nan_ok=True)
+
+
+@pytest.mark.parametrize("text", ["5-8", "5~8", "abc", "1.2.3", "1,23,4", "±", "可疑", "9e999"])
+def test_unreadable_value_has_a_reason_and_no_number(text):
+    parsed = parse_value(text)
+    assert parsed.problem not in ("", "missing")
+    assert math.isnan(parsed.number)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-03-01",
+        "2025/3/1",
+        "2025.3.1",
+        "2025年3月1日",
+        "20250301",
+        "45717",
+        "2025-03-01 08:30",
+        "２０２５年３月１日",
+    ],
+)
+def test_date(text):  # 45717 is 2025-03-01 in Excel: 1899-12-30 + 45717 d
+    assert parse_date(text) == "2025-03-01"
+
+
+@pytest.mark.parametrize(
+    "text", ["01/03/2025", "3/2025", "2025-02-30", "100", "2025-13-01", "yesterday"]
+)
+def test_date_that_cannot_be_read_one_way_is_refused(text):
+    with pytest.raises(ValueError, match=r"YYYY-MM-DD|calendar"):
+        parse_date(text)
+
+
+def test_empty_date_is_missing():
+    assert parse_date("") == parse_date("/") == ""
