@@ -75,14 +75,28 @@ def schema_of(name: str) -> dict:
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Text and name of its encoding: UTF-8 (BOM accepted), UTF-16 with BOM, else GB18030.
-    UnicodeError if none fits."""
+    """Text and name of its encoding: UTF-8 (BOM accepted), UTF-16 with BOM, else GB18030. UnicodeError if none fits."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16"), "utf-16"
     try:
-        return data.decode("utf-8-sig"), "utf-8"
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("gb18030"), "gb18030"
+    if _is_misread_chinese(data, text):
+        return data.decode("gb18030"), "gb18030"
+    return text, "utf-8"
+
+
+def _is_misread_chinese(data: bytes, text: str) -> bool:
+    """Whether GB18030 bytes happen to be valid UTF-8, as the one character for "female" is ("\u016e" in UTF-8).
+
+    So when UTF-8 gives nothing but rare letters (Latin Extended to N'Ko; not \u00b5, \u00b0, \u03b2, not Chinese) and GB18030
+    nothing but the 3,755 most common characters (level 1 of GB 2312: first byte B0 to D7).
+    """
+    rare = re.findall(r"[^\x00-\x7f]", text)
+    if not rare or not all("\u0100" <= c <= "\u036f" or "\u0400" <= c <= "\u07ff" for c in rare):
+        return False
+    return bool(re.fullmatch(rb"(?:[\x00-\x7f]|[\xb0-\xd7][\xa1-\xfe])*", data))
 
 
 def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[int], str]:
