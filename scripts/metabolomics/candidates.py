@@ -105,15 +105,6 @@ def measure(
     return np.array(rows).reshape(len(runs), found["mz"].size)
 
 
-def blank_ratio(blanks: "np.ndarray", level: "np.ndarray") -> "np.ndarray":
-    """(candidates,) median area in blanks over the QC level; a blank without a peak counts 0; NaN without blanks."""
-    import numpy as np
-
-    if not blanks.shape[0]:
-        return np.full(level.size, np.nan)
-    return np.median(np.where(np.isfinite(blanks), 2.0 ** (blanks - level), 0.0), axis=0)
-
-
 def dispersion_ratio(
     samples: list[Run], found: dict, landmarks: tuple, rsd: "np.ndarray", settings: dict
 ) -> "np.ndarray":

@@ -153,7 +153,7 @@ def main(job):
     """Find the features of one LC-MS run.
 
     input: run = mzML or mzML.gz
-    output: features (npz), centroids (npz, all points above half the noise), status, ledger
+    output: features (npz), centroids (npz, all points above a quarter of the noise), status, ledger
     params: settings = @metabolomics.lcms, subject = patient or run that the records are about
     wildcards: run = assay id
     """
@@ -172,7 +172,7 @@ def main(job):
         features = find_features(run, noise, settings, step.log)
         step.log.info("noise %.4g, %d features, polarity %s", noise, features.size, run.polarity)
         save_run(step.path(job.output.features), features, run, noise)
-        save_centroids(step.path(job.output.centroids), run, floor=noise / 2)
+        save_centroids(step.path(job.output.centroids), run, floor=noise / 4)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from scripts.core import job as core_job
 from scripts.core.features import Feature, write_dictionary
 from scripts.metabolomics.detect_gcms import Compounds, load_compounds
 from scripts.metabolomics.fit_tables import write_quality, write_stability
-from scripts.metabolomics.normalisation import nanmedian, qc_quality
+from scripts.metabolomics.normalisation import blank_ratio, nanmedian, qc_quality
 from scripts.metabolomics.run_sheet import listed
 
 if TYPE_CHECKING:
@@ -82,10 +82,8 @@ def fit(runs: list[tuple[dict, Compounds]], settings: dict) -> tuple[GcReference
         unknown = np.full(len(names), np.nan)
         table = {"level": nanmedian(values), "rsd_before": unknown, "rsd": unknown}
     blanks = [compounds.log2_area(names) for row, compounds in runs if row["role"] == "blank"]
-    ratio = np.full(len(names), np.nan)
-    if blanks:
-        linear = 2.0 ** (np.array(blanks) - table["level"])
-        ratio = np.median(np.where(np.isfinite(linear), linear, 0.0), axis=0)
+    blank_values = np.array(blanks, dtype="float64").reshape(len(blanks), len(names))
+    ratio = blank_ratio(blank_values, table["level"])
     reason = np.where(ratio > settings["max_blank_ratio"], "blank", "")
     reason = np.where((reason == "") & (table["rsd"] > settings["max_rsd"]), "QC RSD", reason)
     kept = reason == ""

@@ -10,7 +10,6 @@ from scripts.core import job as core_job
 from scripts.core.features import Feature, write_dictionary
 from scripts.metabolomics.candidates import (
     Run,
-    blank_ratio,
     consensus,
     dispersion_ratio,
     load_runs,
@@ -19,7 +18,7 @@ from scripts.metabolomics.candidates import (
 )
 from scripts.metabolomics.fit_tables import write_quality, write_stability
 from scripts.metabolomics.lcms_reference import Reference
-from scripts.metabolomics.normalisation import qc_quality
+from scripts.metabolomics.normalisation import blank_ratio, qc_quality
 from scripts.metabolomics.retention_alignment import Alignment, align
 from scripts.metabolomics.run_sheet import listed
 from scripts.metabolomics.standards import assign, feature_name, read_standards

@@ -5,6 +5,7 @@ file cannot be used. Source: mzML 1.1 (HUPO-PSI); reading and peak picking by Op
 """
 
 import contextlib
+import ctypes
 import os
 import sys
 import tempfile
@@ -63,6 +64,7 @@ def openms_output(log, secret: str = "", shown: str = ""):
         try:
             yield
         finally:
+            ctypes.CDLL(None).fflush(None)  # what C++ still holds back
             for number, handle in zip((1, 2), saved, strict=True):
                 os.dup2(handle, number)
                 os.close(handle)
@@ -138,9 +140,8 @@ def _centroided(experiment, assay: str, profile: str, log):
     if profile == "refuse":
         reason = "profile data; convert with centroiding (msconvert --filter 'peakPicking vendor')"
         raise _defect(reason, assay, "centroided")
-    picked = pyopenms.MSExperiment()
     with openms_output(log):
-        pyopenms.PeakPickerHiRes().pickExperiment(experiment, picked, False)
+        picked = pyopenms.PeakPickerHiRes().pickExperiment(experiment, False)
     return picked, True
 
 

@@ -34,6 +34,19 @@ def qc_quality(rows: list[dict], values: "np.ndarray", settings: dict) -> dict:
     }
 
 
+def blank_ratio(blanks: "np.ndarray", level: "np.ndarray") -> "np.ndarray":
+    """(features,) median area of the blanks that show the peak over the QC level; 0 when none does; NaN without blanks.
+
+    blanks : (blanks, features) log2 areas, NaN = no peak; level : (features,) log2 area of the QC runs
+    """
+    import numpy as np
+
+    if not blanks.shape[0]:
+        return np.full(level.size, np.nan)
+    ratio = 2.0 ** (nanmedian(blanks) - level)
+    return np.where(np.isfinite(blanks).any(axis=0), ratio, 0.0)
+
+
 def nanmedian(values: "np.ndarray") -> "np.ndarray":
     """(columns,) median over rows, NaN left out; NaN where all is missing."""
     import warnings

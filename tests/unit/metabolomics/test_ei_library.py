@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from scripts.core.job import InputDefect
+from scripts.metabolomics.deconvolution import Component
+from scripts.metabolomics.ei_library import Entry, cosine, identify, read_msp
+
+
+def entry(name, index, ions):
+    return Entry(
+        name, index, np.array(sorted(ions)), np.array([float(ions[m]) for m in sorted(ions)])
+    )
+
+
+def as_component(found: Entry, rt=10.0):
+    return Component(rt, found.mass, found.intensity, found.intensity)
+
+
+def test_spectra_of_two_spellings_are_read(tmp_path):
+    path = tmp_path / "lib.msp"
+    path.write_text(
+        'NAME: B\nRETENTIONINDEX: 1200.5\nNum Peaks: 2\n73.05\t100\t"a 99 b"\n147.1\t50\n\n'
+        "Name: A\nRI: 1100\nNum peaks: 2\n73 100; 117 60;\n"
+    )
+    first, second = read_msp(path)
+    assert (first.name, first.index, first.mass.tolist()) == ("A", 1100.0, [73, 117])
+    assert (second.name, second.index, second.intensity.tolist()) == ("B", 1200.5, [100.0, 50.0])
+    assert first.quantifier == 117  # 73 is the silyl group's own ion
+
+
+def test_a_file_without_spectra_is_a_defect(tmp_path):
+    path = tmp_path / "lib.msp"
+    path.write_text("name\tmass\n")
+    with pytest.raises(InputDefect, match="holds no spectrum"):
+        read_msp(path)
+
+
+@pytest.mark.real
+def test_every_spectrum_of_a_real_library_finds_itself(testdata):
+    library = read_msp(testdata / "ms/library/recetox_gc-ei_ms_20201028.msp")
+    assert len(library) == 133  # grep -c NAME
+    for one in library:
+        scores = [cosine(one.mass, one.intensity, other.mass, other.intensity) for other in library]
+        best = np.flatnonzero(np.array(scores) > 1 - 1e-9)
+        assert one.name in {library[i].name for i in best}
+
+
+def test_spectrum_and_index_must_both_match(gcms):
+    right = entry("right", 1200, {100: 100, 150: 60, 200: 30})
+    far = entry("far", 1300, {100: 100, 150: 60, 200: 30})
+    other = entry("other", 1210, {101: 100, 151: 60, 205: 30})
+    unindexed = entry("unindexed", float("nan"), {100: 100, 150: 60, 200: 30})
+    hits = identify([as_component(right)], np.array([1205.0]), [right, far, other, unindexed], gcms)
+    assert [hit.entry.name for hit in hits] == ["right"]
+    assert identify([as_component(right)], np.array([np.nan]), [right], gcms) == []
+
+
+def test_each_component_and_each_name_is_used_once(gcms):
+    one = entry("one", 1200, {100: 100, 150: 60, 200: 30})
+    two = entry("two", 1205, {100: 100, 150: 60, 200: 28})
+    hits = identify(
+        [as_component(one), as_component(two, 12.0)], np.array([1200.0, 1205.0]), [one, two], gcms
+    )
+    assert {hit.entry.name: hit.component.rt for hit in hits} == {"one": 10.0, "two": 12.0}
