@@ -109,7 +109,7 @@ def main(job):
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(int(job.threads))
         settings = job.params.settings
         prepared = json.loads(Path(job.input.status).read_text(encoding="utf-8"))
-        if prepared["verdict"] == "fail":
+        if not prepared["blocks"]:
             step.require(job.input.status)
         text = Path(job.input.meta).read_text(encoding="utf-8")
         metas = json.loads(text) if text.strip() else {}

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from scripts.core.job import InputDefect
-from scripts.imaging import resampling
+from scripts.imaging import mesh_shape, resampling
 
 TEXTURE_CLASSES = ("glcm", "glrlm", "glszm", "gldm", "ngtdm")
 CLASSES = ("shape", "firstorder", *TEXTURE_CLASSES)
@@ -135,7 +135,7 @@ def shape_features(region: Region, calibrated: bool) -> dict[str, float]:
         )
         lost = () if calibrated else SIZE_FEATURES
         return {f"original_shape2D_{k}": math.nan if k in lost else v for k, v in found.items()}
-    found = _execute(_feature_class("shape"), _cut(image, box), mask[box])
+    found = _execute(mesh_shape.shape_class(), _cut(image, box), mask[box])
     return {f"original_shape_{name}": value for name, value in found.items()}
 
 
