@@ -7,8 +7,10 @@ Source: GB 11643-1999 (18-digit citizen number, ISO 7064 MOD 11-2 check digit); 
 
 import re
 
-_CITIZEN = re.compile(r"(?<![\d.])\d{17}[\dXx](?![\d.])")
-_MOBILE = re.compile(r"(?<![\d.])1[3-9]\d{9}(?![\d.])")
+# Not inside a longer number, a decimal fraction or a DICOM UID; a full stop before a suffix or a word is no hindrance.
+_BEFORE, _AFTER = r"(?<!\d)(?<!\d\.)", r"(?!\d|\.\d)"
+_CITIZEN = re.compile(rf"{_BEFORE}\d{{17}}[\dXx]{_AFTER}")
+_MOBILE = re.compile(rf"{_BEFORE}(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{{4}}){{2}}{_AFTER}")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"
 

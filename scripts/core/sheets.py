@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core.hashing import ROOT
+from scripts.core.privacy import identifier_in
 
 SCHEMAS = ROOT / "config" / "schemas"
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -32,7 +33,8 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.file}, row {self.row}" if self.row else self.file
         column = f", column {self.column}" if self.column else ""
-        value = f": {self.value!r}" if self.value != "" or self.column else ""
+        shown = "(hidden)" if identifier_in(str(self.value)) else repr(self.value)
+        value = f": {shown}" if self.value != "" or self.column else ""
         return f"{where}{column}{value}: {self.allowed}"
 
 

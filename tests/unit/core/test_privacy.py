@@ -24,19 +24,48 @@ def test_other_eighteen_digits_are_not(text):
 
 
 @pytest.mark.parametrize(
-    "text", [EXAMPLE, f"P_{EXAMPLE}", f"scans/{EXAMPLE}/1.dcm", f"号{EXAMPLE}。"]
+    "text",
+    [
+        EXAMPLE,
+        f"P_{EXAMPLE}",
+        f"scans/{EXAMPLE}/1.dcm",
+        f"{EXAMPLE}.dcm",
+        f"ct.{EXAMPLE}",
+        f"号{EXAMPLE}。",
+    ],
 )
 def test_citizen_number_is_found_inside_ids_and_paths(text):
     assert identifier_in(text) == ["a citizen number"]
 
 
-@pytest.mark.parametrize("text", ["13812345678", "tel:13812345678", "P-13812345678"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "13812345678",
+        "tel:13812345678",
+        "P-13812345678",
+        "13812345678.nii.gz",
+        "+8613812345678",
+        "86-138-1234-5678",
+        "138 1234 5678",
+    ],
+)
 def test_mobile_number_is_found(text):
     assert identifier_in(text) == ["a mobile number"]
 
 
 @pytest.mark.parametrize(
-    "text", ["P0001", "12812345678", "138123456789", "0.13812345678", "20260301"]
+    "text",
+    [
+        "P0001",
+        "12812345678",
+        "138123456789",
+        "0.13812345678",
+        "1.2.840.13812345678.4",
+        "1.2.840.11010519491231002",
+        "20260301",
+        "2025-06-01",
+    ],
 )
-def test_study_ids_dates_and_measurements_are_not_identifiers(text):
+def test_study_ids_dates_uids_and_measurements_are_not_identifiers(text):
     assert identifier_in(text) == []
