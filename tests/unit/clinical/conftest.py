@@ -86,18 +86,3 @@ def cohort(tmp_path, monkeypatch) -> Cohort:
     """A cohort in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     return Cohort(tmp_path)
-
-
-def patient(number: int, **changes) -> dict:
-    """A row of patients.tsv."""
-    row = {
-        "patient_id": f"P{number}",
-        "centre": "C1",
-        "diagnosis": "hcc" if number % 2 else "cirrhosis",
-        "role": "development",
-        "index_date": "2025-06-10",
-        "sex": "male",
-        "age": 50,
-        "aetiology": "hbv",
-    }
-    return row | changes

@@ -1,7 +1,6 @@
 """The clinical table: cleaning, choice of the value that counts, features, verdicts; small sheets and real ones."""
 
 import csv
-import importlib.util
 from collections import Counter
 from pathlib import Path
 
@@ -13,13 +12,6 @@ from scripts.clinical import build_clinical_table
 from scripts.core.features import read_block
 
 ROOT = Path(__file__).parents[3]
-_spec = importlib.util.spec_from_file_location(
-    "clinical_cohort", Path(__file__).with_name("conftest.py")
-)
-cohort_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cohort_module)
-patient = cohort_module.patient
-
 OUTPUTS = {
     "table": "clinical.table.parquet",
     "verdicts": "clinical.table.verdicts.tsv",
@@ -30,6 +22,21 @@ OUTPUTS = {
     "status": "status.json",
     "ledger": "ledger.jsonl",
 }
+
+
+def patient(number: int, **changes) -> dict:
+    """A row of patients.tsv."""
+    row = {
+        "patient_id": f"P{number}",
+        "centre": "C1",
+        "diagnosis": "hcc" if number % 2 else "cirrhosis",
+        "role": "development",
+        "index_date": "2025-06-10",
+        "sex": "male",
+        "age": 50,
+        "aetiology": "hbv",
+    }
+    return row | changes
 
 
 class Built:

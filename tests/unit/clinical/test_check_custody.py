@@ -1,0 +1,315 @@
+"""The chain of custody: boundaries, and what a failed sample takes with it. Limits: config clinical.custody."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from scripts.clinical import check_custody
+from scripts.clinical.sample_chain import (
+    all_checks,
+    draw_to_spin,
+    freeze_thaw,
+    order_of_events,
+    spins_fit,
+    storage,
+    tube_fits,
+)
+from scripts.clinical.samples import Sample
+from scripts.clinical.sprec import code_agrees, sprec
+from scripts.core.config import default_config
+
+LIMITS = default_config()["clinical"]["custody"]
+REQUIREMENTS = str(Path(__file__).parents[3] / "resources" / "requirements.yaml")
+OUTPUTS = {
+    "verdicts": "custody.tsv",
+    "exclusions": "custody.exclusions.tsv",
+    "status": "status.json",
+    "ledger": "ledger.jsonl",
+}
+
+
+def tube(number: int = 1, uses: str = "cfdna", **changes) -> dict:
+    row = {
+        "sample_id": f"S{number}",
+        "patient_id": f"P{number}",
+        "centre": "C1",
+        "specimen": "plasma",
+        "tube_type": "K2EDTA",
+        "intended_assays": uses,
+        "collected_at": "2025-06-10 08:00:00",
+        "free_hb_mg_dl": 10,
+    }
+    return {k: v for k, v in (row | changes).items() if v is not None}
+
+
+def event(kind: str, time: str, number: int = 1, **more) -> dict:
+    return {
+        "sample_id": f"S{number}",
+        "event": kind,
+        "time": f"2025-06-10 {time}" if len(time) < 9 else time,
+        **more,
+    }
+
+
+def spun_at(time: str, uses: str = "cfdna", **changes) -> Sample:
+    return Sample(tube(uses=uses, **changes), [event("centrifuged", time, rcf_g=1600)])
+
+
+def verdict(findings, requirement: str) -> str:
+    return next(f.verdict for f in findings if f.requirement_id == requirement)
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("12:00:00", "PASS"),  # 4.0 h
+        ("12:00:36", "WARN"),  # 4.01 h
+        ("14:00:00", "WARN"),  # 6.0 h
+        ("14:00:36", "FAIL"),  # 6.01 h
+    ],
+)
+def test_edta_blood_for_cfdna_is_warned_above_four_hours_and_fails_above_six(time, expected):
+    assert verdict(draw_to_spin(spun_at(time), LIMITS), "BLD-03") == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"), [("10:00:00", "PASS"), ("12:00:00", "WARN"), ("12:00:36", "FAIL")]
+)
+def test_plasma_for_metabolomics_is_warned_above_two_hours_and_fails_above_four(time, expected):
+    assert verdict(draw_to_spin(spun_at(time, "lcms"), LIMITS), "BLD-03") == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("2025-06-17 08:00", "PASS"),
+        ("2025-06-17 08:01", "WARN"),
+        ("2025-06-24 08:00", "WARN"),
+        ("2025-06-24 08:01", "FAIL"),
+    ],
+)
+def test_streck_tube_is_warned_above_seven_days_and_fails_above_fourteen(time, expected):
+    assert (
+        verdict(draw_to_spin(spun_at(time, tube_type="STRECK_BCT"), LIMITS), "BLD-03") == expected
+    )
+
+
+def test_a_bare_date_says_nothing_about_hours():
+    sample = Sample(tube(collected_at="2025-06-10"), [event("centrifuged", "09:00")])
+    assert verdict(draw_to_spin(sample, LIMITS), "BLD-03") == "NOT_ASSESSED"
+
+
+@pytest.mark.parametrize(
+    ("uses", "count", "expected"),
+    [
+        ("lcms", 1, "PASS"),
+        ("lcms", 2, "WARN"),
+        ("lcms", 3, "WARN"),
+        ("lcms", 4, "FAIL"),
+        ("dia", 2, "PASS"),
+        ("dia", 4, "FAIL"),
+        ("cfdna", 2, "WARN"),
+        ("cfdna", 3, "FAIL"),
+    ],
+)
+def test_freeze_thaw_by_use(uses, count, expected):
+    sample = Sample(tube(uses=uses), aliquots=[{"freeze_thaw_count": count}])
+    assert verdict(freeze_thaw(sample, LIMITS), "BLD-06") == expected
+
+
+def test_thaws_are_counted_from_the_events_too():
+    sample = Sample(tube(uses="lcms"), [event("thawed", f"1{i}:00") for i in range(4)])
+    assert verdict(freeze_thaw(sample, LIMITS), "BLD-06") == "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("temperature", "expected"), [(-80, "PASS"), (-70, "PASS"), (-69.9, "FAIL"), (-20, "FAIL")]
+)
+def test_storage_temperature(temperature, expected):
+    sample = Sample(tube(uses="lcms"), aliquots=[{"storage_temp_c": temperature}])
+    assert verdict(storage(sample, LIMITS), "BLD-05") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("K2EDTA", "PASS"), ("STRECK_BCT", "PASS"), ("LI_HEPARIN", "FAIL"), (None, "NOT_ASSESSED")],
+)
+def test_heparin_does_not_fit_cfdna(kind, expected):
+    assert verdict(tube_fits(Sample(tube(tube_type=kind)), LIMITS), "BLD-01") == expected
+
+
+@pytest.mark.parametrize(
+    ("forces", "expected"),
+    [
+        ([1600, 16000], "PASS"),
+        ([1600], "FAIL"),
+        ([1600, 3000], "FAIL"),
+        ([], "FAIL"),
+        ([1600, None], "NOT_ASSESSED"),
+    ],
+)
+def test_cfdna_needs_two_spins(forces, expected):
+    events = [event("collected", "08:00")]
+    events += [
+        event("centrifuged", f"09:{i}0", **({"rcf_g": f} if f else {}))
+        for i, f in enumerate(forces)
+    ]
+    assert verdict(spins_fit(Sample(tube(), events), LIMITS), "BLD-04") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1.79, "FAIL"), (1.8, "PASS"), (2.0, "PASS"), (2.01, "FAIL")]
+)
+def test_a260_280_passes_at_both_ends(value, expected):
+    sample = Sample(tube(), extractions=[{"kind": "cfdna", "a260_280": value}])
+    assert verdict(all_checks(sample, LIMITS), "EXT-01") == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"rin": 7}, "PASS"),
+        ({"rin": 6.9}, "FAIL"),
+        ({"rin": 5, "dv200": 30}, "PASS"),
+        ({}, "NOT_ASSESSED"),
+    ],
+)
+def test_rna_integrity(row, expected):
+    sample = Sample(tube(uses="rnaseq"), extractions=[{"kind": "rna", **row}])
+    assert verdict(all_checks(sample, LIMITS), "EXT-04") == expected
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [("08:30", "PASS"), ("08:31", "WARN"), ("09:00", "WARN"), ("09:01", "FAIL")],
+)
+def test_cold_ischaemia_of_tissue(minutes, expected):
+    sample = Sample(tube(uses="wes", specimen="tumour"), [event("frozen", minutes)])
+    assert verdict(all_checks(sample, LIMITS), "TIS-01") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(50, "PASS"), (50.1, "WARN"), (100, "WARN"), (100.1, "FAIL")]
+)
+def test_haemolysis(value, expected):
+    assert verdict(all_checks(Sample(tube(free_hb_mg_dl=value)), LIMITS), "BLD-07") == expected
+
+
+def test_events_out_of_order_are_found():
+    early = Sample(tube(), [event("centrifuged", "07:00")])
+    assert "before collection" in order_of_events(early)[0].reason
+    late = Sample(tube(), [event("frozen", "10:00"), event("centrifuged", "11:00")])
+    assert "centrifuged after freezing" in order_of_events(late)[0].reason
+
+
+def test_sprec_code_is_derived_and_compared():
+    row = tube(uses="lcms", transport_temp_c=20)
+    sample = Sample(row, [event("centrifuged", "09:30"), event("centrifuged", "09:45")])
+    assert (
+        sprec(sample) == "PL2-PED-A-X-X-X-X"
+    )  # double-spun plasma of K-EDTA, under 2 h at room temperature
+    right = Sample(row | {"sprec": "PL2-PED-A-B-G-A-A"}, sample.events)
+    wrong = Sample(row | {"sprec": "PL1-PED-E-B-N-A-A"}, sample.events)
+    assert [f.verdict for f in code_agrees(right) + code_agrees(wrong)] == ["PASS", "FAIL"]
+    assert "element 1, 3" in code_agrees(wrong)[0].reason
+
+
+class Checked:
+    """Run of the step."""
+
+    def __init__(self, cohort, tubes, *, events=(), extractions=(), assays=None, consents=()):
+        patients = [
+            {"patient_id": f"P{n}", "centre": "C1", "diagnosis": "hcc", "role": "development",
+             "index_date": "2025-06-10", "age": 50}
+            for n in (1, 2)
+        ]  # fmt: skip
+        cohort.plan(patients, assays=assays or {})
+        sheets = {"samples": tubes, "patients": patients}
+        optional = {
+            "events": ("sample_events", events),
+            "extractions": ("extractions", extractions),
+            "consents": ("consents", consents),
+        }
+        inputs = {name: cohort.sheet(name, rows) for name, rows in sheets.items()}
+        inputs |= {
+            k: cohort.sheet(n, list(rows)) if rows else [] for k, (n, rows) in optional.items()
+        }
+        inputs |= {"aliquots": [], "requirements": REQUIREMENTS}
+        job = cohort.job("check_custody", inputs, OUTPUTS, settings=LIMITS)
+        check_custody.main(job)
+        with open(job.output.exclusions, encoding="utf-8", newline="") as handle:
+            self.exclusions = list(csv.DictReader(handle, delimiter="\t"))
+        with open(job.output.verdicts, encoding="utf-8", newline="") as handle:
+            self.verdicts = {
+                row["sample_id"]: row for row in csv.DictReader(handle, delimiter="\t")
+            }
+        self.records = cohort.records(job)
+
+    @property
+    def excluded(self) -> set[tuple]:
+        return {(r["patient_id"], r["modality"], r["requirement_id"]) for r in self.exclusions}
+
+    def failed(self) -> set[tuple]:
+        return {(r["subject"], r["requirement_id"]) for r in self.records if r["verdict"] == "FAIL"}
+
+
+def test_duplicate_sample_label_of_two_patients_excludes_both(cohort):
+    checked = Checked(cohort, [tube(1, "lcms", label="L1"), tube(2, "lcms", label="L1")])
+    assert checked.excluded == {("P1", "lcms", "BLD-02"), ("P2", "lcms", "BLD-02")}
+    assert "P2" in checked.exclusions[0]["reason"]
+
+
+def test_duplicate_sample_label_in_two_centres_is_refused(cohort):
+    twin = tube(1, "lcms", sample_id="S9", label="L1", centre="C2")
+    checked = Checked(cohort, [tube(1, "lcms", label="L1"), twin])
+    assert {r["sample_id"] for r in checked.exclusions} == {"S1", "S9"}
+
+
+def test_late_spin_excludes_the_use_that_it_spoils_and_no_other(cohort):
+    rows = [tube(1, "cfdna;dia")]
+    events = [event("centrifuged", "11:00", rcf_g=1600), event("centrifuged", "11:10", rcf_g=16000)]
+    assert Checked(cohort, rows, events=events).excluded == set()  # 3 h: a warning for proteomics
+    events = [event("centrifuged", "13:00", rcf_g=1600), event("centrifuged", "13:10", rcf_g=16000)]
+    assert Checked(cohort, rows, events=events).excluded == {("P1", "dia", "BLD-03")}  # 5 h
+
+
+def test_severity_major_is_a_record_and_excludes_nothing(cohort):
+    checked = Checked(cohort, [tube()], events=[event("centrifuged", "09:00", rcf_g=1600)])
+    assert checked.failed() == {("P1", "BLD-04")}
+    assert checked.exclusions == []
+    assert checked.verdicts["S1"]["verdict"] == "fail"
+
+
+def test_run_that_names_its_tube_frees_the_other_tubes(cohort):
+    bad = tube(1, "lcms", free_hb_mg_dl=300)
+    good = tube(1, "lcms", sample_id="S9")
+    assert Checked(cohort, [bad, good]).excluded == {("P1", "lcms", "BLD-07")}
+    run = {"patient_id": "P1", "modality": "lcms", "assay_id": "A", "sample_id": "S9"}
+    assert Checked(cohort, [bad, good], assays={"lcms": {"P1": [run]}}).excluded == set()
+
+
+def test_run_of_an_unknown_or_foreign_tube_is_found(cohort):
+    runs = {n: [{"patient_id": n, "assay_id": f"A{n}", "sample_id": "S1"}] for n in ("P1", "P2")}
+    checked = Checked(cohort, [tube(1, "lcms")], assays={"lcms": runs})
+    assert ("P2", "CHN-01") in checked.failed()
+    assert ("P1", "CHN-01") not in checked.failed()
+
+
+def test_collection_before_consent_birth_or_in_the_future_is_found(cohort):
+    consents = [
+        {"patient_id": f"P{n}", "kind": "base", "status": "signed", "signed_date": "2025-06-10"}
+        for n in (1, 2)
+    ]
+    on_the_day = Checked(cohort, [tube()], consents=consents)
+    assert ("P1", "ETH-05") not in on_the_day.failed()
+    before = Checked(cohort, [tube(collected_at="2025-06-09 08:00")], consents=consents)
+    assert before.excluded == {("P1", "cfdna", "ETH-05")}
+    assert ("P1", "CLE-06") in Checked(cohort, [tube(collected_at="1970-01-01 08:00")]).failed()
+    assert ("P1", "BLD-02") in Checked(cohort, [tube(collected_at="2026-03-02 08:00")]).failed()
+
+
+def test_tube_of_a_patient_who_may_not_enter_leaves_no_record(cohort):
+    checked = Checked(cohort, [tube(1), tube(3)])
+    assert set(checked.verdicts) == {"S1"}
+    assert {r["subject"] for r in checked.records} == {"P1"}

@@ -1,0 +1,173 @@
+"""What the sheets say: gate records, identity, history, reference standard, approvals."""
+
+import csv
+
+from scripts.clinical import validate_inputs as step_module
+from scripts.clinical.validate_inputs import (
+    demographics,
+    ethics_of_centres,
+    gate_checks,
+    identifiers,
+    liver_background,
+    reference_standard,
+    same_person,
+)
+from scripts.core.gate import compute_gate
+
+HASH = "0123456789abcdef"
+AS_OF = "2026-03-01"
+
+
+def patient(number: int = 1, **changes) -> dict:
+    row = {
+        "patient_id": f"P{number}",
+        "centre": "C1",
+        "diagnosis": "hcc",
+        "role": "development",
+        "index_date": "2025-06-10",
+        "sex": "male",
+        "age": 50,
+        "contact_hash": f"{number:016x}",
+    }
+    return {k: v for k, v in (row | changes).items() if v is not None}
+
+
+def verdicts(checks) -> list[tuple]:
+    return [(c.subject, c.requirement_id, c.verdict) for c in checks]
+
+
+def test_refusals_of_the_gate_are_fail_and_the_rest_is_pass():
+    people = [patient(1), patient(2)]
+    documents = [
+        {"patient_id": "P1", "kind": "base", "status": "signed", "signed_date": "2025-06-01"},
+        {"patient_id": "P1", "kind": "data_use", "status": "signed", "signed_date": "2025-06-01",
+         "scope_modalities": "clinical;imaging;metabolomics;proteomics;ihc;genomics", "scope_purposes": "research"},
+    ]  # fmt: skip
+    plan = compute_gate(people, documents, [], as_of=AS_OF, purpose="research")
+    found = verdicts(gate_checks(plan, people, {}, True))
+    assert ("P2", "ETH-01", "FAIL") in found
+    assert ("P1", "ETH-03", "FAIL") in found
+    assert ("P1", "ETH-03", "PASS") not in found
+    assert {r for s, r, v in found if s == "P1" and v == "PASS"} == {
+        "ETH-01",
+        "ETH-02",
+        "ETH-05",
+        "ETH-06",
+    }
+    assert ("P1", "ETH-04", "NOT_APPLICABLE") in found
+
+
+def test_cohort_without_consents_is_attested_with_a_document_and_not_assessed_without():
+    plan = compute_gate([patient()], None, [], as_of=AS_OF, purpose="research")
+    with_document = {"not_available": "public data", "document": "D1"}
+    assert {c.verdict for c in gate_checks(plan, [patient()], with_document, False)} == {"ATTESTED"}
+    assert {c.verdict for c in gate_checks(plan, [patient()], {"not_available": "x"}, False)} == {
+        "NOT_ASSESSED"
+    }
+
+
+def test_day_of_consent_cannot_be_judged_without_a_date():
+    documents = [{"patient_id": "P1", "kind": k, "status": "signed", "signed_date": "2025-06-01", "scope_modalities": "clinical",
+                  "scope_purposes": "research"} for k in ("base", "data_use")]  # fmt: skip
+    people = [patient(index_date=None)]
+    plan = compute_gate(people, documents, [], as_of=AS_OF, purpose="research")
+    assert ("P1", "ETH-05", "NOT_ASSESSED") in verdicts(gate_checks(plan, people, {}, True))
+
+
+def test_demographics():
+    assert demographics(patient(), [18, 100])[0].verdict == "PASS"
+    assert demographics(patient(age=18), [18, 100])[0].verdict == "PASS"
+    assert demographics(patient(age=17), [18, 100])[0].verdict == "FAIL"
+    assert demographics(patient(sex=None), [18, 100])[0].verdict == "FAIL"
+    assert demographics(patient(contact_hash=None), [18, 100])[0].verdict == "WARN"
+
+
+def test_two_identifiers_must_agree_in_every_sheet():
+    row = patient(id1_hash=HASH, id2_hash=HASH)
+    assert identifiers(patient(id1_hash=HASH), [])[0].verdict == "NOT_ASSESSED"
+    assert identifiers(row, [("samples", {"id1_hash": HASH})])[0].verdict == "PASS"
+    [differs] = identifiers(row, [("imaging_studies", {"id2_hash": "f" * 16})])
+    assert (differs.verdict, differs.reason) == (
+        "FAIL",
+        "not the patient's: imaging_studies.id2_hash",
+    )
+
+
+def test_missing_history_is_not_assessed_and_an_empty_field_fails():
+    assert liver_background(patient(), None)[0].verdict == "NOT_ASSESSED"
+    assert liver_background(patient(), {"aetiology": "hbv"})[0].verdict == "FAIL"
+    assert liver_background(patient(aetiology="hbv"), {"cirrhosis": False})[0].verdict == "PASS"
+
+
+def test_controls_need_follow_up_and_cases_a_standard_near_the_index_date():
+    def control(months, index="2025-06-10"):
+        row = patient(diagnosis="cirrhosis", follow_up_months=months, index_date=index)
+        return reference_standard(row, None, 90, 180, AS_OF)[0].verdict
+
+    assert (control(6), control(5)) == ("PASS", "FAIL")
+    assert control(2, "2025-12-20") == "NOT_ASSESSED"  # cannot be over yet
+    assert control(None) == "NOT_ASSESSED"
+
+    def case(**history):
+        return reference_standard(patient(), history, 90, 180, AS_OF)[0].verdict
+
+    assert case() == "NOT_ASSESSED"
+    assert case(reference_standard="pathology", reference_date="2025-09-08") == "PASS"  # 90 d
+    assert case(reference_standard="pathology", reference_date="2025-09-09") == "FAIL"
+
+
+def test_person_enrolled_twice_is_found_by_identifier_and_suspected_by_contact():
+    rows = [
+        patient(1, id1_hash=HASH),
+        patient(2, id1_hash=HASH),
+        patient(3, contact_hash=f"{1:016x}"),
+    ]
+    assert verdicts(same_person(rows)) == [("P2", "CLE-05", "FAIL"), ("P3", "CLE-05", "WARN")]
+    assert verdicts(same_person([patient(1), patient(2)])) == [("cohort", "CLE-05", "PASS")]
+
+
+def test_approval_must_cover_every_index_date():
+    approval = {
+        "centre": "C1",
+        "approval_no": "A",
+        "valid_from": "2025-06-10",
+        "valid_until": "2025-06-10",
+    }
+    assert ethics_of_centres([patient()], [approval])[0].verdict == "PASS"
+    assert (
+        ethics_of_centres([patient(), patient(2, index_date="2025-06-11")], [approval])[0].verdict
+        == "FAIL"
+    )
+    assert (
+        ethics_of_centres([patient(centre="C2")], [approval])[0].reason
+        == "no approval of this centre"
+    )
+    assert ethics_of_centres([patient()], None)[0].verdict == "NOT_ASSESSED"
+
+
+def test_step_writes_table_and_records(cohort):
+    rows = [patient(1), patient(2, age=12)]
+    cohort.plan(rows, encodings={"labs": "gb18030"}, sheets={"labs": "x", "patients": "y"})
+    names = ("consents", "history", "samples", "imaging_studies", "ethics_approvals", "study")
+    inputs = {"patients": cohort.sheet("patients", rows)} | {name: [] for name in names}
+    outputs = {"validation": "validation.tsv", "status": "status.json", "ledger": "ledger.jsonl"}
+    job = cohort.job(
+        "validate_inputs",
+        inputs,
+        outputs,
+        settings=cohort.settings,
+        consent={"not_available": "public", "document": "D"},
+    )
+    step_module.main(job)
+    with open(job.output.validation, encoding="utf-8", newline="") as handle:
+        lines = list(csv.DictReader(handle, delimiter="\t"))
+    assert {(r["subject"], r["value"]) for r in lines if r["check"] == "sheet can be read"} == {
+        ("labs", "gb18030"),
+        ("patients", "utf-8"),
+    }
+    assert [r["subject"] for r in lines if r["check"] == "centre has both classes"] == ["C1"]
+    records = cohort.records(job)
+    assert ("P2", "CLN-01", "FAIL") in {
+        (r["subject"], r["requirement_id"], r["verdict"]) for r in records
+    }
+    assert not any(r["check"] == "sheet can be read" for r in records)
