@@ -61,8 +61,10 @@ bench: environment-dev ## time and memory of the demo's rules, cost of planning 
 	$(BIN)/python -m tests.bench.demo_costs $(RUN) $(BASE)
 	$(BIN)/python -m tests.bench.planning_costs
 
-lock: environment ## resolve requirements*.in anew (docs/installation.md)
-	sh scripts/setup/resolve_locks.sh
+lock: environment-dev ## resolve requirements*.in anew, write envs/*.yaml (UPGRADE=--upgrade moves the pins)
+	sh scripts/setup/resolve_locks.sh $(UPGRADE)
+	$(SET_UP) --dev
+	$(BIN)/python -m scripts.setup.write_environments
 
 clean-demo: ## remove the demo run
 	rm -rf $(RUN)

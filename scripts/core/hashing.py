@@ -30,7 +30,8 @@ def _tree(path: Path) -> ast.Module:
 
 
 @functools.cache
-def _project_imports(path: Path) -> tuple[Path, ...]:
+def project_imports(path: Path) -> tuple[Path, ...]:
+    """Files of the project that a module imports directly, anywhere in it."""
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     names: list[str] = []
     for node in ast.walk(_tree(path)):
@@ -79,7 +80,7 @@ def code_of(script: str) -> str:
         path = todo.pop()
         if path not in seen:
             seen.add(path)
-            todo += _project_imports(path)
+            todo += project_imports(path)
     joined = hashlib.sha256()
     for path in sorted(seen):
         joined.update(str(path.relative_to(ROOT)).encode())

@@ -11,7 +11,7 @@ def project(tmp_path, monkeypatch):
 
     def write(name: str, text: str) -> None:
         (tmp_path / "scripts" / name).write_text(text)
-        for function in ("_tree", "_project_imports", "_digest", "code_of"):
+        for function in ("_tree", "project_imports", "_digest", "code_of"):
             getattr(hashing, function).cache_clear()
 
     monkeypatch.setattr(hashing, "ROOT", tmp_path)
@@ -20,7 +20,7 @@ def project(tmp_path, monkeypatch):
     write("step.py", "def main(job):\n    from scripts.shared import deep\n")
     write("other.py", "import json\n")
     yield write
-    for function in ("_tree", "_project_imports", "_digest", "code_of"):
+    for function in ("_tree", "project_imports", "_digest", "code_of"):
         getattr(hashing, function).cache_clear()
 
 
