@@ -1,6 +1,7 @@
 """Configuration: defaults of the project, overlaid by the user's file, checked against the schema.
 
 In: config/config.yaml and a dict. Out: a plain dict, or one ConfigError that names every bad key.
+Source: config/schemas/config.schema.yaml.
 """
 
 import functools

@@ -1,8 +1,7 @@
 """Reading and checking the tab-separated sheets.
 
-In: a sheet (UTF-8 with or without BOM, UTF-16 with BOM, GB18030) and its schema in config/schemas/.
-Out: rows as dicts with typed values, or a list of problems (file, row, column, value, what is
-allowed).
+In: a sheet (UTF-8 with or without BOM, UTF-16 with BOM, GB18030). Out: rows as dicts with typed values, or a list of
+problems (file, row, column, value, what is allowed). Source: the schemas in config/schemas/.
 """
 
 import csv
