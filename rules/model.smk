@@ -121,7 +121,7 @@ if not (LOCKED and workflow.is_main_process):
             code=code_of("scripts/model/lock_bundle.py"),
             bundles="bundles",
             log="locks/bundles.tsv",
-            lock="locks/bundle.json",
+            lock=lambda wildcards, output: output.lock,
             relock=False,
             reason="",
         message:
@@ -177,7 +177,7 @@ rule evaluate_test:
         code=code_of("scripts/model/evaluate_test.py"),
         settings=MODEL_SETTINGS,
         seed=config["seed"],
-        lock="locks/bundle.json",
+        lock=lambda wildcards: "locks/bundle.json",
         named=config["model"]["bundle"],
         bundles="bundles",
     message:
@@ -209,7 +209,7 @@ rule validate_external:
         code=code_of("scripts/model/validate_external.py"),
         settings=MODEL_SETTINGS,
         seed=config["seed"],
-        lock="locks/bundle.json",
+        lock=lambda wildcards: "locks/bundle.json",
         named=config["model"]["bundle"],
         bundles="bundles",
         openings="locks/openings.tsv",
@@ -241,7 +241,7 @@ rule predict:
     params:
         code=code_of("scripts/model/predict.py"),
         settings=MODEL_SETTINGS,
-        lock="locks/bundle.json",
+        lock=lambda wildcards: "locks/bundle.json",
         named=config["model"]["bundle"],
         bundles="bundles",
     message:
