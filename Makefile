@@ -28,7 +28,7 @@ help: ## list the targets
 
 demo: environment ## make the demo cohort, run everything on it, say where the report is
 	@mkdir -p $(RUN)
-	@$(DEMO) demo_cohort
+	@$(DEMO) make_cohort
 	@$(DEMO)
 	@echo "The report of the demo: $(RUN)/results/report/report.html"
 
