@@ -225,10 +225,13 @@ def report_parts() -> dict[str, list[str]]:
 
 
 def raw_files() -> dict[str, list[str]]:
-    """{patient: raw files} of everybody whom the gate let in; what audit_cohort compares."""
+    """{patient: raw files} of everybody whom the gate let in; what audit_cohort compares.
+
+    Not the report of a DIA search: one report holds the samples of all patients.
+    """
     found: dict[str, list[str]] = {}
-    for patients in PLAN["assays"].values():
-        for patient, rows in patients.items():
+    for modality, patients in PLAN["assays"].items():
+        for patient, rows in patients.items() if modality != "dia" else ():
             paths = [row[name] for row in rows for name in ("file", "file2") if name in row]
             found.setdefault(patient, []).extend(paths)
     return {patient: sorted(set(paths)) for patient, paths in sorted(found.items())}
