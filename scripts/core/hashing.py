@@ -25,16 +25,12 @@ def _module_file(dotted: str) -> Path | None:
 
 
 @functools.cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@functools.cache
-def project_imports(path: Path) -> tuple[Path, ...]:
-    """Files of the project that a module imports directly, anywhere in it."""
+def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
+    """Digest of a module's syntax tree without docstrings (wording is no change of behaviour), and what it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     names: list[str] = []
-    for node in ast.walk(_tree(path)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -42,29 +38,22 @@ def project_imports(path: Path) -> tuple[Path, ...]:
             module = ".".join(part for part in (base, node.module or "") if part)
             names.append(module)
             names += [f"{module}.{alias.name}" for alias in node.names]
-    files = (_module_file(name) for name in names if name.split(".")[0] == "scripts")
-    return tuple(sorted({file for file in files if file is not None}))
-
-
-def _without_docstrings(tree: ast.Module) -> str:
-    """The syntax tree as text, docstrings blanked: wording in a docstring is no change of
-    behaviour."""
-    tree = ast.parse(ast.unparse(tree))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+        elif isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
                 isinstance(first, ast.Expr)
                 and isinstance(first.value, ast.Constant)
                 and isinstance(first.value.value, str)
             ):
-                first.value.value = ""
-    return ast.dump(tree)
+                node.body = node.body[1:] or [ast.Pass()]
+    files = (_module_file(name) for name in names if name.split(".")[0] == "scripts")
+    imported = tuple(sorted({file for file in files if file is not None}))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
 
 
-@functools.cache
-def _digest(path: Path) -> str:
-    return hashlib.sha256(_without_docstrings(_tree(path)).encode()).hexdigest()
+def project_imports(path: Path) -> tuple[Path, ...]:
+    """Files of the project that a module imports directly, anywhere in it."""
+    return _read(path)[1]
 
 
 @functools.cache
@@ -84,7 +73,7 @@ def code_of(script: str) -> str:
     joined = hashlib.sha256()
     for path in sorted(seen):
         joined.update(str(path.relative_to(ROOT)).encode())
-        joined.update(_digest(path).encode())
+        joined.update(_read(path)[0].encode())
     return joined.hexdigest()[:12]
 
 

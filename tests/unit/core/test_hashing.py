@@ -11,7 +11,7 @@ def project(tmp_path, monkeypatch):
 
     def write(name: str, text: str) -> None:
         (tmp_path / "scripts" / name).write_text(text)
-        for function in ("_tree", "project_imports", "_digest", "code_of"):
+        for function in ("_read", "code_of"):
             getattr(hashing, function).cache_clear()
 
     monkeypatch.setattr(hashing, "ROOT", tmp_path)
@@ -20,7 +20,7 @@ def project(tmp_path, monkeypatch):
     write("step.py", "def main(job):\n    from scripts.shared import deep\n")
     write("other.py", "import json\n")
     yield write
-    for function in ("_tree", "project_imports", "_digest", "code_of"):
+    for function in ("_read", "code_of"):
         getattr(hashing, function).cache_clear()
 
 
@@ -41,11 +41,18 @@ def test_comments_and_layout_change_nothing(project):
     assert both()[0] == before
 
 
-def test_rewording_a_docstring_changes_nothing(project):
-    project("deep.py", 'def f():\n    """One."""\n    return 1\n')
+@pytest.mark.parametrize("words", ['"""One."""', '"""Other words."""'])
+def test_docstrings_change_nothing(project, words):
     before = both()[0]
-    project("deep.py", 'def f():\n    """Two."""\n    return 1\n')
+    project("deep.py", f"{words}\n\n\ndef f():\n    {words}\n    return 1\n")
     assert both()[0] == before
+
+
+def test_text_that_is_no_docstring_counts(project):
+    project("deep.py", "def f():\n    return 'one'\n")
+    before = both()[0]
+    project("deep.py", "def f():\n    return 'two'\n")
+    assert both()[0] != before
 
 
 def test_relative_import_is_followed(project, tmp_path):
