@@ -24,7 +24,7 @@ def _defect(reason: str, evidence: str, check: str = "run readable") -> core_job
 def check_complete(path: str | Path, evidence: str) -> None:
     """InputDefect unless the file is an mzML that runs to its closing tag; a cut file must not pass as a short run.
 
-    (OpenMS itself stops at the end of a truncated .gz without complaint.)
+    (OpenMS reports a cut file as a parse error, which does not tell its reader what to do.)
     """
     path = Path(path)
     if path.stat().st_size == 0:
