@@ -4,124 +4,28 @@ Source of the directions: see PANEL; sizes are chosen (log2 per SD of the burden
 """
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from scripts.demo.latent import Person, Simulated, generator, relative, with_raw
 from scripts.demo.mzml_writer import Spectrum, write_mzml
-from scripts.demo.protein_panel import PANEL, PanelProtein
+from scripts.demo.protein_panel import PANEL
+from scripts.demo.synthetic_peptides import (
+    GRADIENT_S,
+    ISOTOPE,
+    Peptide,
+    fragments,
+    protein_sequences,
+    visible_peptides,
+)
 
-PROTON = 1.00727646688
-WATER = 18.0105646837
-ISOTOPE = 1.0033548
-CARBAMIDOMETHYL = 57.02146372
-MASSES = {
-    "G": 57.02146374,
-    "A": 71.03711381,
-    "S": 87.03202844,
-    "P": 97.05276388,
-    "V": 99.06841395,
-    "T": 101.0476785,
-    "C": 103.0091845 + CARBAMIDOMETHYL,
-    "L": 113.084064,
-    "I": 113.084064,
-    "N": 114.0429275,
-    "D": 115.0269431,
-    "Q": 128.0585775,
-    "K": 128.0949630,
-    "E": 129.0425931,
-    "M": 131.0404846,
-    "H": 137.0589119,
-    "F": 147.0684139,
-    "R": 156.1011110,
-    "Y": 163.0633286,
-    "W": 186.0793130,
-}  # monoisotopic residue masses (Da), Unimod; cysteine carbamidomethylated
-# Share of each residue in tryptic interiors (UniProt statistics, rounded; K and R end the peptides).
-INTERIOR = {
-    "A": 8.3,
-    "C": 1.4,
-    "D": 5.5,
-    "E": 6.8,
-    "F": 3.9,
-    "G": 7.1,
-    "H": 2.3,
-    "I": 5.9,
-    "L": 9.7,
-    "M": 2.4,
-    "N": 4.1,
-    "P": 4.7,
-    "Q": 3.9,
-    "S": 6.6,
-    "T": 5.4,
-    "V": 6.9,
-    "W": 1.1,
-    "Y": 2.9,
-}
-MAX_PEPTIDES = 6  # of one protein that ionise well enough to be picked
-GRADIENT_S, CYCLE_S, PEAK_SD_S = 600.0, 2.5, 5.0
+CYCLE_S, PEAK_SD_S = 2.5, 5.0
 NOISE_SD = 0.25  # log2, protein by person
 PEPTIDE_SD = 0.12  # log2, peptide by run
 NO_MS2 = 6  # number of the person whose MS2 spectra are missing
 NOT_IN_REPORT = 8  # number of the person whose run the DIA report lacks
 READERS_DIFFER = 0  # number of the person whose GPC3 two readers call differently
-
-
-@dataclass(frozen=True)
-class Peptide:
-    """One tryptic peptide of the demo: `mass` neutral (Da), `seconds` of elution, `response` log2 to its protein."""
-
-    sequence: str
-    mass: float
-    charge: int
-    seconds: float
-    response: float
-
-    @property
-    def mz(self) -> float:
-        """m/z of the monoisotopic peak."""
-        return self.mass / self.charge + PROTON
-
-
-def protein_sequences(seed: int) -> dict[str, str]:
-    """A random sequence for every protein of the panel: tryptic peptides of 7 to 22 residues, no proline after K or R."""
-    letters, shares = np.array(list(INTERIOR)), np.array(list(INTERIOR.values()))
-    shares = shares / shares.sum()
-    sequences = {}
-    for number, protein in enumerate(PANEL):
-        rng = generator(seed, "demo protein", number)
-        parts = ["M"]
-        for _ in range(int(rng.integers(14, 24))):
-            piece = rng.choice(letters, p=shares, size=int(rng.integers(6, 22)))
-            if piece[0] == "P":
-                piece[0] = "L"
-            parts.append("".join(piece) + str(rng.choice(["K", "R"])))
-        sequences[protein.accession] = "".join(parts)
-    return sequences
-
-
-def visible_peptides(sequence: str, rng: np.random.Generator) -> list[Peptide]:
-    """The peptides of a protein that the demo's instrument sees, with their response and elution time."""
-    pieces = "".join(c + ("|" if c in "KR" else "") for c in sequence).split("|")[1:-1]
-    pieces = [p for p in pieces if 8 <= len(p) <= 20 and "M" not in p]
-    chosen = rng.permutation(len(pieces))[:MAX_PEPTIDES]
-    out = []
-    for index in sorted(int(i) for i in chosen):
-        piece = pieces[index]
-        mass = sum(MASSES[c] for c in piece) + WATER
-        charge = 3 if mass > 1900 else 2
-        out.append(
-            Peptide(
-                piece,
-                mass,
-                charge,
-                float(rng.uniform(30, GRADIENT_S - 30)),
-                float(rng.normal(0, 1)),
-            )
-        )
-    return out
 
 
 def protein_levels(person: Person, modality: str, seed: int) -> dict[str, float]:
@@ -130,22 +34,6 @@ def protein_levels(person: Person, modality: str, seed: int) -> dict[str, float]
     noise = rng.normal(0, NOISE_SD, len(PANEL))
     latent = person.latent[modality]
     return {p.accession: p.base + p.effect * latent + n for p, n in zip(PANEL, noise, strict=True)}
-
-
-def fragments(sequence: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """m/z and intensity of the singly charged b and y ions (y stronger, a few missing) and of some noise peaks."""
-    masses = np.array([MASSES[c] for c in sequence])
-    b = np.cumsum(masses)[1:-1] + PROTON
-    y = np.cumsum(masses[::-1])[:-1] + WATER + PROTON
-    mz = np.concatenate([b, y])
-    intensity = np.concatenate([rng.gamma(2, 200, len(b)), rng.gamma(2, 500, len(y))])
-    kept = rng.random(len(mz)) > 0.15
-    noise = rng.integers(10, 20)
-    mz = np.concatenate([mz[kept], rng.uniform(120, 1400, noise)])
-    intensity = np.concatenate([intensity[kept], rng.gamma(1, 60, noise)])
-    mz = mz * (1 + rng.normal(0, 3e-6, len(mz)))
-    order = np.argsort(mz)
-    return mz[order], intensity[order]
 
 
 def _survey_scans(
@@ -403,6 +291,3 @@ def simulate(people: list[Person], folder: Path, seed: int, mess: bool) -> Simul
         sheets={"ihc": [row for person in stained for row in ihc_rows(person, seed, mess)]},
         findings=dda.findings + dia.findings + findings,
     )
-
-
-__all__ = ["PANEL", "PanelProtein", "protein_levels", "simulate"]

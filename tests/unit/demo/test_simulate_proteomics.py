@@ -7,7 +7,8 @@ import pytest
 from scripts.demo.latent import make_people
 from scripts.demo.mzml_writer import Spectrum, write_mzml
 from scripts.demo.protein_panel import PANEL
-from scripts.demo.simulate_proteomics import fragments, ihc_rows, protein_levels, simulate
+from scripts.demo.simulate_proteomics import ihc_rows, protein_levels, simulate
+from scripts.demo.synthetic_peptides import fragments
 
 SEED = 11
 
