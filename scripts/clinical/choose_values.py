@@ -127,7 +127,9 @@ def same_profiles(
     )[known]
     if profile.empty:
         return []
-    key = pd.util.hash_pandas_object(profile, index=False)
-    first = key.groupby(key.to_numpy()).transform(lambda s: s.index[0])
-    again = key.duplicated()
-    return [(p, str(first[p])) for p in profile.index[again]]
+    first: dict[int, str] = {}
+    found = []
+    for patient, key in pd.util.hash_pandas_object(profile, index=False).items():
+        if first.setdefault(key, patient) != patient:
+            found.append((patient, first[key]))
+    return found

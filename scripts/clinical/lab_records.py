@@ -132,7 +132,7 @@ def _core_panel(step, values: pd.DataFrame, settings: dict) -> None:
     share = have.mean(axis=1)
     for patient, fraction in share.items():
         good = fraction >= settings["core_fraction"]
-        gone = [] if good else [name for name in core if not have.at[patient, name]]
+        gone = [] if good else [name for name in core if not have.loc[patient, name]]
         _note(
             step, "CLN-05", "core panel measured", "PASS" if good else "FAIL", patient,
             value=float(fraction), unit="1", threshold=f">= {settings['core_fraction']}",
@@ -179,7 +179,9 @@ def _outliers(step, values, dictionary: Dictionary, settings) -> None:
 
 
 def _indices(step, table: pd.DataFrame, reasons: pd.DataFrame) -> None:
-    gone = reasons.groupby("patient_id")["index"].agg(list) if len(reasons) else {}
+    gone: dict[str, list[str]] = {}
+    for patient, name in zip(reasons["patient_id"], reasons["index"], strict=True):
+        gone.setdefault(patient, []).append(name)
     for patient in table.index:
         names = gone.get(patient, [])
         text = f"not computed for want of an input: {', '.join(names)}" if names else ""

@@ -7,7 +7,7 @@ Source: statuses and severities of `resources/requirements.yaml`.
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 STATUSES = ("PASS", "FAIL", "WARN", "NOT_ASSESSED", "NOT_APPLICABLE", "ATTESTED")
@@ -41,7 +41,7 @@ def write_records(path: str | Path, records: Iterable[Record]) -> None:
     """Write records as JSON lines (UTF-8)."""
     with open(path, "w", encoding="utf-8") as handle:
         for record in records:
-            handle.write(json.dumps(asdict(record), ensure_ascii=False, sort_keys=True) + "\n")
+            handle.write(json.dumps(vars(record), ensure_ascii=False, sort_keys=True) + "\n")
 
 
 def read_records(paths: Iterable[str | Path]) -> Iterator[dict]:
