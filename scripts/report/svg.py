@@ -1,7 +1,7 @@
 """Small vector drawings: lines, boxes, axes, with text kept as text in both languages.
 
-In: numbers. Out: inline SVG, the same bytes for the same numbers. Colours: Okabe and Ito (2008),
-told apart by people with colour-blindness.
+In: numbers. Out: inline SVG, the same bytes for the same numbers. Source of the colours: Okabe and
+Ito (2008), told apart by people with colour-blindness.
 """
 
 from dataclasses import dataclass, field

@@ -87,7 +87,8 @@ def test_changed_table_reruns_its_block_and_the_cohort_steps_only(run):
     jobs = dry_run(run)
     assert jobs["collect_block"] == 1
     assert "freeze_split" not in jobs
-    assert {"assemble_cohort", "cross_validate", "fit_model", "write_report"} <= set(jobs)
+    assert {"assemble_cohort", "cross_validate", "select_model", "write_report"} <= set(jobs)
+    assert not {"fit_model", "lock_bundle"} & set(jobs)  # a model is locked: nothing refits it
 
 
 def test_added_and_withdrawn_patients_move_nobody_and_leave_the_bundle(run):
