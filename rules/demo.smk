@@ -5,6 +5,16 @@ DEMO = {"seed": 0, "raw_patients": 0, "table_patients": 0, "mess": True} | confi
 rule make_cohort:
     output:
         manifest=f"{config['sheets']}/manifest.tsv",
+    log:
+        "logs/make_cohort.log",
+    benchmark:
+        "benchmarks/make_cohort.tsv"
+    conda:
+        "../envs/demo.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         code=code_of("scripts/demo/make_cohort.py"),
         simulators=[
@@ -16,16 +26,6 @@ rule make_cohort:
         raw_patients=DEMO["raw_patients"],
         table_patients=DEMO["table_patients"],
         mess=DEMO["mess"],
-    log:
-        "logs/make_cohort.log",
-    benchmark:
-        "benchmarks/make_cohort.tsv"
-    threads: 2
-    resources:
-        mem_mb=memory(2000),
-        runtime=minutes(10),
-    conda:
-        "../envs/demo.yaml"
     message:
         "Making the demo cohort in {output.manifest}'s folder (log: {log})"
     script:

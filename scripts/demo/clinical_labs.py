@@ -98,8 +98,9 @@ def values_of(person: Person, seed: int) -> dict[str, float]:
         _log_normal(rng, 4.8, 2.7, 17.1),
         _log_normal(rng, 21.4, 15.7, 29.7),
     )
-    l3_case = float(rng.choice([3.0, 14.0, 35.0], p=[0.64, 0.12, 0.24]))
-    l3_control = float(rng.choice([2.0, 12.0], p=[0.965, 0.035]))
+    # above 10 % in 36 % of HCC and 3.5 % of controls; one spread around 3 and 20 % for both classes
+    l3_positive = rng.random() < (0.36 if hcc else 0.035)
+    l3 = float(np.exp(np.log(20 if l3_positive else 3) + 0.5 * rng.normal()))
     alb = float(np.clip(rng.normal(35, 4.5) if hcc else rng.normal(36, 6), 20, 52))
     tbil = float(np.clip(either((21, 15, 32), (22, 14, 36)), 4, 400))
     plt = float(np.clip(rng.normal(140, 60) if hcc else rng.normal(160, 65), 25, 420))
@@ -108,7 +109,7 @@ def values_of(person: Person, seed: int) -> dict[str, float]:
     return {
         "afp": float(np.clip(afp_case if hcc else afp_control, 0.2, 400_000)),
         "pivka2": float(np.clip(pivka_case if hcc else pivka_control, 6, 80_000)),
-        "afp_l3": l3_case if hcc else l3_control,
+        "afp_l3": float(np.clip(l3, *((10, 90) if l3_positive else (0.5, 9.9)))),
         "alb": alb,
         "tp": alb + float(np.clip(rng.normal(32, 4), 22, 50)),
         "tbil": tbil,

@@ -201,7 +201,11 @@ def control_models(tables, dictionaries, patients, assays, split, settings, seed
     own = patients.set_index("patient_id").reindex(train.index)
     y = (own["diagnosis"] == "hcc").astype(int).to_numpy()
     groups = train["group"].to_numpy(str)
-    predicting = {b: t for b, t in tables.items() if (dictionaries[b]["role"] == "predictor").any()}
+    predicting = {}
+    for block, table in tables.items():
+        roles = dictionaries[block]["role"].reindex(table.columns)
+        if (roles == "predictor").any():
+            predicting[block] = table.loc[:, (roles == "predictor").to_numpy()]
     technical = negative_controls.technical_columns(assays, train.index)
     for block, table in tables.items():
         for name in dictionaries[block].index[dictionaries[block]["role"] == "qc"]:

@@ -7,8 +7,11 @@ import pandas as pd
 
 
 def mask_columns(tables: dict[str, pd.DataFrame], patients: pd.Index) -> pd.DataFrame:
-    """Which blocks a patient has (0/1), and the share of missing values within each."""
-    out = pd.DataFrame(index=patients)
+    """Which blocks a patient has (0/1), and within each the share of missing values and which features are missing.
+
+    A patient without the block gets the mean of those who have it. `tables` hold predictors only.
+    """
+    out, columns = pd.DataFrame(index=patients), []
     for block, table in tables.items():
         own = table.reindex(patients)
         has = patients.isin(table.index)
@@ -17,7 +20,11 @@ def mask_columns(tables: dict[str, pd.DataFrame], patients: pd.Index) -> pd.Data
         share = own.isna().mean(axis=1).where(has)
         if share.nunique() > 1:
             out[f"{block} missing share"] = share.fillna(share.mean())
-    return out
+        missing = own.isna().astype(float)
+        missing = missing.loc[:, missing[has].nunique() > 1].T.drop_duplicates().T
+        missing = missing.mask(~pd.Series(has, patients), missing[has].mean(), axis=1)
+        columns.append(missing.add_prefix(f"{block} missing "))
+    return pd.concat([out, *columns], axis=1)
 
 
 def one_hot(values: pd.Series) -> pd.DataFrame:

@@ -72,8 +72,10 @@ def longest_gap(orders: list[int], qc_orders: list[int]) -> int:
     return longest
 
 
-def check_batch(step, batch: Batch, blanks: int, gap: int, settings: dict) -> None:
-    """Record numbers of QC and blank runs, and the drift before and after correction (held-out QC runs)."""
+def check_batch(
+    step, batch: Batch, reference: Reference, blanks: int, gap: int, settings: dict
+) -> None:
+    """Record numbers of QC and blank runs, drift before and after correction (held-out QC runs), internal standards."""
     import numpy as np
 
     def check(requirement: str, name: str, value, good: bool = True, threshold: str = "") -> None:
@@ -93,6 +95,11 @@ def check_batch(step, batch: Batch, blanks: int, gap: int, settings: dict) -> No
     check("OMX-06", "median QC RSD before drift correction", before)
     limit = settings["max_rsd"]
     check("EXT-02", "median RSD of held-out QC runs", after, after <= limit, f"<= {limit}")
+    limit = settings["max_internal_standard_rsd"]
+    for place in np.flatnonzero(reference.role == "qc"):
+        rsd = float(held_out[place])
+        name = f"RSD of internal standard {reference.name[place]} in QC runs"
+        check("EXT-02", name, rsd, rsd <= limit, f"<= {limit}")
 
 
 def main(job):
@@ -125,7 +132,7 @@ def main(job):
         orders = [int(run.row["order"]) for run in qcs if run.row["order"]]
         gap = longest_gap(list(job.params.orders), orders)
         blanks = sum(row["role"] == "blank" for row in rows)
-        check_batch(step, batch, blanks, gap, settings)
+        check_batch(step, batch, reference, blanks, gap, settings)
         batch.save(step.path(job.output.batch))
 
 

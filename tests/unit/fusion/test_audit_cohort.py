@@ -92,6 +92,33 @@ def test_missing_mask_that_predicts_the_label_is_flagged():
     assert not results["chance"]["flag"]
 
 
+def test_mask_names_each_feature_whose_missingness_varies_once():
+    patients = pd.Index([f"P{i}" for i in range(6)])
+    values = pd.DataFrame(1.0, patients[:5], ["a", "b", "c", "d"])
+    values.loc["P0", ["a", "b"]] = np.nan
+    values.loc["P1", "c"] = np.nan
+    X = mask_columns({"lab": values}, patients)
+    assert list(X) == ["lab measured", "lab missing share", "lab missing a", "lab missing c"]
+    assert X["lab missing a"].tolist() == [1, 0, 0, 0, 0, 0.2]  # P5 has no block: the mean
+
+
+def test_missingness_of_annotations_is_no_concern_of_the_mask():
+    rng = np.random.default_rng(0)
+    patients = [f"P{i:02d}" for i in range(60)]
+    y = np.arange(60) % 2
+    values = pd.DataFrame(rng.normal(size=(60, 2)), patients, ["alb", "tumour_size"])
+    values.loc[y == 0, "tumour_size"] = np.nan
+    roles = pd.DataFrame({"role": ["predictor", "annotation"]}, ["alb", "tumour_size"])
+    people = pd.DataFrame({"patient_id": patients, "centre": "A"})
+    people["diagnosis"] = np.where(y == 1, "hcc", "cirrhosis")
+    split = pd.DataFrame({"patient_id": patients, "part": "train", "group": patients})
+    controls = audit_cohort.control_models(
+        {"clinical": values}, {"clinical": roles}, people, pd.DataFrame(), split, {"resamples": 9}, 1
+    )
+    mask = next(c for c in controls if c["model"] == "missing mask")
+    assert mask["reason"] == "nothing varies"
+
+
 def test_centre_confounded_with_label_is_measured():
     y = np.r_[np.zeros(30, int), np.ones(30, int)]
     p, v = audit_cohort.centre_association(pd.Series(["A"] * 30 + ["B"] * 30), y)

@@ -14,6 +14,7 @@ def test_a_batch_knows_its_qcs_and_reports_held_out_rsd(lc_chain):
     checks = {r["check"]: r for r in lc_chain.records("batch_LB1")}
     assert checks["median RSD of held-out QC runs"]["value"] < 0.2
     assert checks["blank runs in the batch"]["verdict"] == "PASS"
+    assert checks["RSD of internal standard octanoylcarnitine_d3 in QC runs"]["value"] < 0.2
 
 
 def test_a_qc_run_without_signal_is_left_out_with_a_warning(lc_chain, lc_cohort, new_lc_chain):

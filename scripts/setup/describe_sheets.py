@@ -1,7 +1,7 @@
 """The reference part of docs/inputs.md: every sheet and column, as the schemas say it.
 
 In: config/schemas/*.schema.yaml, docs/inputs.md. Out: docs/inputs.md with the part between the two marks replaced. Source: the
-schemas; `python -m scripts.clinical.describe_sheets --output document=docs/inputs.md` after a schema has changed.
+schemas; `python -m scripts.setup.describe_sheets --output document=docs/inputs.md` after a schema has changed.
 """
 
 from pathlib import Path

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts.clinical.describe_sheets import ORDER, describe, with_reference
+from scripts.setup.describe_sheets import ORDER, describe, with_reference
 from scripts.core.sheets import sheet_names
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "inputs.md"
 
 
 def test_document_is_up_to_date():
-    """After a change of a schema: python -m scripts.clinical.describe_sheets --output document=docs/inputs.md."""
+    """After a change of a schema: python -m scripts.setup.describe_sheets --output document=docs/inputs.md."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert with_reference(text) == text
 
