@@ -221,6 +221,11 @@ def report_parts() -> dict[str, list[str]]:
         "test": ["results/model/test.json"] * developed,
         "external": ["results/external/performance.json"] * validated,
         "bundle": ["locks/bundle.json"] * developed,
+        "dispersion": [
+            f"results/metabolomics/{entry['modality']}/reference/{block}.dispersion.tsv"
+            for block, entry in PLAN["blocks"].items()
+            if entry["modality"] in ("lcms", "gcms") and development_runs(entry["modality"], block)
+        ],
     }
 
 
@@ -299,16 +304,26 @@ def runs_in(modality: str, block: str, batch: str, *roles: str) -> list[dict]:
 
 
 def fit_runs(modality: str, block: str, *roles: str) -> list[dict]:
-    """What a reference learns from: development samples of a block, and QC and blank runs of their batches."""
-    runs = spectrometry_runs(modality)["block"].get(block, [])
-    samples = [
-        run
-        for run in runs
-        if run["role"] == "sample" and PLAN["patients"][run["patient"]]["role"] == "development"
-    ]
+    """What a reference learns from: QC and blank runs of the batches that hold development samples of a block.
+
+    The samples themselves come in only where there are fewer QC runs than `min_qcs`: otherwise one patient's file changes
+    nobody else's features.
+    """
+    samples = development_runs(modality, block)
     batches = {run["batch"] for run in samples}
+    runs = spectrometry_runs(modality)["block"].get(block, [])
     controls = [run for run in runs if run["role"] in ("qc", "blank") and run["batch"] in batches]
+    enough = config["metabolomics"][modality]["min_qcs"]
+    if sum(run["role"] == "qc" for run in controls) >= enough:
+        samples = []
     return [run for run in [*controls, *samples] if not roles or run["role"] in roles]
+
+
+def development_runs(modality: str, block: str) -> list[dict]:
+    """Sample runs of a block of development patients, in the order of the sheet."""
+    runs = spectrometry_runs(modality)["block"].get(block, [])
+    development = set(patients_with(modality, "development"))
+    return [run for run in runs if run["role"] == "sample" and run["patient"] in development]
 
 
 def runs_of_patient(modality: str, patient: str) -> list[dict]:

@@ -297,3 +297,42 @@ rule apply_gcms:
         "Scoring GC-MS of {wildcards.patient} -> {output.row} (log: {log})"
     script:
         "../scripts/metabolomics/apply_gcms.py"
+
+
+rule assess_dispersion:
+    input:
+        rows=lambda wildcards: [
+            row_path(wildcards.modality, patient)
+            for patient in dict.fromkeys(
+                run["patient"] for run in development_runs(wildcards.modality, wildcards.block)
+            )
+        ],
+        statuses=lambda wildcards: [
+            row_path(wildcards.modality, patient, "status")
+            for patient in dict.fromkeys(
+                run["patient"] for run in development_runs(wildcards.modality, wildcards.block)
+            )
+        ],
+        stability="results/metabolomics/{modality}/reference/{block}.stability.tsv",
+    output:
+        dispersion="results/metabolomics/{modality}/reference/{block}.dispersion.tsv",
+        status="results/metabolomics/{modality}/reference/{block}.dispersion.status.json",
+        ledger="results/qc/ledger/assess_dispersion/{modality}.{block}.jsonl",
+    log:
+        "logs/assess_dispersion/{modality}.{block}.log",
+    benchmark:
+        "benchmarks/assess_dispersion/{modality}.{block}.tsv"
+    wildcard_constraints:
+        modality="lcms|gcms",
+    conda:
+        "../envs/metabolomics.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/metabolomics/assess_dispersion.py"),
+    message:
+        "Scatter of QC runs against samples of {wildcards.block} -> {output.dispersion} (log: {log})"
+    script:
+        "../scripts/metabolomics/assess_dispersion.py"

@@ -9,6 +9,7 @@ same seed. Source: one latent disease burden (latent.py) drives every simulator.
 import importlib
 import os
 import shutil
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from scripts.demo.latent import Person, Simulated, make_people
 SIMULATORS = ("imaging", "metabolomics", "genomics", "proteomics", "clinical", "tables")
 MARK = "expected_findings.tsv"  # only a folder with this file is ever overwritten
 FINDING_COLUMNS = ["subject", "block", "requirement_id", "verdict", "step", "note"]
+MODEL_CLASS = 20  # of each class, so that the training part of 70 % holds model.minimum_class
+EXTERNAL_EVENTS = 100  # MOD-07
 ENCODINGS = {"labs": "gb18030"}  # as many Chinese laboratory systems export
 
 
@@ -61,6 +64,24 @@ def merge(parts: list[Simulated]) -> Simulated:
     return whole
 
 
+def implied_findings(people: list[Person]) -> list[dict]:
+    """What a cohort of this size and of these dates fails even without planted mess.
+
+    Every person was enrolled in 2025, before any model of this cohort can have been locked.
+    """
+    developed = Counter(p.hcc for p in people if p.role == "development")
+    external = [p for p in people if p.role == "external"]
+    if min(developed[True], developed[False]) < MODEL_CLASS or not external:
+        return []
+    cases = sum(p.hcc for p in external)
+    rows = [("MOD-08", "all external patients were enrolled before the model was locked")]
+    if cases < EXTERNAL_EVENTS:
+        note = f"at most {cases} external patients have HCC, {EXTERNAL_EVENTS} are asked"
+        rows.insert(0, ("MOD-07", note))
+    common = {"subject": "cohort", "block": "", "verdict": "FAIL", "step": "validate_external"}
+    return [common | {"requirement_id": requirement, "note": note} for requirement, note in rows]
+
+
 def make_cohort(
     folder: Path, *, seed: int, raw: int, table: int, mess: bool, workers: int = 1
 ) -> Simulated:
@@ -77,6 +98,7 @@ def make_cohort(
     write_sheet(folder, "assays", whole.assays)
     for name, rows in whole.sheets.items():
         write_sheet(folder, name, rows)
+    whole.findings += implied_findings(people)
     findings = sorted(whole.findings, key=lambda f: (f["requirement_id"], f["subject"], f["block"]))
     write_tsv(folder / MARK, FINDING_COLUMNS, findings)
     return whole

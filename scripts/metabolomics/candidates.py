@@ -1,7 +1,7 @@
 """What the QC, blank and sample runs of a block say about its candidate features.
 
-In: features and centroids of runs. Out: linked candidates, their QC level, RSD, blank ratio, D-ratio.
-Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC samples, RSD, D-ratio); docs/metabolomics.md.
+In: features and centroids of runs. Out: linked candidates, their areas at the reference positions.
+Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC samples); docs/metabolomics.md.
 """
 
 import json
@@ -13,7 +13,6 @@ from scripts.metabolomics.detect_lcms import Features, load_features
 from scripts.metabolomics.feature_linking import link_features, medians
 from scripts.metabolomics.ion_chromatograms import load_centroids
 from scripts.metabolomics.lcms_reference import align_to, log2_areas
-from scripts.metabolomics.normalisation import nanmedian, row_median
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,35 +102,3 @@ def measure(
         positions = found["mz"], found["rt"], found["half_width"]
         rows.append(log2_areas(load_centroids(run.centroids), alignment, *positions, settings))
     return np.array(rows).reshape(len(runs), found["mz"].size)
-
-
-def dispersion_ratio(
-    samples: list[Run], found: dict, landmarks: tuple, rsd: "np.ndarray", settings: dict
-) -> "np.ndarray":
-    """(candidates,) D-ratio: SD of the QCs over SD of the samples, both robust and relative; NaN under 5 samples with the peak.
-
-    Samples: areas of the detected features nearest to the position, dilution taken off.
-    """
-    import numpy as np
-
-    table = np.full((len(samples), found["mz"].size), np.nan)
-    for row, run in enumerate(samples):
-        alignment = align_to(run.features, landmarks, settings)
-        mz = run.features.mz / (1 + alignment.offset_ppm * 1e-6)
-        rt = alignment.to_reference(run.features.rt)
-        low = np.searchsorted(mz, found["mz"] * (1 - settings["ppm"] * 1e-6))
-        high = np.searchsorted(mz, found["mz"] * (1 + settings["ppm"] * 1e-6))
-        for column in np.flatnonzero(high > low):
-            part = slice(low[column], high[column])
-            near = np.abs(rt[part] - found["rt"][column]) <= settings["rt_tolerance_s"]
-            if near.any():
-                table[row, column] = np.log2(run.features.area[part][near].max())
-    if len(samples) < 5:
-        return np.full(found["mz"].size, np.nan)
-    table -= nanmedian(table)
-    table -= row_median(table)
-    spread = 1.4826 * nanmedian(np.abs(table - nanmedian(table)))
-    enough = np.isfinite(table).sum(axis=0) >= 5
-    return np.where(
-        enough & (spread > 0), rsd / np.log(2) / np.where(spread > 0, spread, 1), np.nan
-    )

@@ -1,7 +1,7 @@
-"""The reference of one GC-MS block, learned on QC and development runs (no diagnosis).
+"""The reference of one GC-MS block, learned on the pooled QC and blank runs of the development batches (no diagnosis).
 
-In: compounds of development samples, QC and blank runs. Out: reference (npz), quality, dictionary, stability.
-Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics.md.
+In: compounds of QC and blank runs; of development samples where QC runs are too few. Out: reference (npz), quality,
+dictionary, stability. Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics.md.
 """
 
 import json

@@ -1,7 +1,8 @@
 """The reference of one LC-MS block, learned on the pooled QC and blank runs of the development batches (no diagnosis).
 
-In: features of development samples, QC and blank runs; centroids of QC and blank runs. Out: reference (npz), quality of
-every candidate, dictionary, stability. Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics.md.
+In: features and centroids of QC and blank runs; features of development samples where QC runs are too few. Out: reference (npz),
+quality of every candidate, dictionary, stability.
+Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics.md.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from scripts.core.features import Feature, write_dictionary
 from scripts.metabolomics.candidates import (
     Run,
     consensus,
-    dispersion_ratio,
     load_runs,
     measure,
     usable,
@@ -105,7 +105,6 @@ def fit(
         found["missing"] = unknown
     blanks = measure(by_role["blank"], found, landmarks, settings, qcs)
     ratio = blank_ratio(blanks, table["level"])
-    d_ratio = dispersion_ratio(by_role["sample"], found, landmarks, table["rsd"], settings)
     reason = np.where(~np.isfinite(table["level"]), "no QC value", "")
     reason = np.where((reason == "") & (ratio > settings["max_blank_ratio"]), "blank", reason)
     reason = np.where((reason == "") & (table["rsd"] > settings["max_rsd"]), "QC RSD", reason)
@@ -135,7 +134,6 @@ def fit(
         "missing_after_gap_fill": found["missing"],
         "rsd_before": table["rsd_before"],
         "rsd": table["rsd"],
-        "d_ratio": d_ratio,
         "blank_ratio": ratio,
         "dropped": reason,
     }

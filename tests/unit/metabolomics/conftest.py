@@ -83,7 +83,8 @@ class Chain:
         samples = [r for r in self.runs if r["role"] == "sample" and r["development"]]
         batches = {r["batch"] for r in samples}
         controls = [r for r in self.runs if r["role"] in ("qc", "blank") and r["batch"] in batches]
-        return [*controls, *samples]
+        enough = sum(r["role"] == "qc" for r in controls) >= self.settings["min_qcs"]
+        return controls if enough else [*controls, *samples]
 
     def each(self, rows: list[dict], key: str) -> list[str]:
         return [self.files[row["assay"]][key] for row in rows]
