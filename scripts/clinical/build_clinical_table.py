@@ -17,7 +17,13 @@ from scripts.clinical.clean_labs import clean
 from scripts.clinical.lab_sheet import read_labs
 from scripts.clinical.terminology import Dictionary, Units
 from scripts.core import job as core_job
-from scripts.core.features import VERDICT_COLUMNS, Feature, write_block, write_dictionary
+from scripts.core.features import (
+    VERDICT_COLUMNS,
+    Feature,
+    join_reasons,
+    write_block,
+    write_dictionary,
+)
 from scripts.core.plan import load_plan
 from scripts.core.sheets import read_sheet
 
@@ -118,17 +124,17 @@ def verdicts_of(
     for patient, analyte, status, reason in zip(
         noted["patient_id"], noted["analyte"], noted["status"], noted["reason"], strict=True
     ):
-        reasons.setdefault(patient, []).append(f"{analyte} {status}: {reason}".replace("; ", ", "))
+        reasons.setdefault(patient, []).append(f"{analyte} {status}: {reason}")
     rows = []
     for patient, share, none in zip(values.index, gap, nothing, strict=True):
         own = list(dict.fromkeys(reasons.get(patient, [])))
         if none:
-            rows.append((patient, BLOCK, "missing", "; ".join([*own, "no laboratory value"])))
+            rows.append((patient, BLOCK, "missing", join_reasons([*own, "no laboratory value"])))
         elif share > share_missing:
             text = f"{share:.0%} of the core panel is missing"
-            rows.append((patient, BLOCK, "fail", "; ".join([*own, text])))
+            rows.append((patient, BLOCK, "fail", join_reasons([*own, text])))
         else:
-            rows.append((patient, BLOCK, "warn" if own else "pass", "; ".join(own)))
+            rows.append((patient, BLOCK, "warn" if own else "pass", join_reasons(own)))
     return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
 
 

@@ -28,6 +28,7 @@ DICTIONARY_COLUMNS = [
     "source",
 ]
 VERDICT_COLUMNS = ["patient_id", "block", "verdict", "reasons"]
+BETWEEN_REASONS = " | "  # a reason itself may hold "; " before what to do
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,16 @@ def read_status(path: str | Path, block: str = "") -> tuple[str, list[str]]:
     if verdict == "fail" and not reasons:
         reasons = [reason for own in blocks.values() for reason in own["reasons"]]
     return verdict, list(dict.fromkeys(reasons))
+
+
+def join_reasons(reasons: list[str]) -> str:
+    """Reasons as one cell of a table of verdicts."""
+    return BETWEEN_REASONS.join(reasons)
+
+
+def split_reasons(cell: str) -> list[str]:
+    """The reasons of one cell of a table of verdicts."""
+    return [reason for reason in cell.split(BETWEEN_REASONS) if reason]
 
 
 def write_dictionary(path: str | Path, features: list[Feature]) -> None:

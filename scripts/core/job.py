@@ -21,7 +21,7 @@ from pathlib import Path
 from scripts import __version__
 from scripts.core.command_line import Named as Named
 from scripts.core.command_line import job_from_command_line
-from scripts.core.features import read_status
+from scripts.core.features import join_reasons, read_status
 from scripts.core.ledger import Record, write_records
 
 _THREAD_VARIABLES = (
@@ -167,7 +167,7 @@ class Step:
         """
         verdict, reasons = read_status(status, block)
         if verdict == "fail":
-            raise UpstreamDefect("; ".join(reasons))
+            raise UpstreamDefect(join_reasons(reasons))
         for reason in reasons:
             self._lower(verdict, reason)
 

@@ -13,8 +13,10 @@ from scripts.core import job as core_job
 from scripts.core.features import (
     DICTIONARY_COLUMNS,
     VERDICT_COLUMNS,
+    join_reasons,
     read_row,
     read_status,
+    split_reasons,
     write_block,
 )
 from scripts.fusion import blocks
@@ -56,7 +58,7 @@ def collect_table(table: pd.DataFrame, verdicts: pd.DataFrame, block: str) -> Co
     found = Collected()
     own = verdicts[verdicts["block"] == block] if "block" in verdicts else verdicts
     for line in own.to_dict("records"):
-        reasons = [reason for reason in line["reasons"].split("; ") if reason]
+        reasons = split_reasons(line["reasons"])
         features = (
             table.loc[line["patient_id"]].to_dict() if line["patient_id"] in table.index else {}
         )
@@ -224,7 +226,7 @@ def main(job):
             step.path(job.output.dictionary), described.reset_index()[[*DICTIONARY_COLUMNS, KIND]]
         )
         verdicts = pd.DataFrame(
-            [[p, block, v, "; ".join(r)] for p, (v, r) in sorted(found.verdicts.items())],
+            [[p, block, v, join_reasons(r)] for p, (v, r) in sorted(found.verdicts.items())],
             columns=VERDICT_COLUMNS,
         )
         write_tsv(step.path(job.output.verdicts), verdicts)

@@ -22,6 +22,7 @@ from scripts.model.evaluation import (
 from scripts.model.subgroups import subgroup_masks
 
 FEATURES_SHOWN = 40
+_ZH = {"missing mask": "缺失情况", "centre": "中心", "technical": "技术变量"}
 
 
 def read_runs(scores: list[str], folds: list[str]) -> tuple[pd.DataFrame, list[dict]]:
@@ -90,16 +91,18 @@ def judge(entry: dict | None, controls: list[dict], settings: dict) -> dict:
         if c["status"] != NOT_ASSESSED and c["flag"] and c["auc"]["value"] >= auc["value"] - 0.02
     ]
     assessed = any(c["status"] != NOT_ASSESSED for c in controls)
-    names = ", ".join(c["model"] for c in alike)
+    names = [c["model"] for c in alike]
     return {
         "discrimination": "none" if useless else "useful",
         "text_en": f"No useful discrimination: {shown}." if useless else f"Discriminates: {shown}.",
         "text_zh": f"无有用的区分能力：{shown}。" if useless else f"有区分能力：{shown}。",
         "separable_from_acquisition": None if not assessed else not alike,
-        "acquisition_text_en": f"Not separable from acquisition: {names} predicts as well."
+        "acquisition_text_en": f"Not separable from acquisition: {', '.join(names)} predicts as well."
         if alike
         else "",
-        "acquisition_text_zh": f"与采集方式无法区分：{names} 的预测能力相当。" if alike else "",
+        "acquisition_text_zh": f"与采集方式无法区分：{'、'.join(_ZH.get(n, n) for n in names)}的预测能力相当。"
+        if alike
+        else "",
     }
 
 

@@ -9,7 +9,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from scripts.core import job as core_job
-from scripts.core.features import VERDICT_COLUMNS, Feature, write_block, write_dictionary
+from scripts.core.features import (
+    VERDICT_COLUMNS,
+    Feature,
+    join_reasons,
+    write_block,
+    write_dictionary,
+)
 from scripts.core.hashing import ROOT
 from scripts.core.sheets import SheetErrors, read_sheet
 from scripts.proteomics.reader_agreement import icc_2_1, weighted_kappa
@@ -258,7 +264,7 @@ def main(job):
         write_block(step.path(job.output.table), make_table(scores, markers, left_out, kept))
         lines = ["\t".join(VERDICT_COLUMNS)]
         for patient, (verdict, reasons) in sorted(verdicts.items()):
-            lines.append("\t".join([patient, "ihc", verdict, "; ".join(reasons)]))
+            lines.append("\t".join([patient, "ihc", verdict, join_reasons(reasons)]))
         step.path(job.output.verdicts).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

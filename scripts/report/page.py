@@ -146,6 +146,9 @@ def text_or(key: str, fallback: object) -> Text:
     return text(key) if key in _texts() else same(fallback)
 
 
+_REQUIREMENT = re.compile(r" \([A-Z]{3}-(?:\d\d|[A-Z]{2})\)$")
+
+
 @cache
 def _reasons() -> list[tuple]:
     import yaml
@@ -158,10 +161,12 @@ def reason(written: object) -> Text:
     """A reason that a step wrote in English, with its Chinese wording where one is known."""
     if isinstance(written, Text):
         return written
+    requirement = _REQUIREMENT.search(str(written))
+    end = requirement.group() if requirement else ""
     for pattern, chinese in _reasons():
-        match = pattern.fullmatch(str(written))
+        match = pattern.fullmatch(str(written).removesuffix(end))
         if match:
-            return Text(match.expand(chinese), str(written))
+            return Text(match.expand(chinese) + end, str(written))
     return same(written)
 
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.core.features import split_reasons
 from scripts.core.sheets import read_sheet
 
 VERDICTS = ("pass", "warn", "fail", "missing")
@@ -78,7 +79,7 @@ def read_verdicts(paths: list[str]) -> dict[str, dict]:
     found: dict[str, dict] = {}
     for path in paths:
         for row in read_table(path):
-            reasons = [reason for reason in row["reasons"].split("; ") if reason]
+            reasons = split_reasons(row["reasons"])
             found.setdefault(row["block"], {})[row["patient_id"]] = (row["verdict"], reasons)
     return found
 

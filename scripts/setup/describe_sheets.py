@@ -1,14 +1,13 @@
 """The reference part of docs/inputs.md: every sheet and column, as the schemas say it.
 
 In: config/schemas/*.schema.yaml, docs/inputs.md. Out: docs/inputs.md with the part between the two marks replaced. Source: the
-schemas; `python -m scripts.setup.describe_sheets --output document=docs/inputs.md` after a schema has changed.
+schemas; `python -m scripts.setup.describe_sheets` after a schema has changed.
 """
 
-from pathlib import Path
-
-from scripts.core import job as core_job
+from scripts.core.hashing import ROOT
 from scripts.core.sheets import SCHEMAS, schema_of
 
+DOCUMENT = ROOT / "docs" / "inputs.md"
 BEGIN, END = "<!-- begin: made from the schemas -->", "<!-- end: made from the schemas -->"
 ORDER = (
     *("patients", "consents", "assays", "labs", "history", "pathology", "ihc"),
@@ -77,12 +76,10 @@ def with_reference(document: str) -> str:
     return before + BEGIN + "\n\n" + "\n\n".join(map(describe, sheets)) + "\n\n" + END + after
 
 
-def main(job):
-    """Rewrite the reference part of the document. output: document"""
-    with core_job.step(job) as step:
-        text = Path(job.output.document).read_text(encoding="utf-8")
-        step.path(job.output.document).write_text(with_reference(text), encoding="utf-8")
+def main() -> None:
+    """Rewrite the reference part of docs/inputs.md."""
+    DOCUMENT.write_text(with_reference(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    core_job.entry(main, globals().get("snakemake"))
+    main()

@@ -137,13 +137,14 @@ def test_table_of_a_domain_is_read_with_its_verdicts(run, tmp_path):
     made = pd.DataFrame({"a": [1.0, 2.0]}, index=pd.Index(["P1", "X9"], name="patient_id"))
     made.to_parquet(tmp_path / "made.parquet")
     (tmp_path / "made.verdicts.tsv").write_text(
-        "patient_id\tblock\tverdict\treasons\nP1\tlcms\twarn\tone; two\nP2\tlcms\tfail\tbad\n"
+        "patient_id\tblock\tverdict\treasons\nP1\tlcms\twarn\tone; do this | two\nP2\tlcms\tfail\tbad\n"
     )
     table, _, verdicts = run(
         table=[str(tmp_path / "made.parquet")],
         table_verdicts=[str(tmp_path / "made.verdicts.tsv")],
     )
     assert list(table.index) == ["P1"]
+    assert verdicts.loc["P1", "reasons"] == "one; do this | two"
     assert verdicts["verdict"].to_dict() == {
         "P1": "warn",
         "P2": "fail",

@@ -70,6 +70,8 @@ def test_known_reasons_are_worded_in_chinese_and_others_stay():
     english = "too few patients (3 hcc, 4 controls; at least 10 of each)"
     chinese = "患者太少（肝细胞癌 3 名，对照 4 名；每类至少 10 名）"
     assert page.reason(english) == page.Text(chinese, english)
+    thawed = page.reason("sample S1: thawed 4 times, <= 3, warning above 1 (BLD-06)")
+    assert thawed.zh == "样本 S1：冻融 4 次（上限 3，超过 1 次警告） (BLD-06)"
     assert page.reason("odd: 3 of 4") == page.Text("odd: 3 of 4", "odd: 3 of 4")
 
 

@@ -11,7 +11,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "inputs.md"
 
 
 def test_document_is_up_to_date():
-    """After a change of a schema: python -m scripts.setup.describe_sheets --output document=docs/inputs.md."""
+    """After a change of a schema: python -m scripts.setup.describe_sheets."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert with_reference(text) == text
 
