@@ -1,0 +1,168 @@
+"""The demo from end to end, as `make demo` runs it: findings, report, reruns; its clean twin."""
+
+import csv
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.compare import differences
+from tests.workflow.runs import ROOT, planned_jobs, run_snakemake
+
+DEMO = ROOT / "config" / "demo" / "config.yaml"
+COHORT_STEPS = {
+    "collect_block",
+    "audit_cohort",
+    "assemble_cohort",
+    "cross_validate",
+    "select_model",
+    "assess_conformance",
+    "write_report",
+}
+
+
+def make_demo(folder: Path) -> str:
+    """`make demo` into a folder of its own; returns what a person sees."""
+    done = subprocess.run(
+        ["make", "demo", f"RUN={folder}", "CORES=2"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return done.stdout + done.stderr
+
+
+def demo(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    return run_snakemake(folder, *arguments, config=DEMO, check=check)
+
+
+def rows_of(path: Path) -> list[dict]:
+    with open(path, encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t"))
+
+
+def failed(run: Path) -> list[dict]:
+    rows = rows_of(run / "results/report/findings.tsv")
+    return [row for row in rows if row["verdict"] in ("FAIL", "WARN")]
+
+
+def answers(expected: dict, found: dict) -> bool:
+    """Whether a finding is the one that was planted; a check of a sample chain names the tube, not the block."""
+    keys = ("requirement_id", "verdict", "step")
+    block = found["block"] in ("", expected["block"]) or not expected["block"]
+    return (
+        block
+        and found["subject"].split(".")[0] == expected["subject"]
+        and all(found[key] == expected[key] for key in keys)
+    )
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """The demo, made once; tests that change it put it back."""
+    folder = tmp_path_factory.mktemp("demo") / "run"
+    folder.parent.joinpath("printed.txt").write_text(make_demo(folder), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory) -> Path:
+    """The clean twin of the demo."""
+    folder = tmp_path_factory.mktemp("clean") / "run"
+    folder.mkdir()
+    twin = ["--config", "demo={'mess': False}"]
+    demo(folder, "make_cohort", *twin)
+    demo(folder, *twin)
+    return folder
+
+
+def test_a_person_is_told_what_runs_and_where_the_report_is(finished):
+    printed = (finished.parent / "printed.txt").read_text(encoding="utf-8")
+    assert re.search(
+        r"\d+ patients admitted \(\d+ development, \d+ external\), \d+ refused", printed
+    )
+    assert re.search(r"Radiomics of ct of P0001 -> \S+ \(log: \S+\)", printed)
+    assert re.search(r"of \d+ steps \(100%\) done", printed)
+    assert f"The report of the demo: {finished}/results/report/report.html" in printed
+
+
+def test_every_planted_defect_is_found(finished):
+    expected = rows_of(finished / "cohort/expected_findings.tsv")
+    assert len(expected) > 30
+    found = failed(finished)
+    assert [e for e in expected if not any(answers(e, f) for f in found)] == []
+
+
+def test_nothing_else_fails_than_what_was_planted(finished):
+    expected = rows_of(finished / "cohort/expected_findings.tsv")
+    known = {(row["subject"], row["requirement_id"]) for row in expected}
+    strange = [
+        row
+        for row in failed(finished)
+        if row["verdict"] == "FAIL" and (row["subject"], row["requirement_id"]) not in known
+    ]
+    assert strange == []
+
+
+def test_clean_twin_fails_only_what_its_size_and_dates_imply(clean):
+    expected = rows_of(clean / "cohort/expected_findings.tsv")
+    assert {row["requirement_id"] for row in expected} == {"MOD-07", "MOD-08"}
+    fails = [row for row in failed(clean) if row["verdict"] == "FAIL"]
+    assert [(row["subject"], row["requirement_id"]) for row in fails] == [
+        (row["subject"], row["requirement_id"]) for row in expected
+    ]
+    assert all(row["note"] for row in expected)
+
+
+def test_demo_fuses_several_blocks_and_no_curve_is_perfect(finished):
+    import json
+
+    performance = json.loads((finished / "results/model/performance.json").read_text())
+    late = performance["strategies"]["late"]["metrics"]["auc"]["value"]
+    afp = performance["strategies"]["afp"]["metrics"]["auc"]["value"]
+    assert 0.8 < late < 0.99
+    assert 0.6 < afp < late
+    blocks = {path.stem for path in (finished / "results/features").glob("*.parquet")}
+    assert {"clinical", "lcms", "gcms", "dda", "dia", "wes", "cfdna", "us"} <= blocks
+    audit = json.loads((finished / "results/cohort/audit.json").read_text())
+    assert [c["model"] for c in audit["negative_controls"] if c["flag"]] == []
+
+
+def test_report_needs_no_network_and_names_every_failed_pair(finished):
+    page = (finished / "results/report/report.html").read_text(encoding="utf-8")
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page) and "@import" not in page
+    for path in (finished / "results/qc").glob("*.verdicts.tsv"):
+        for row in rows_of(path):
+            if row["verdict"] == "fail":
+                assert row["patient_id"] in page
+
+
+def test_demo_a_second_time_has_nothing_to_do(finished):
+    printed = make_demo(finished)
+    assert printed.count("Nothing to be done") == 2
+
+
+def test_touched_sheets_rerun_nothing(finished):
+    for path in (finished / "cohort").glob("*.tsv"):
+        os.utime(path)
+    assert planned_jobs(demo(finished, "--dry-run")) == {}
+
+
+def test_changed_lcms_file_reruns_that_chain_and_the_cohort_steps_only(finished):
+    path = next((finished / "cohort").glob("raw/**/P0002*lcms*.mzML*"))
+    before = path.read_bytes()
+    path.write_bytes(before[:1000])
+    try:
+        jobs = planned_jobs(demo(finished, "--dry-run"))
+    finally:
+        path.write_bytes(before)
+    own = {"detect_lcms", "fit_lcms", "fit_lcms_batch", "apply_lcms", "describe_lcms"}
+    assert jobs["detect_lcms"] == 1
+    assert set(jobs) - own - {"all", "validate_external", "evaluate_test"} <= COHORT_STEPS
+
+
+def test_demo_made_again_in_another_folder_is_equal(finished, tmp_path):
+    demo_cohort = tmp_path / "run"
+    demo_cohort.mkdir()
+    demo(demo_cohort, "make_cohort")
+    assert differences(finished / "cohort", demo_cohort / "cohort") == []
