@@ -13,7 +13,7 @@ import pandas as pd
 
 from scripts.clinical.lab_sheet import HIDDEN
 from scripts.clinical.lab_values import parse_date, parse_value
-from scripts.clinical.settle_values import settle_cell
+from scripts.clinical.settle_values import differing_units, settle_cell
 from scripts.clinical.terminology import Conversion, Dictionary, Units
 
 
@@ -69,7 +69,8 @@ def clean(
     )
     censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))
     problem = pd.Categorical.from_codes(*_codes([p.problem for p in parsed], code))
-    unit = _units_in_force(labs["unit"], [p.unit for p in parsed], code)
+    inside = [p.unit for p in parsed]
+    unit = _units_in_force(labs["unit"], inside, code)
 
     rows.spoil(
         _is(labs["value"], HIDDEN), "ETH-09", "the cell held an identifier of a person; hidden"
@@ -83,6 +84,8 @@ def clean(
         unread = np.asarray(problem == text) & ~(qualitative & np.isfinite(positive))
         rows.spoil(unread, "CLE-02", text)
 
+    two = differing_units(variable, labs["unit"], inside, code, dictionary, units)
+    rows.spoil(two, "CLE-03", "the unit in the cell is not that of the unit column")
     table = _ConversionTable(variable, unit, dictionary, units, names)
     factor, value = table.apply(number)
     said = qualitative & np.isfinite(positive)

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scripts.core.job import InputDefect
 from scripts.core.privacy import identifier_in
 from scripts.core.sheets import decode
 
 COLUMNS = ("patient_id", "analyte", "value", "unit", "date", "laboratory", "method", "uln")
+NEEDED = COLUMNS[:4]
 HIDDEN = "(hidden)"
 
 
@@ -20,18 +22,30 @@ def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
     """labs.tsv as categories of text with the line number of each row, and the file's encoding.
 
     Columns that the sheet does not have are empty. Cells that hold an identifier of a person are
-    hidden at once.
+    hidden at once. InputDefect when the file is no tab-separated table with the needed columns
+    (the plan of a run refuses such a sheet before; a step by hand meets it here).
     """
-    text, encoding = decode(Path(path).read_bytes())
-    table = pd.read_csv(
-        io.StringIO(text),
-        sep="\t",
-        dtype="category",
-        na_filter=False,
-        skip_blank_lines=False,
-        index_col=False,
-    )
+    try:
+        text, encoding = decode(Path(path).read_bytes())
+        table = pd.read_csv(
+            io.StringIO(text),
+            sep="\t",
+            dtype="category",
+            na_filter=False,
+            skip_blank_lines=False,
+            index_col=False,
+        )
+    except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        line = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise _unusable(f"no tab-separated text ({line})") from None
+    header = [cell.strip().strip('"') for cell in text.splitlines()[0].split("\t")]
     table.columns = [str(column).strip() for column in table.columns]
+    absent = [column for column in NEEDED if column not in table]
+    if absent:
+        raise _unusable(f"no column {', '.join(absent)}; is it separated by tabs?")
+    twice = sorted({column for column in COLUMNS if header.count(column) > 1})
+    if twice:
+        raise _unusable(f"column {', '.join(twice)} stands twice; keep one")
     table = pd.DataFrame(
         {
             column: _stripped(table[column])
@@ -42,6 +56,12 @@ def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
     )
     table["line"] = np.arange(2, len(table) + 2)
     return table[table["patient_id"] != ""].reset_index(drop=True), encoding
+
+
+def _unusable(reason: str) -> InputDefect:
+    return InputDefect(
+        f"labs.tsv: {reason}", requirement_id="CLE-01", check="laboratory sheet readable"
+    )
 
 
 def _stripped(column: pd.Series) -> pd.Categorical:

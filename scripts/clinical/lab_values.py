@@ -15,7 +15,25 @@ from dataclasses import dataclass
 NAN = math.nan
 _SUPERSCRIPTS = str.maketrans({c: str(i) for i, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")})
 _NOT_MEASURED = {
-    *("", "-", "--", "---", "/", "\\", ".", "na", "n/a", "nan", "null", "none", "nd", "missing"),
+    *(
+        "",
+        "-",
+        "--",
+        "---",
+        "—",
+        "——",
+        "–",
+        "/",
+        "\\",
+        ".",
+        "na",
+        "n/a",
+        "nan",
+        "null",
+        "none",
+        "nd",
+        "missing",
+    ),
     *("unknown", "not done", "not tested", "未检", "未测", "未做", "未查", "未检测", "无", "缺失"),
     *("不详", "未知"),
 }
@@ -24,12 +42,19 @@ _NOT_DETECTED = (
     "未检测到",
     "低于检测下限",
     "低于检出限",
+    "小于检测下限",
+    "检测不到",
+    "检不出",
+    "<lod",
+    "<loq",
+    "<检测下限",
+    "<检出限",
     "not detected",
     "target not detected",
     "tnd",
 )
-_NEGATIVE = re.compile(r"阴性|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
-_POSITIVE = re.compile(r"阳性|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
+_NEGATIVE = re.compile(r"阴性|^阴$|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
+_POSITIVE = re.compile(r"阳性|^阳$|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
 _UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/-|indeterminate", re.I)
 _LESS, _MORE = (
     ("<=", "≤", "<", "小于等于", "小于", "低于"),
@@ -41,7 +66,11 @@ _NUMBER = re.compile(
     re.S,
 )
 _LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
-_FLAGS = re.compile(r"(?:↑+|↓+|\*|(?<![A-Za-z/])[HL])\s*$")
+_FLAGS = re.compile(r"(?:↑+|↓+|\*|(?<![A-Za-z/])[HL]|\((?:↑+|↓+|[HL])\))\s*$")
+# What may follow a number as its unit: no second number (1 234, 1:80, 12;5), no sign (0.61<, 1210+), no date (12月5日).
+_UNIT = re.compile(
+    r"(?:[x×*]?\s*10\s*(?:\^|\*\*?|[eE])\s*\d{1,2}|[^\d\s:;,<>=+\-^’'|])[^:;<>=月日年]*", re.S
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +134,10 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     rest = _FLAGS.sub("", rest).strip()
     if re.match(r"[-~–—]\s*\d", rest) or re.search(r"\d\s*[-~–—]\s*\d", rest):
         return ParsedValue(positive=positive, problem="a range, not one value")
+    if rest and not _UNIT.fullmatch(rest):
+        return ParsedValue(
+            positive=positive, problem="the cell holds more than one number with its unit"
+        )
     readings = readings_of(match["digits"])
     if not readings:
         return ParsedValue(positive=positive, problem="digits and separators do not form a number")

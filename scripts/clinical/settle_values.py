@@ -6,7 +6,10 @@ Source: requirements CLE-02 and CLE-03: a repair only where exactly one explanat
 
 import math
 
-from scripts.clinical.terminology import Units, Variable
+import numpy as np
+import pandas as pd
+
+from scripts.clinical.terminology import Dictionary, Units, Variable, fold_unit
 
 # Where an impossible value speaks of a rule between fields and not of one field's range.
 _RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
@@ -59,6 +62,37 @@ def settle_cell(
         reading, used = fitting[0]
         return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
     return math.nan, math.nan, requirement, f"{shown}; impossible"
+
+
+def differing_units(
+    variable: np.ndarray,
+    unit: pd.Series,
+    inside: list[str],
+    value_code: np.ndarray,
+    dictionary: Dictionary,
+    units: Units,
+) -> np.ndarray:
+    """Rows whose cell names another unit than their unit column, so that the number could mean two things.
+
+    variable : (rows,) place of the variable in the dictionary, -1 unknown; unit : categorical column; inside : the unit in
+    each distinct value, "" for none; value_code : (rows,) which of them
+    """
+    variables = list(dictionary.variables.values())
+    named = np.array([bool(text) for text in inside] or [False])[value_code]
+    rows = np.flatnonzero(named & (unit != "").to_numpy() & (variable >= 0))
+    out = np.zeros(len(variable), dtype=bool)
+    codes = unit.cat.codes.to_numpy()
+    known: dict[tuple, bool] = {}
+    for row in rows.tolist():
+        key = (variable[row], codes[row], value_code[row])
+        if key not in known:
+            column, cell = unit.cat.categories[key[1]], inside[key[2]]
+            subject = variables[key[0]]
+            known[key] = fold_unit(column) != fold_unit(cell) and units.conversion(
+                subject, column
+            ) != units.conversion(subject, cell)
+        out[row] = known[key]
+    return out
 
 
 def _plain(number: float) -> str:

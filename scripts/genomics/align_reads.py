@@ -184,8 +184,16 @@ def align_sample(
 
 def judge(step, found: dict, limits: dict, evidence: str) -> None:
     """Record the alignment metrics against their limits (section align of the configuration)."""
-    if not found["reads"] or found["mapped_fraction"] < limits["min_mapped_fraction"]["fail"]:
-        percent = 100 * (found["mapped_fraction"] or 0)
+    if not found["reads"]:
+        raise core_job.InputDefect(
+            f"{evidence}: none of {found['pairs']} read pairs has both reads at or above "
+            f"{limits['min_read_length']} bases after trimming; adapters only, or the wrong file?",
+            requirement_id="OMX-01",
+            check="reads left after trimming",
+            evidence=evidence,
+        )
+    if found["mapped_fraction"] < limits["min_mapped_fraction"]["fail"]:
+        percent = 100 * found["mapped_fraction"]
         raise core_job.InputDefect(
             f"{evidence}: only {percent:.1f} % of the reads map to the reference: wrong reference, other "
             "species or contaminated sample",

@@ -11,7 +11,7 @@ from pathlib import Path
 from scripts.core import job as core_job
 from scripts.core.features import write_row
 from scripts.genomics import allele_counts, depth, small_variants
-from scripts.genomics.gene_panel import read_genes
+from scripts.genomics.gene_panel import coding_intervals, read_genes
 from scripts.genomics.job_samples import samples_of_job
 
 REQUIREMENT = "OMX-01"
@@ -84,6 +84,16 @@ def hotspot_features(step, found: dict, settings: dict, evidence: str) -> dict[s
     return features
 
 
+def genes_not_assessed(files: dict, genes: list[str], bed: Path, settings: dict) -> list[str]:
+    """Genes that the annotation lacks or whose coding bases are too shallow (not captured, dropped out)."""
+    coding = coding_intervals(files["annotation"], genes)
+    known = {name for name, _ in allele_counts.read_contigs(files["contigs"])["human"]}
+    coding = {g: [part for part in parts if part[0] in known] for g, parts in coding.items()}
+    coding = {gene: parts for gene, parts in coding.items() if parts}
+    deep = depth.deep_fractions(files["alignment"], files["reference"], coding, bed, settings)
+    return [gene for gene in genes if deep.get(gene, 0.0) < settings["min_gene_callable"]]
+
+
 def summarise_sample(
     step, files: dict, block: str, metrics: dict, settings: dict, vcf: Path, evidence: str
 ) -> dict:
@@ -136,6 +146,15 @@ def summarise_sample(
     limit = settings["max_population_frequency"]
     if annotation:
         features |= small_variants.gene_burdens(variants, genes, limit)
+        unseen = genes_not_assessed(files, genes, folder / f".{block}.coding.bed", settings)
+        for gene in unseen:  # nothing was looked at: no count, not a count of 0
+            features |= {f"{kind}_{gene.lower()}": None for kind in ("altering", "truncating")}
+        step.check(
+            REQUIREMENT, "genes whose coding bases are deep enough", "NOT_ASSESSED" if unseen else "PASS",
+            value=len(genes) - len(unseen), unit=f"of {len(genes)} genes", evidence=evidence, acts=False,
+            threshold=f">= {settings['min_gene_callable']} of the bases at {settings['min_depth']}x",
+            reason=f"burden missing, not 0: {', '.join(unseen)}" if unseen else "",
+        )  # fmt: skip
         callable_mb = depths[f"fraction_{settings['min_depth']}x"] * depths["positions"] / 1e6
         altering = small_variants.altering_variants(variants, limit)
         features["altering_per_mb"] = altering / callable_mb if callable_mb else None

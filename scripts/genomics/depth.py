@@ -32,6 +32,38 @@ def depth_histogram(
     return histogram
 
 
+def deep_fractions(
+    alignment: str | Path,
+    reference: str | Path,
+    intervals: dict[str, list[tuple[str, int, int]]],
+    bed: str | Path,
+    settings: dict,
+) -> dict[str, float]:
+    """{name: fraction of the positions of its intervals with `min_depth` reads or more}. `bed` is written as a scratch file."""
+    lines = [f"{c}\t{s}\t{e}\n" for parts in intervals.values() for c, s, e in parts]
+    if not lines:
+        return {}
+    Path(bed).write_text("".join(lines), encoding="utf-8")
+    words = hts.command(
+        "samtools", "depth", "-s", "-b", bed, "--reference", reference,
+        "-q", settings["min_base_quality"], "-Q", settings["min_mapping_quality"], alignment,
+        backend=settings["backend"],
+    )  # fmt: skip
+    deep: dict[str, set[int]] = {}
+    try:
+        for line in hts.output_of(words).splitlines():
+            contig, position, depth = line.split("\t")
+            if int(depth) >= settings["min_depth"]:
+                deep.setdefault(contig, set()).add(int(position) - 1)
+    finally:
+        Path(bed).unlink()
+    return {
+        name: sum(p in deep.get(c, ()) for c, s, e in parts for p in range(s, e))
+        / sum(e - s for _, s, e in parts)
+        for name, parts in intervals.items()
+    }
+
+
 def depth_summary(histogram, levels: tuple[int, ...]) -> dict[str, float]:
     """Mean depth (fold), number of positions, and the fraction of positions at or above each level."""
     import numpy as np

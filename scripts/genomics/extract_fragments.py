@@ -18,17 +18,29 @@ AUTOSOME = re.compile(r"(chr)?[0-9]{1,2}")
 
 
 def read_arms(path: str | Path, contigs: list[tuple[str, int]]) -> list[tuple[str, str, int, int]]:
-    """(arm, contig, start, end): the fourth column of a BED, or whole contigs when there is no BED."""
+    """(arm, contig, start, end): the fourth column of a BED, or whole contigs when there is no BED.
+
+    InputDefect when the BED names no autosome of the reference: every arm would be missing without a word.
+    """
     if not path:
         return [(contig.removeprefix("chr"), contig, 0, length) for contig, length in contigs]
     known = dict(contigs)
     arms = []
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
-        words = line.split("\t")
-        if len(words) >= 4 and not line.startswith("#"):
-            contig = allele_counts.contig_in(known, words[0])
-            if contig:
-                arms.append((words[3], contig, int(words[1]), int(words[2])))
+    try:
+        for line in Path(path).read_text(encoding="utf-8-sig").splitlines():
+            words = line.split()
+            if len(words) >= 4 and words[0] != "track" and not line.startswith("#"):
+                contig = allele_counts.contig_in(known, words[0])
+                if contig:
+                    arms.append((words[3], contig, int(words[1]), int(words[2])))
+    except (OSError, ValueError):
+        arms = []
+    if not arms:
+        raise core_job.InputDefect(
+            "config key genomics.arms: no line of the BED (contig, start, end, arm) lies on an autosome of the reference",
+            requirement_id=REQUIREMENT,
+            check="chromosome arms readable",
+        )
     return arms
 
 
@@ -133,6 +145,13 @@ def summarise_sample(
     """All features of one cfDNA sample; writes its tables into `folder`. Too few fragments end the block."""
     contigs = allele_counts.read_contigs(files["contigs"])
     autosomes = [pair for pair in contigs["human"] if AUTOSOME.fullmatch(pair[0])]
+    if not autosomes:
+        raise core_job.InputDefect(
+            "the reference names no autosome 1-22 (or chr1-chr22): fragments cannot be counted",
+            requirement_id=REQUIREMENT,
+            check="autosomes in the reference",
+            evidence=evidence,
+        )
     found = fragments.count_fragments(
         files["alignment"], files["reference"], [name for name, _ in autosomes],
         min_mapping_quality=settings["min_mapping_quality"], bin_width=settings["bin_width"],

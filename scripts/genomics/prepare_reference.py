@@ -5,6 +5,8 @@ targets.bed (sorted, merged), annotation.gff3. Source: SAM/BED/GFF3 specificatio
 """
 
 import gzip
+import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from scripts.genomics import hts
 from scripts.genomics.bwa_pairs import quiet_stderr
 
 LINE = 80
+_BASES = re.compile(r"[ACGTNRYSWKMBDHV]+", re.IGNORECASE)  # IUPAC codes of DNA
 REQUIREMENT = "OMX-01"
 
 
@@ -20,33 +23,36 @@ def _defect(reason: str) -> core_job.InputDefect:
     return core_job.InputDefect(reason, requirement_id=REQUIREMENT, check="reference usable")
 
 
-def open_text(path: str | Path):
-    """A text file, gzipped (by its first bytes) or not."""
-    with open(path, "rb") as handle:
-        gzipped = handle.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt") if gzipped else open(path, encoding="utf-8")
+def text_lines(path: str | Path, what: str, errors: str = "strict") -> Iterator[str]:
+    """Lines of a text file, gzipped (by its first bytes) or not, with or without BOM. InputDefect when it is damaged."""
+    try:
+        with open(path, "rb") as handle:
+            gzipped = handle.read(2) == b"\x1f\x8b"
+        opener = gzip.open if gzipped else open
+        with opener(path, "rt", encoding="utf-8-sig", errors=errors) as handle:
+            yield from handle
+    except (EOFError, UnicodeDecodeError, gzip.BadGzipFile, zlib.error):
+        raise _defect(
+            f"the {what} cannot be read: truncated or damaged file, or no UTF-8 text"
+        ) from None
 
 
 def sequence_lines(path: str | Path, what: str) -> Iterator[tuple[str, str]]:
     """(contig, piece of its sequence) of a FASTA; the first piece of a contig is "". InputDefect if it is no FASTA."""
     name = ""
-    try:
-        with open_text(path) as handle:
-            for line in handle:
-                line = line.strip()
-                if line.startswith(">"):
-                    name = line[1:].split()[0] if line[1:].split() else ""
-                    if not name:
-                        raise _defect(f"the {what} has a sequence without a name")
-                    yield name, ""
-                elif line:
-                    if not name or not line.isalpha():
-                        raise _defect(f"the {what} is not a FASTA file")
-                    yield name, line
-    except (EOFError, UnicodeDecodeError, gzip.BadGzipFile) as error:
-        raise _defect(
-            f"the {what} cannot be read ({type(error).__name__}): damaged file?"
-        ) from None
+    for line in text_lines(path, what):
+        line = line.strip()
+        if line.startswith(">"):
+            name = line[1:].split()[0] if line[1:].split() else ""
+            if not name:
+                raise _defect(f"the {what} has a sequence without a name")
+            yield name, ""
+        elif line:
+            if not name or not line.isalpha():
+                raise _defect(f"the {what} is not a FASTA file")
+            if not _BASES.fullmatch(line):
+                raise _defect(f"the {what} holds letters that are no bases of DNA (contig {name})")
+            yield name, line
     if not name:
         raise _defect(f"the {what} is empty")
 
@@ -72,32 +78,34 @@ def join_fastas(human: str | Path, hbv: str | Path | None, out: Path) -> dict[st
                     handle.write(rest[:LINE] + "\n")
                     rest = rest[LINE:]
             handle.write(rest + "\n" if rest else "")
+    bare = [name for name, (length, _) in contigs.items() if not length]
+    if bare:
+        raise _defect(f"contig {bare[0]} has no sequence; is a FASTA cut off?")
     return contigs
 
 
 def read_targets(path: str | Path, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
     """Target intervals (0-based, half-open), merged, in the order of the contigs. InputDefect on a foreign contig."""
     intervals: dict[str, list[tuple[int, int]]] = {}
-    with open_text(path) as handle:
-        for number, line in enumerate(handle, 1):
-            words = line.split()
-            if not words or words[0] in ("track", "browser") or line.startswith("#"):
-                continue
-            try:
-                contig, start, end = words[0], int(words[1]), int(words[2])
-            except (IndexError, ValueError):
-                raise _defect(f"targets BED, line {number}: needs contig, start and end") from None
-            if contig not in lengths:
-                known = ", ".join(list(lengths)[:3])
-                raise _defect(
-                    f"targets BED, line {number}: contig {contig} is not in the reference (it has {known} ...)"
-                )
-            if not 0 <= start < end <= lengths[contig]:
-                raise _defect(
-                    f"targets BED, line {number}: {start}-{end} does not lie on {contig}, "
-                    f"which has {lengths[contig]} bases; BED and FASTA of different assemblies?"
-                )
-            intervals.setdefault(contig, []).append((start, end))
+    for number, line in enumerate(text_lines(path, "targets BED"), 1):
+        words = line.split()
+        if not words or words[0] in ("track", "browser") or line.startswith("#"):
+            continue
+        try:
+            contig, start, end = words[0], int(words[1]), int(words[2])
+        except (IndexError, ValueError):
+            raise _defect(f"targets BED, line {number}: needs contig, start and end") from None
+        if contig not in lengths:
+            known = ", ".join(list(lengths)[:3])
+            raise _defect(
+                f"targets BED, line {number}: contig {contig} is not in the reference (it has {known} ...)"
+            )
+        if not 0 <= start < end <= lengths[contig]:
+            raise _defect(
+                f"targets BED, line {number}: {start}-{end} does not lie on {contig}, "
+                f"which has {lengths[contig]} bases; BED and FASTA of different assemblies?"
+            )
+        intervals.setdefault(contig, []).append((start, end))
     merged: list[tuple[str, int, int]] = []
     for contig in lengths:
         for start, end in sorted(intervals.get(contig, [])):
@@ -113,8 +121,9 @@ def read_targets(path: str | Path, lengths: dict[str, int]) -> list[tuple[str, i
 def copy_annotation(path: str | Path, out: Path, contigs: dict[str, tuple[int, str]]) -> int:
     """Copy a GFF3 (unpacked) and return its coding transcripts; InputDefect when bcftools csq could not use it."""
     transcripts, foreign, known = 0, set(), 0
-    with open_text(path) as source, open(out, "w", encoding="utf-8") as handle:
-        for line in source:
+    # Names of other languages in a comment, in another encoding, do no harm: bytes are copied as they are.
+    with open(out, "w", encoding="utf-8", errors="surrogateescape") as handle:
+        for line in text_lines(path, "annotation", "surrogateescape"):
             handle.write(line)
             if line.startswith("#"):
                 continue

@@ -16,6 +16,10 @@ LOOKED_AT = 5000  # reads at the beginning of a file that tell its quality encod
 PHRED64_LOWEST = 64  # "@": no Phred+33 file of thousands of reads stays at or above Q31
 PHRED33_HIGHEST = 74  # "J": highest usual Phred+33 character (Q41)
 
+# Last block of a BAM and name of the last container of a CRAM (SAM and CRAM specifications).
+_BAM_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_CRAM_END = b"\xe0EOF"
+
 ALIGNED_SUFFIXES = (".bam", ".cram", ".sam")
 
 
@@ -49,6 +53,7 @@ def check_files(row: dict) -> None:
             assay,
         )
     if is_aligned(files[0]):
+        _check_aligned(files[0], assay)
         return
     if len(files) < 2:
         raise defect("file2 is missing: paired reads are needed", assay)
@@ -56,6 +61,30 @@ def check_files(row: dict) -> None:
         raise defect("file and file2 are the same file", assay)
     for path in files:
         _check_fastq_head(path, assay)
+
+
+def _check_aligned(path: str | Path, assay: str) -> None:
+    """A BAM, CRAM or SAM by its content, with its end: one cut off between two blocks reads without any error."""
+    import pysam
+
+    name = Path(path).name
+    try:
+        with pysam.AlignmentFile(str(path), check_sq=False, ignore_truncation=True) as alignment:
+            binary = alignment.is_bam or alignment.is_cram
+            known = binary or alignment.is_sam
+    except (OSError, ValueError):
+        known = False
+    if not known:
+        raise defect(f"{name} is no BAM, CRAM or SAM file, or its header is damaged", assay)
+    with open(path, "rb") as handle:
+        handle.seek(-min(64, Path(path).stat().st_size), 2)
+        end = handle.read()
+    if binary and not end.endswith(_BAM_END) and _CRAM_END not in end:
+        raise defect(
+            f"{name} is truncated: its end-of-file marker is missing; copy it again", assay
+        )
+    if not binary and not end.endswith(b"\n"):
+        raise defect(f"{name} is truncated: its last line is not complete; copy it again", assay)
 
 
 def _check_fastq_head(path: str | Path, assay: str) -> None:
@@ -67,10 +96,11 @@ def _check_fastq_head(path: str | Path, assay: str) -> None:
         with dnaio.open(str(path)) as reads:
             qualities = [read.qualities for read in islice(reads, LOOKED_AT)]
     except (dnaio.FileFormatError, dnaio.UnknownFileFormat) as error:
-        raise defect(f"{name} is not a FASTQ file ({_first_line(error)})", assay) from None
+        reason = f"{name} is not a FASTQ file, or is cut off ({_first_line(error)})"
+        raise defect(reason, assay) from None
     except Exception as error:  # gzip, isal and zlib-ng each have their own kinds of error
         raise defect(f"{name} is truncated or damaged ({_first_line(error)})", assay) from None
-    if not qualities or qualities[0] is None:
+    if not qualities or qualities[0] is None or not any(qualities):
         raise defect(f"{name} holds no reads with qualities", assay)
     lowest = min(min(q) for q in qualities if q)
     highest = max(max(q) for q in qualities if q)
@@ -104,13 +134,14 @@ _MEANINGS = (
         NOT_MATES,
     ),
     (
-        r"end-of-stream|EOFError|[Tt]runcat|unexpected end|Premature end|ended prematurely|EOF marker"
-        r"|inflate|zlib|isal|CRC|checksum|Error -?\d+ while|BGZF|igzip|gzip",
-        "truncated or damaged file: it ends in the middle; copy it again",
-    ),
-    (
         r"Unable to fetch reference|[Rr]eference.*(not|mismatch)|MD5 checksum",
         "the CRAM was made with another reference than genomics.reference",
+    ),
+    (
+        r"end-of-stream|EOFError|[Tt]runcat|unexpected end|Premature end|ended prematurely|EOF marker"
+        r"|inflate|zlib|isal|CRC|checksum|Error -?\d+ while|BGZF|igzip|gzip|Error reading input file"
+        r"|Couldn't read header",
+        "truncated or damaged file: it ends in the middle; copy it again",
     ),
     (r"FastqFormatError|FASTQ|format", "not a FASTQ file"),
 )

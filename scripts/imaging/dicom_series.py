@@ -40,6 +40,10 @@ def read_headers(folder: str | Path) -> list:
     import pydicom
 
     folder = Path(folder)
+    if not folder.exists():
+        raise InputDefect(
+            "there is no such file or folder", requirement_id="IST-01", check="DICOM readable"
+        )
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else [folder]
     found, broken = [], 0
     for file in files:

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from scripts.core.job import InputDefect
 from scripts.imaging.volumes import (
+    LOSSY,
     PICTURES,
     VOLUME_FILES,
     Volume,
@@ -59,7 +60,9 @@ def read_mask(
 
 
 def _read_labels(file: str, volume: Volume, planar: bool) -> np.ndarray:
-    image = as_three_dimensional(read_image_file(file, "mask"))
+    if suffix_of(file) in LOSSY:
+        raise defect("mask readable", "JPEG blurs the edge of a mask; export it as PNG or NIfTI")
+    image = as_three_dimensional(read_image_file(file, "mask"), "mask")
     if not planar:  # the same grid may be stored flipped: dcm2niix does so with rows
         code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(
             volume.image.GetDirection()
@@ -69,16 +72,18 @@ def _read_labels(file: str, volume: Volume, planar: bool) -> np.ndarray:
         labels = sitk.GetArrayFromImage(image)[..., :3].max(axis=-1)
     else:
         labels = sitk.GetArrayFromImage(image)
-    if not planar:
-        difference = grid_difference(volume.image, image)
-        if difference:
-            raise defect(
-                "mask on the image grid",
-                f"the mask is off the image grid: {difference}; draw it on this series",
-            )
     if not np.isfinite(labels).all():
         raise defect("mask readable", "the mask holds values that are no numbers")
-    return np.clip(np.rint(labels), 0, 65535).astype(np.uint16)
+    labels = np.clip(np.rint(labels), 0, 65535).astype(np.uint16)
+    if planar:
+        return labels
+    difference = grid_difference(volume.image, image)
+    if difference:
+        raise defect(
+            "mask on the image grid",
+            f"the mask is off the image grid: {difference}; draw it on this series and export the whole grid",
+        )
+    return labels
 
 
 def _read_dicom(file: str):

@@ -131,6 +131,14 @@ def normalise(volume: Volume, row: dict, liver: np.ndarray, settings: dict) -> d
     region, where = (liver, "liver") if liver.any() else (None, "body")
     if region is None:
         region = normalisation.body_mask(volume.image)
+    negative = float((sitk.GetArrayViewFromImage(volume.image) < 0).mean())
+    if negative > settings["max_negative_fraction"]:
+        raise InputDefect(
+            f"{negative:.0%} of the image is negative: no magnitude image (a phase image, or normalised already); give the "
+            "original, or name its sequence in config imaging.mri.maps",
+            requirement_id="IST-03",
+            check="intensities of a magnitude image",
+        )
     if settings["n4"]:
         volume.image = normalisation.correct_bias(
             volume.image, region, settings["n4_shrink"], settings["n4_iterations"]

@@ -130,10 +130,14 @@ def _from_dicom(path: Path) -> Volume:
 
 
 def _grey_and_colour(dataset) -> tuple[np.ndarray, np.ndarray | None]:
-    from pydicom.pixels import convert_color_space
+    from pydicom.pixels import apply_color_lut
 
+    photometric = str(dataset.PhotometricInterpretation)
     try:
-        array = dataset.pixel_array
+        array = dataset.pixel_array  # pydicom turns YBR into RGB by itself
+        if photometric == "PALETTE COLOR":  # the stored numbers are places in a table of colours
+            array = apply_color_lut(array, dataset)
+            array = array >> 8 if array.dtype == np.uint16 else array
     except (NotImplementedError, RuntimeError, ValueError, AttributeError, OSError, EOFError):
         raise InputDefect(
             "the picture's pixel data are truncated or cannot be decoded",
@@ -141,12 +145,9 @@ def _grey_and_colour(dataset) -> tuple[np.ndarray, np.ndarray | None]:
             check="DICOM pixels readable",
         ) from None
     if array.ndim == 2:
-        if str(dataset.PhotometricInterpretation) == "MONOCHROME1":
+        if photometric == "MONOCHROME1":
             array = int(array.max()) - array.astype(np.int64)
         return array.astype(np.float32), None
-    photometric = str(dataset.PhotometricInterpretation)
-    if photometric.startswith("YBR"):
-        array = convert_color_space(array, photometric, "RGB")
     return (array @ np.array([0.299, 0.587, 0.114])).astype(np.float32), array
 
 

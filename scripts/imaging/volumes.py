@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from scripts.core.job import InputDefect
 
+LOSSY = (".jpg", ".jpeg")
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 VOLUME_FILES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
@@ -68,23 +69,61 @@ def suffix_of(path: str | Path) -> str:
 
 
 def read_image_file(path: str | Path, what: str = "image") -> sitk.Image:
-    """Read a NIfTI, NRRD, MetaImage or picture. InputDefect when it is truncated, empty or none of these."""
+    """Read a NIfTI, NRRD, MetaImage or picture. InputDefect when it is missing, truncated, empty or none of these."""
+    if not Path(path).is_file():
+        raise InputDefect(
+            f"there is no such {what} file", requirement_id="IST-01", check=f"{what} readable"
+        )
+    if suffix_of(path) in (".nii", ".nii.gz"):
+        _check_nifti(path, what)
+    if suffix_of(path) in (*LOSSY, ".bmp") and not _picture_ends(path):
+        raise _unreadable(path, what)
     try:
         with quiet_itk():
             image = sitk.ReadImage(str(path))
             array = sitk.GetArrayViewFromImage(image)
     except RuntimeError:
-        raise InputDefect(
-            f"the {what} file cannot be read as {suffix_of(path) or 'an image'} (truncated, empty or another format); "
-            "export it again",
-            requirement_id="IST-01",
-            check=f"{what} readable",
-        ) from None
+        raise _unreadable(path, what) from None
     if array.size == 0:
         raise InputDefect(
             f"the {what} file holds no voxel", requirement_id="IST-01", check=f"{what} readable"
         )
     return image
+
+
+def _unreadable(path: str | Path, what: str) -> InputDefect:
+    return InputDefect(
+        f"the {what} file cannot be read as {suffix_of(path) or 'an image'} (truncated, empty or another format); "
+        "export it again",
+        requirement_id="IST-01",
+        check=f"{what} readable",
+    )
+
+
+def _picture_ends(path: str | Path) -> bool:
+    """Whether a JPEG has its end-of-image marker, a BMP the length of its header: decoders fill what is missing."""
+    data = Path(path).read_bytes()
+    if suffix_of(path) == ".bmp":
+        return int.from_bytes(data[2:6], "little") <= len(data)
+    return b"\xff\xd9" in data[-1024:]
+
+
+def _check_nifti(path: str | Path, what: str) -> None:
+    """InputDefect for a NIfTI that is cut off or holds NaN: ITK reads both without a word, the rest and NaN as 0."""
+    import zlib
+
+    import nibabel
+
+    try:
+        stored = np.asanyarray(nibabel.load(path).dataobj.get_unscaled())
+    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error):
+        raise _unreadable(path, what) from None
+    if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+        raise InputDefect(
+            f"the {what} holds values that are no numbers (NaN or infinite)",
+            requirement_id="IST-01",
+            check=f"{what} values are numbers",
+        )
 
 
 def without_texts(array: np.ndarray, like: sitk.Image) -> sitk.Image:
@@ -96,7 +135,7 @@ def without_texts(array: np.ndarray, like: sitk.Image) -> sitk.Image:
     return image
 
 
-def as_three_dimensional(image: sitk.Image) -> sitk.Image:
+def as_three_dimensional(image: sitk.Image, what: str = "image") -> sitk.Image:
     """A 2D image as one slice of a volume; a 4D image with one time point as 3D. InputDefect for a real time series."""
     if image.GetDimension() == 2:
         return sitk.JoinSeries(image)
@@ -104,7 +143,7 @@ def as_three_dimensional(image: sitk.Image) -> sitk.Image:
         return image[:, :, :, 0]
     if image.GetDimension() != 3:
         raise InputDefect(
-            f"the image has {image.GetDimension()} dimensions; give one phase or sequence per file",
+            f"the {what} has {image.GetDimension()} dimensions; give one phase or sequence per file",
             requirement_id="IST-01",
             check="one volume per file",
         )

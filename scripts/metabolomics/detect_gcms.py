@@ -91,7 +91,7 @@ def batch_ladder(
         )
     if paths[0].lower().endswith((".csv", ".tsv", ".txt")):
         return read_ladder(paths[0], assays[0], settings["ladder_rt_unit"])
-    run = read_ms1(paths[0], assays[0], settings["profile"], log)
+    run = read_ms1(paths[0], assays[0], settings["profile"], log, settings["min_run_s"])
     first, last = settings["ladder_carbons"]
     return ladder_from_run(find_components(run, settings), first, last, assays[0])
 
@@ -116,7 +116,7 @@ def main(job):
                 requirement_id=REQUIREMENT,
                 check="EI library",
             )
-        run = read_ms1(job.input.run, assay, settings["profile"], step.log)
+        run = read_ms1(job.input.run, assay, settings["profile"], step.log, settings["min_run_s"])
         step.check(
             REQUIREMENT, "mzML readable", "PASS", value=run.rt.size, unit="scans", evidence=assay
         )

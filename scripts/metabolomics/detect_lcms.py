@@ -162,7 +162,7 @@ def main(job):
     with core_job.step(job) as step:
         settings, assay = job.params.settings, job.wildcards.run
         step.subject = getattr(job.params, "subject", assay)
-        run = read_ms1(job.input.run, assay, settings["profile"], step.log)
+        run = read_ms1(job.input.run, assay, settings["profile"], step.log, settings["min_run_s"])
         step.check(
             REQUIREMENT, "mzML readable", "PASS", value=run.rt.size, unit="scans", evidence=assay
         )
@@ -170,6 +170,16 @@ def main(job):
         step.check(REQUIREMENT, "kind of spectra", "PASS", value=kind, evidence=assay)
         noise = noise_level(run, settings["ppm"], settings["noise_quantile"])
         features = find_features(run, noise, settings, step.log)
+        found = features.size > 0
+        step.check(
+            REQUIREMENT,
+            "chromatographic peaks in the run",
+            "PASS" if found else "WARN",
+            value=features.size,
+            threshold=">= 1",
+            evidence=assay,
+            reason="" if found else f"{assay}: the run shows no chromatographic peak",
+        )
         step.log.info("noise %.4g, %d features, polarity %s", noise, features.size, run.polarity)
         save_run(step.path(job.output.features), features, run, noise)
         save_centroids(step.path(job.output.centroids), run, floor=noise / 4)

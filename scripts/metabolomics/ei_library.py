@@ -22,6 +22,7 @@ SILYL_IONS = (
     75,
     147,
 )  # fragments of the trimethylsilyl group itself: every derivative has them
+_NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INDEX_KEYS = ("retentionindex", "retention_index", "ri", "kovats", "semistdnp")
 
 
@@ -46,10 +47,12 @@ class Entry:
 
 
 def read_msp(path: str | Path) -> list[Entry]:
-    """Spectra of an MSP file (NIST and MS-DIAL spellings), sorted by name, then index. InputDefect when there are none."""
+    """Spectra of an MSP file (NIST, MS-DIAL and LECO spellings), sorted by name, then index. InputDefect when there are none."""
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     entries = []
-    for record in re.split(r"\n\s*\n(?=\s*name\s*:)", text, flags=re.IGNORECASE):
+    for record in re.split(
+        r"(?im)^(?=[ \t]*name[ \t]*:)", text
+    ):  # a blank line between is not always there
         entry = _entry(record)
         if entry is not None:
             entries.append(entry)
@@ -61,13 +64,18 @@ def read_msp(path: str | Path) -> list[Entry]:
 
 def _entry(record: str) -> Entry | None:
     fields, peaks = {}, {}
+    headed = re.search(r"(?im)^[ \t]*num[ \t]*peaks[ \t]*:", record) is not None
     for line in record.splitlines():
         key, colon, value = line.partition(":")
-        if colon and not re.match(r"\s*[0-9.]+[\s]", line):
+        if headed and "numpeaks" not in fields:
+            if colon:
+                fields[key.strip().lower().replace(" ", "")] = value.strip()
+            continue
+        if not headed and colon and not re.match(r"\s*[0-9.]+[\s]", line):
             fields[key.strip().lower().replace(" ", "")] = value.strip()
             continue
         bare = re.sub(r'"[^"]*"', "", line)
-        numbers = re.findall(r"[0-9.]+(?:[eE][+-]?[0-9]+)?", bare)
+        numbers = _NUMBER.findall(bare)
         for mass, height in zip(numbers[::2], numbers[1::2], strict=False):
             unit = int(float(mass) + 0.3)
             peaks[unit] = peaks.get(unit, 0.0) + float(height)
@@ -81,7 +89,9 @@ def _entry(record: str) -> Entry | None:
 
 def _index(fields: dict) -> float:
     for key in _INDEX_KEYS:
-        found = re.match(r"[0-9.]+", fields.get(key, ""))
+        value = fields.get(key, "").lower()
+        # NIST writes the phases of the column in one line: SemiStdNP=1101/2/34 StdNP=1095/4/12
+        found = _NUMBER.match(value.partition("semistdnp=")[2] or value)
         if found:
             return float(found[0])
     return float("nan")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyopenms
 
+MIN_SCANS = 3  # OpenMS MassTraceDetection takes no fewer
 REQUIREMENT = "OMX-02"  # generation of metabolomics data by LC-MS or GC-MS
 
 
@@ -77,17 +78,21 @@ def openms_output(log, secret: str = "", shown: str = ""):
                     log.info("OpenMS: %s", line.strip())
 
 
-def read_ms1(path: str | Path, assay: str, profile: str = "centroid", log=None) -> Centroids:
+def read_ms1(
+    path: str | Path, assay: str, profile: str = "centroid", log=None, min_run_s: float = 0.0
+) -> Centroids:
     """MS1 centroids of an mzML file.
 
-    `profile` says what to do with profile data: "centroid" (OpenMS PeakPickerHiRes) or "refuse".
-    Raises InputDefect when the file is empty, truncated, no mzML, holds no MS1 scans or both polarities.
+    `profile` says what to do with profile data: "centroid" (OpenMS PeakPickerHiRes) or "refuse"; `min_run_s` how long the
+    run must last.
+    Raises InputDefect when the file is empty, truncated, no mzML, holds no MS1 scans or both polarities, or when its scan
+    times are missing or span less than `min_run_s` (minutes written without their unit).
     """
     import pyopenms
 
     path = Path(path)
     if not path.is_file() or path.stat().st_size == 0:
-        raise _defect("the file is empty; export it again", assay)
+        raise _defect("the file is missing or empty; export it again", assay)
     experiment = pyopenms.MSExperiment()
     reader = pyopenms.MzMLFile()
     options = reader.getOptions()
@@ -100,7 +105,9 @@ def read_ms1(path: str | Path, assay: str, profile: str = "centroid", log=None) 
         reason = "the file is truncated or is no mzML; copy or convert it again (msconvert --mzML)"
         raise _defect(reason, assay) from None
     if experiment.getNrSpectra() == 0:
-        raise _defect("the file holds no MS1 scans; was only MS2 exported?", assay)
+        reason = "the file holds no MS1 scans; was only MS2 exported, or is it no mzML?"
+        raise _defect(reason, assay)
+    _check_times(experiment, assay, min_run_s)
     polarity = _polarity(experiment, assay)
     experiment, picked = _centroided(experiment, assay, profile, log)
     return _flat(experiment, polarity, picked, assay)
@@ -110,6 +117,21 @@ def _defect(reason: str, assay: str, check: str = "mzML readable") -> core_job.I
     return core_job.InputDefect(
         f"{assay}: {reason}", requirement_id=REQUIREMENT, check=check, evidence=assay
     )
+
+
+def _check_times(experiment: "pyopenms.MSExperiment", assay: str, min_run_s: float) -> None:
+    """InputDefect unless the scans follow one another over at least `min_run_s` seconds."""
+    times = [spectrum.getRT() for spectrum in experiment]
+    if len(times) < MIN_SCANS:
+        reason = f"the file holds {len(times)} MS1 scans; a chromatographic run needs many more"
+        raise _defect(reason, assay, "scan times")
+    span = max(times) - min(times)
+    if len(set(times)) < MIN_SCANS or span < min_run_s:
+        reason = (
+            f"the times of its {len(times)} scans span {span:.3g} s (required: >= {min_run_s:g}); are they missing, or "
+            "minutes without their unit? Convert it again"
+        )
+        raise _defect(reason, assay, "scan times")
 
 
 def _polarity(experiment: "pyopenms.MSExperiment", assay: str) -> str:

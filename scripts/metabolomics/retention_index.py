@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
+from scripts.core.sheets import decode
 from scripts.metabolomics.deconvolution import Component
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def _defect(reason: str, assay: str) -> core_job.InputDefect:
 
 def read_ladder(path: str | Path, assay: str, unit: str) -> Ladder:
     """A ladder from a table (comma or tab): RT, and Carbon_Number or RI; `unit` of RT is s or min."""
-    text = Path(path).read_text(encoding="utf-8-sig")
+    try:
+        text, _ = decode(Path(path).read_bytes())
+    except (OSError, UnicodeError):
+        raise _defect(f"{assay}: the ladder table cannot be read as text", assay) from None
     first = text.splitlines()[0] if text.strip() else ""
     rows = csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in first else ",")
     header = {(name or "").strip().lower(): name for name in rows.fieldnames or []}
@@ -68,7 +72,8 @@ def read_ladder(path: str | Path, assay: str, unit: str) -> Ladder:
         reason = "a ladder table needs the columns RT and Carbon_Number (or RI)"
         raise _defect(f"{assay}: {reason}", assay)
     try:
-        pairs = [(float(row[number]), float(row[header["rt"]])) for row in rows]
+        given = [(row[number] or "", row[header["rt"]] or "") for row in rows]
+        pairs = [(float(n), float(rt)) for n, rt in given if n.strip() or rt.strip()]
     except (TypeError, ValueError):
         raise _defect(
             f"{assay}: RT and Carbon_Number must be numbers in every row", assay

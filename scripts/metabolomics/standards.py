@@ -5,12 +5,16 @@ levels of the Metabolomics Standards Initiative (Sumner et al. 2007, Metabolomic
 """
 
 import csv
+import hashlib
+import math
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
+from scripts.core.sheets import decode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,13 +68,22 @@ def ion_mz(formula: str, adduct: str) -> float:
 
 
 def feature_name(text: str) -> str:
-    """A compound's name as a feature name: lower case, everything but letters and digits becomes one _."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    """A compound's name as a feature name: lower case, everything but letters and digits becomes one _.
+
+    Greek letters are spelled out (alpha- and beta-tocopherol are two compounds); a name without any letter a-z or digit
+    (a Chinese one) becomes `compound_` and eight hex digits of its SHA-256.
+    """
+    spelled = re.sub("[\u03b1-\u03c9]", lambda m: unicodedata.name(m[0]).split()[-1], text.lower())
+    name = re.sub(r"[^a-z0-9]+", "_", spelled.lower()).strip("_")
+    return name or f"compound_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def read_standards(path: str | Path) -> list[Standard]:
     """The table of standards, in its order. InputDefect with every bad line when it cannot be used."""
-    text = Path(path).read_text(encoding="utf-8-sig")
+    try:
+        text, _ = decode(Path(path).read_bytes())
+    except UnicodeError:
+        raise _unusable(["not UTF-8, UTF-16 or GB18030 text"]) from None
     reader = csv.DictReader(text.splitlines(), delimiter="\t")
     header = reader.fieldnames or []
     problems = [f"unknown column {column}" for column in header if column not in COLUMNS]
@@ -86,12 +99,16 @@ def read_standards(path: str | Path) -> list[Standard]:
         f"{name} stands twice" for name in sorted({n for n in names if names.count(n) > 1})
     ]
     if problems:
-        raise core_job.InputDefect(
-            f"table of standards (config metabolomics.standards): {'; '.join(problems)}",
-            requirement_id="OMX-02",
-            check="table of standards",
-        )
+        raise _unusable(problems)
     return out
+
+
+def _unusable(problems: list[str]) -> core_job.InputDefect:
+    return core_job.InputDefect(
+        f"table of standards (config metabolomics.standards): {'; '.join(problems)}",
+        requirement_id="OMX-02",
+        check="table of standards",
+    )
 
 
 def _standard(row: dict) -> Standard:
@@ -105,6 +122,8 @@ def _standard(row: dict) -> Standard:
         mz = float(row["mz"]) if row.get("mz") else None
     except ValueError:
         raise ValueError("rt (seconds) and mz must be numbers") from None
+    if not (math.isfinite(rt) and rt >= 0 and (mz is None or (math.isfinite(mz) and mz > 0))):
+        raise ValueError("rt (seconds) and mz must be above 0")
     if mz is None:
         if not (row.get("formula") and row.get("adduct")):
             raise ValueError("needs mz, or formula and adduct")

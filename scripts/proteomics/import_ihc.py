@@ -70,14 +70,14 @@ def grade_of(calls: list[dict]) -> int:
 
 
 class Readings:
-    """The calls of all allowed patients: by patient, marker, specimen and reader."""
+    """The calls of all allowed patients: by patient, marker, specimen, reader and sample (block of tissue)."""
 
     def __init__(self, rows: list[dict], markers: dict[str, dict], allowed: set[str]):
         lookup = marker_lookup(markers)
         self.markers = markers
         self.unknown: dict[str, set[str]] = defaultdict(set)
         self.patients: set[str] = set()
-        self.calls: dict[tuple[str, str, str], dict[str, list[dict]]] = {}
+        self.calls: dict[tuple[str, str, str], dict[str, dict[str, list[dict]]]] = {}
         for row in rows:
             patient = row["patient_id"]
             if patient not in allowed:
@@ -88,19 +88,25 @@ class Readings:
                 self.unknown[patient].add(row["marker"])
                 continue
             key = (patient, row.get("specimen", "tumour"), marker)
-            self.calls.setdefault(key, {}).setdefault(row.get("reader", ""), []).append(row)
+            samples = self.calls.setdefault(key, {}).setdefault(row.get("reader", ""), {})
+            samples.setdefault(row.get("sample_id", ""), []).append(row)
 
     def scores(self) -> tuple[dict, dict]:
-        """{key: {reader: (score, grade)}} and {patient: [what is wrong]}; key = patient, specimen, marker."""
+        """{key: {reader: (score, grade)}} and {patient: [what is wrong]}; key = patient, specimen, marker.
+
+        Of several samples that one reader read the mean score and the highest grade count.
+        """
         good, bad = {}, defaultdict(list)
         for key, readers in sorted(self.calls.items()):
-            for reader, calls in sorted(readers.items()):
+            for reader, samples in sorted(readers.items()):
+                kind = self.markers[key[2]]["score"]
                 try:
-                    score = score_of(calls, self.markers[key[2]]["score"])
+                    found = [score_of(calls, kind) for calls in samples.values()]
                 except ValueError as error:
                     bad[key[0]].append(f"{key[2]}: {error}")
                     continue
-                good.setdefault(key, {})[reader] = (score, grade_of(calls))
+                grade = max(grade_of(calls) for calls in samples.values())
+                good.setdefault(key, {})[reader] = (sum(found) / len(found), grade)
         return good, bad
 
 

@@ -6,6 +6,8 @@ Out: format, runs and text columns of a table. Source: the programs' manuals; do
 
 import gzip
 import re
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +52,9 @@ def defect(
 
 
 def _header(path: Path, evidence: str) -> tuple[list[str], str]:
-    if path.suffix == ".parquet":
+    if not path.is_file():
+        raise defect("there is no such file", evidence)
+    if path.suffix.lower() == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -67,7 +71,7 @@ def _header(path: Path, evidence: str) -> tuple[list[str], str]:
     if not line.strip():
         raise defect("the file is empty", evidence)
     delimiter = max("\t,;", key=line.count)
-    return [cell.strip().strip('"') for cell in line.split(delimiter)], delimiter
+    return [cell.strip('"') for cell in line.split(delimiter)], delimiter
 
 
 def recognise(path: str | Path, evidence: str) -> Table:
@@ -110,7 +114,10 @@ def run_name(text: str) -> str:
 
 
 def the_run(names: list[str], wanted: list[str], evidence: str) -> str:
-    """The one of `names` that is called like one of `wanted` (tried in order). InputDefect when none or several are."""
+    """The one of `names` (each as often as the table has it) that is called like one of `wanted` (tried in order).
+
+    InputDefect when none or several are.
+    """
     for want in wanted:
         found = [name for name in names if run_name(name) == want]
         if len(found) == 1:
@@ -141,7 +148,7 @@ def read_columns(table: Table, columns: list[str], keep=None, evidence: str = ""
             ]:  # dictionary columns of Parquet
                 frame[column] = frame[column].astype(object)
             parts.append(frame[keep(frame)] if keep is not None else frame)
-    except (pa.ArrowInvalid, OSError, EOFError) as error:
+    except (pa.ArrowInvalid, KeyError, OSError, EOFError) as error:
         line = str(error).splitlines()[0][:100]
         raise defect(f"the table is damaged ({line})", evidence) from None
     if not parts:
@@ -181,3 +188,14 @@ def numbers(column: "pd.Series") -> "pd.Series":
 def first_of(table: Table, *names: str) -> str:
     """The first of `names` that the table has, or ""."""
     return next((name for name in names if name in table.columns), "")
+
+
+def mztab_lines(table: Table, evidence: str) -> Iterator[list[str]]:
+    """The lines of an mzTab as lists of cells. InputDefect when it is damaged."""
+    opener = gzip.open if table.path.suffix == ".gz" else open
+    try:
+        with opener(table.path, "rt", encoding="utf-8-sig") as handle:
+            for line in handle:
+                yield line.rstrip("\r\n").split("\t")
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error):
+        raise defect("the mzTab is damaged or truncated; copy it again", evidence) from None

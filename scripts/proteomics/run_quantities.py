@@ -4,7 +4,6 @@ In: a recognised table (protein_tables.Table), the run's names, filters. Out: Da
 Source: columns as the manuals of DIA-NN 1.8-2, Spectronaut 14-19, MaxQuant 2, FragPipe 20 and mzTab 1.0 name them.
 """
 
-import gzip
 import re
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from scripts.proteomics.protein_tables import (
     Table,
     defect,
     first_of,
+    mztab_lines,
     numbers,
     read_columns,
     run_name,
@@ -30,7 +30,7 @@ DIANN_Q = (
     "Global.PG.Q.Value",
     "Lib.PG.Q.Value",
 )
-TRUE = {"+", "true", "1", "yes"}
+TRUE = {"+", "true", "1", "1.0", "yes"}
 
 
 def _named(frame: "pd.DataFrame", names: dict[str, str]) -> "pd.DataFrame":
@@ -93,7 +93,7 @@ def _long_report(table, wanted, evidence, *, run, quantity, limits, flags, names
     def keep(batch):
         for name in batch[run].dropna().unique():
             known.setdefault(name, run_name(name) in asked)
-        return batch[run].map(known).fillna(False).astype(bool)
+        return batch[run].map(known).eq(True)
 
     frame = read_columns(table, used, keep, evidence)
     chosen = the_run(sorted(known), wanted, evidence)
@@ -107,10 +107,16 @@ def _long_report(table, wanted, evidence, *, run, quantity, limits, flags, names
     return _named(frame.drop_duplicates(names["accessions"]), names)
 
 
+def _column_of(runs: dict[str, str], header: list[str], wanted: list[str], evidence: str) -> str:
+    """The column of the wanted run; InputDefect when two columns or runs have its name."""
+    names = [runs[column] for column in header if column in runs]
+    chosen = the_run(names, wanted, evidence)
+    return next(column for column, name in runs.items() if name == chosen)
+
+
 def _wide(table, runs: dict[str, str], wanted, evidence, *, names, drop=(), limits=None):
     """One column per run: `runs` {column: run's name}."""
-    by_name = {name: column for column, name in runs.items()}
-    column = by_name[the_run(sorted(by_name), wanted, evidence)]
+    column = _column_of(runs, table.columns, wanted, evidence)
     limits = limits or {}
     used = list(dict.fromkeys(filter(None, [column, *drop, *limits, *names.values()])))
     frame = read_columns(table, used, evidence=evidence)
@@ -215,16 +221,16 @@ def mztab(table: Table, wanted: list[str], q_value: float, evidence: str) -> "pd
     import pandas as pd
 
     meta, header, rows = {}, [], []
-    opener = gzip.open if table.path.suffix == ".gz" else open
-    with opener(table.path, "rt", encoding="utf-8") as handle:
-        for line in handle:
-            cells = line.rstrip("\r\n").split("\t")
-            if cells[0] == "MTD" and len(cells) >= 3:
-                meta[cells[1]] = cells[2]
-            elif cells[0] == "PRH":
-                header = cells[1:]
-            elif cells[0] == "PRT":
-                rows.append(cells[1:])
+    for cells in mztab_lines(table, evidence):
+        if cells[0] == "MTD" and len(cells) >= 3:
+            meta[cells[1]] = cells[2]
+        elif cells[0] == "PRH":
+            header = cells[1:]
+        elif cells[0] == "PRT":
+            if len(cells) != len(header) + 1:
+                reason = f"a protein line of the mzTab has {len(cells)} cells, its header {len(header) + 1}; is it cut off?"
+                raise defect(reason, evidence)
+            rows.append(cells[1:])
     runs = {}
     for key, value in meta.items():
         match = re.fullmatch(r"(assay\[\d+\])-ms_run_ref", key)
@@ -235,8 +241,7 @@ def mztab(table: Table, wanted: list[str], q_value: float, evidence: str) -> "pd
     if not header or not runs:
         raise defect("the mzTab holds no protein quantities per assay (PRH, PRT)", evidence)
     frame = pd.DataFrame(rows, columns=header)
-    by_name = {name: column for column, name in runs.items()}
-    column = by_name[the_run(sorted(by_name), wanted, evidence)]
+    column = _column_of(runs, header, wanted, evidence)
     for flag in [c for c in header if "decoy" in c.lower()]:
         frame = frame[~frame[flag].str.lower().isin(TRUE)]
     kind = "opt_global_result_type"
@@ -287,5 +292,6 @@ def run_quantities(
     foreign = frame["accessions"].map(
         lambda text: all(a.strip().startswith(prefixes) for a in text.split(";"))
     )
-    keep = (frame["quantity"] > 0) & (frame["accessions"] != "") & ~foreign.astype(bool)
+    positive = (frame["quantity"] > 0) & (frame["quantity"] < float("inf"))
+    keep = positive & (frame["accessions"] != "") & ~foreign.astype(bool)
     return frame[keep].sort_values("accessions", ignore_index=True)

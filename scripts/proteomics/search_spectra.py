@@ -139,7 +139,7 @@ def search_run(
 
     Raises InputDefect when the run cannot be read or holds no MS2.
     """
-    experiment = read_run(path, assay_id)
+    experiment = read_run(path, assay_id, settings["min_run_s"])
     resolution = settings["ms2_resolution"]
     if resolution == "auto":
         resolution = ms2_resolution(experiment, settings["gap_high_resolution"])

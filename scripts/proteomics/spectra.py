@@ -27,6 +27,8 @@ def check_complete(path: str | Path, evidence: str) -> None:
     (OpenMS reports a cut file as a parse error, which does not tell its reader what to do.)
     """
     path = Path(path)
+    if not path.is_file():
+        raise _defect("there is no such file", evidence)
     if path.stat().st_size == 0:
         raise _defect("the file is empty", evidence)
     with open(path, "rb") as handle:
@@ -47,10 +49,11 @@ def check_complete(path: str | Path, evidence: str) -> None:
         raise _defect("the mzML file is truncated (no closing tag); copy it again", evidence)
 
 
-def read_run(path: str | Path, evidence: str):
+def read_run(path: str | Path, evidence: str, min_run_s: float = 0.0):
     """The run as a pyopenms.MSExperiment of centroids, sorted by retention time.
 
-    Raises InputDefect: unreadable, truncated, no MS2 spectrum. Profile spectra are picked (PeakPickerHiRes).
+    Raises InputDefect: unreadable, truncated, no MS2 spectrum, or scan times that span less than `min_run_s` in a run with
+    MS1 (missing, or minutes without their unit: areas would be wrong). Profile spectra are picked (PeakPickerHiRes).
     """
     import pyopenms as oms
 
@@ -58,9 +61,9 @@ def read_run(path: str | Path, evidence: str):
     experiment = oms.MSExperiment()
     try:
         oms.MzMLFile().load(str(path), experiment)
-    except RuntimeError as error:
-        line = str(error).splitlines()[0][:120].replace(str(path), "the file")
-        raise _defect(f"mzML cannot be read ({line})", evidence) from None
+    except RuntimeError:
+        reason = "the mzML file is damaged; copy or convert it again (msconvert --mzML)"
+        raise _defect(reason, evidence) from None
     levels = [spectrum.getMSLevel() for spectrum in experiment]
     with_peaks = [s.getMSLevel() for s in experiment if s.size() > 0]
     if 2 not in with_peaks:
@@ -70,12 +73,33 @@ def read_run(path: str | Path, evidence: str):
             evidence,
             "MS2 spectra present",
         )
-    if any(s.getType() == oms.SpectrumSettings.SpectrumType.PROFILE for s in experiment):
-        picked = oms.MSExperiment()
-        oms.PeakPickerHiRes().pickExperiment(experiment, picked, False)
-        experiment = picked
+    times = [spectrum.getRT() for spectrum in experiment]
+    if 1 in levels and max(times) - min(times) < min_run_s:
+        raise _defect(
+            f"the times of its {len(times)} scans span {max(times) - min(times):.3g} s (required: >= {min_run_s:g}); are they "
+            "missing, or minutes without their unit? Convert it again",
+            evidence,
+            "scan times",
+        )
+    for level in (1, 2):
+        if _is_profile(experiment, level):
+            picker = oms.PeakPickerHiRes()
+            parameters = picker.getParameters()
+            parameters.setValue("ms_levels", [level])
+            picker.setParameters(parameters)
+            experiment = picker.pickExperiment(experiment, False)
     experiment.sortSpectra(True)
     return experiment
+
+
+def _is_profile(experiment, level: int) -> bool:
+    """Whether most spectra of an MS level are profile data, by what the file says, else by the data themselves."""
+    kinds = []
+    for spectrum in experiment:
+        if spectrum.getMSLevel() == level and spectrum.size() > 4:
+            kind = spectrum.getType().name
+            kinds.append(kind if kind in ("PROFILE", "CENTROID") else spectrum.getType(True).name)
+    return 2 * kinds.count("PROFILE") > len(kinds)
 
 
 def ms2_resolution(experiment, gap_high_resolution: float) -> str:

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from scripts.clinical import build_clinical_table
+from scripts.clinical.lab_sheet import read_labs
 from scripts.core.features import read_block
+from scripts.core.job import InputDefect
 
 ROOT = Path(__file__).parents[3]
 OUTPUTS = {
@@ -101,6 +103,32 @@ def test_chinese_names_mixed_units_and_gb18030(cohort):
     assert values["crea"] == pytest.approx(97.24)  # 1.1 x 88.4
     raw = built.labs.set_index("variable").loc["plt"]
     assert (raw["value_raw"], raw["unit_raw"], raw["factor"]) == ("152000", "/μL", 0.001)
+
+
+def test_unit_in_the_cell_that_is_not_the_unit_columns_is_in_quarantine(cohort):
+    rows = [lab("TBIL", "1.2 mg/dL", "umol/L"), lab("PLT", "150x10^9/L", "10^9/L")]
+    built = one(cohort, *rows, lab("CREA", "80 umol/L", ""))
+    assert "tbil" not in built.table  # nobody has one
+    values = built.labs.set_index("variable")["value"]
+    assert (values["plt"], values["crea"]) == (150, 80)
+    (record,) = built.found("CLE-03")
+    assert record["verdict"] == "FAIL" and "not that of the unit column" in record["reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no tab-separated text"),
+        ('patient_id\tanalyte\tvalue\tunit\nP1\tAFP\t"12\tng/mL\n', "no tab-separated text"),
+        ("patient_id,analyte,value,unit\nP1,AFP,12,ng/mL\n", "separated by tabs"),
+        ("patient_id\tanalyte\tvalue\tunit\tunit\nP1\tAFP\t12\tng/mL\tx\n", "unit stands twice"),
+    ],
+)
+def test_laboratory_sheet_that_is_no_table_is_one_message(tmp_path, text, words):
+    path = tmp_path / "labs.tsv"
+    path.write_text(text)
+    with pytest.raises(InputDefect, match=words):
+        read_labs(path)
 
 
 def test_value_outside_the_hard_range_is_repaired_by_the_one_unit_that_explains_it(cohort):

@@ -28,6 +28,8 @@ from scripts.clinical.lab_values import parse_date, parse_value
         ("35.2 H", 35.2, ""),
         ("38.5*", 38.5, ""),
         ("-5", -5, ""),
+        ("12.5 (H)", 12.5, ""),
+        ("12.5(↑)", 12.5, ""),
     ],
 )
 def test_number(text, number, censor):
@@ -48,14 +50,25 @@ def test_unit_inside_the_cell(text, unit):
     assert parse_value(text).unit == unit
 
 
-@pytest.mark.parametrize("text", ["", "未检", "/", "--", "N/A", "未做", " "])
+@pytest.mark.parametrize(
+    "text", ["1 234", "1:80", "12;5", "12.5 12.6", "12月5日", "0.61<", "1210+", "5-", "1’234"]
+)
+def test_what_follows_a_number_and_is_no_unit_makes_the_cell_unreadable(text):
+    """A unit column beside it would else turn 1 234 into 1 and Excel's 12月5日 into 12."""
+    parsed = parse_value(text)
+    assert parsed.problem.startswith("the cell holds more than one number")
+    assert math.isnan(parsed.number)
+
+
+@pytest.mark.parametrize("text", ["", "未检", "—", "/", "--", "N/A", "未做", " "])
 def test_not_measured(text):
     assert parse_value(text).problem == "missing"
 
 
 def test_not_detected_is_not_the_same_as_not_measured():
-    parsed = parse_value("未检出")
-    assert (parsed.problem, parsed.positive) == ("not detected", 0.0)
+    for text in ("未检出", "<LOD", "<检测下限", "检测不到"):
+        parsed = parse_value(text)
+        assert (parsed.problem, parsed.positive) == ("not detected", 0.0)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +82,8 @@ def test_not_detected_is_not_the_same_as_not_measured():
         ("neg", 0, math.nan),
         ("Positive", 1, math.nan),
         ("+", 1, math.nan),
+        ("阴", 0, math.nan),
+        ("阳", 1, math.nan),
     ],
 )
 def test_qualitative(text, positive, number):

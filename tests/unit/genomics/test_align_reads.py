@@ -235,7 +235,52 @@ def test_truncated_bam_is_one_message(demo, demo_exome, tmp_path):
     cut = tmp_path / "cut.bam"
     cut.write_bytes(whole[: len(whole) // 2])
     row = {"assay_id": "P0001_wes", "file": str(cut)}
-    assert "truncated or damaged" in failure(demo, tmp_path, row)
+    assert "end-of-file marker is missing" in failure(demo, tmp_path, row)
+
+
+def test_bam_cut_between_two_blocks_is_not_a_short_run(demo, demo_exome, tmp_path):
+    """Every block is sound, so that samtools reads it to the end without an error; only the last block is missing."""
+    whole = Path(demo_exome["alignment"]).read_bytes()
+    ends, at = [], 0
+    while at < len(whole):
+        at += int.from_bytes(whole[at + 16 : at + 18], "little") + 1
+        ends.append(at)
+    cut = tmp_path / "cut.bam"
+    cut.write_bytes(whole[: ends[len(ends) // 2]])
+    row = {"assay_id": "P0001_wes", "file": str(cut)}
+    assert "end-of-file marker is missing" in failure(demo, tmp_path, row)
+
+
+@pytest.mark.parametrize("content", [b"no alignment at all\n" * 9, b"@r\nACGT\n+\nIIII\n"])
+def test_what_is_called_bam_and_is_none_is_one_message(demo, tmp_path, content):
+    path = tmp_path / "odd.bam"
+    path.write_bytes(content)
+    row = {"assay_id": "P0001_wes", "file": str(path)}
+    assert "no BAM, CRAM or SAM file" in failure(demo, tmp_path, row)
+
+
+def test_cut_sam_is_one_message(demo, demo_exome, tmp_path):
+    import pysam
+
+    path = tmp_path / "cut.sam"
+    pysam.view("-h", "-o", str(path), demo_exome["alignment"], catch_stdout=False)
+    path.write_bytes(path.read_bytes()[:-10])  # within the last tag: every column is there
+    row = {"assay_id": "P0001_wes", "file": str(path)}
+    assert "its last line is not complete" in failure(demo, tmp_path, row)
+
+
+def test_reads_without_a_base_are_one_message(demo, small, tmp_path):
+    bare = gzip.compress(b"@r\n\n+\n\n" * 9)
+    row = cut_row(small, tmp_path, file=bare, file2=bare)
+    assert "no reads with qualities" in failure(demo, tmp_path, row)
+
+
+def test_reads_that_trimming_leaves_nothing_of_are_told_from_a_wrong_reference(
+    demo, small, tmp_path
+):
+    short = gzip.compress(b"@r\nACGTACGT\n+\nIIIIIIII\n" * 9)
+    row = cut_row(small, tmp_path, file=short, file2=short)
+    assert "none of 9 read pairs has both reads at or above 30" in failure(demo, tmp_path, row)
 
 
 def test_reads_of_another_species_are_one_message(demo, small, tmp_path):

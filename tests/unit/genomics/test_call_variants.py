@@ -8,6 +8,7 @@ import pytest
 
 from scripts.core.features import read_row, read_status
 from scripts.genomics import allele_counts, call_variants, depth, hts, small_variants
+from scripts.genomics.gene_panel import coding_intervals
 from tests.unit.genomics.conftest import SLICE, aligned, make_job, settings_of
 
 RESOURCES = Path(__file__).resolve().parents[3] / "resources" / "genomics"
@@ -124,6 +125,36 @@ def test_without_annotation_burdens_are_missing_not_zero(demo, demo_exome, tmp_p
     row = read_row(called(tmp_path / "o", reference, demo_exome, hotspots)["row"], "wes")
     assert np.isnan(row["altering_tp53"]) and np.isnan(row["altering_per_mb"])
     assert row["snvs"] > 0
+
+
+def test_gene_that_the_annotation_lacks_has_a_missing_burden_not_zero(first_person):
+    """The demo genome holds some genes of the panel only; PTEN is none of them."""
+    row = read_row(first_person["row"], "wes")
+    assert np.isnan(row["altering_pten"]) and np.isnan(row["truncating_pten"])
+    assert row["altering_tp53"] >= 0
+
+
+def test_gene_whose_coding_bases_are_shallow_has_a_missing_burden(demo, demo_exome, tmp_path):
+    hotspots = demo["folder"] / "reference" / "hotspots.tsv"
+    output = called(tmp_path, demo["reference"], demo_exome, hotspots, min_depth=300)
+    assert np.isnan(read_row(output["row"], "wes")["altering_tp53"])
+    assert "burden missing, not 0: TP53" in Path(output["ledger"]).read_text()
+
+
+def test_coding_intervals_are_those_of_the_gene_over_all_transcripts(tmp_path):
+    gff3 = tmp_path / "a.gff3"
+    lines = [
+        "1\tx\tgene\t1\t90\t.\t+\t.\tID=gene:G1;Name=TP53;biotype=protein_coding",
+        "1\tx\tmRNA\t1\t90\t.\t+\t.\tID=transcript:T1;Parent=gene:G1;biotype=protein_coding",
+        "1\tx\tmRNA\t1\t90\t.\t+\t.\tID=transcript:T2;Parent=gene:G1;biotype=protein_coding",
+        "1\tx\tCDS\t11\t20\t.\t+\t0\tParent=transcript:T1",
+        "1\tx\tCDS\t16\t30\t.\t+\t0\tParent=transcript:T2",
+        "1\tx\tCDS\t61\t70\t.\t+\t0\tParent=transcript:T1",
+        "1\tx\tgene\t100\t190\t.\t+\t.\tID=gene:G2;Name=OTHER;biotype=protein_coding",
+    ]
+    gff3.write_text("\n".join(lines) + "\n")
+    found = coding_intervals(gff3, ["TP53", "AXIN1", "OTHER"])
+    assert found == {"TP53": [("1", 10, 30), ("1", 60, 70)]}
 
 
 def test_hot_spots_below_the_depth_limit_are_not_assessed(demo, demo_exome, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from scripts.core.features import read_row, read_status
+from scripts.core.job import InputDefect
 from scripts.genomics import extract_fragments, fragments
 from tests.unit.genomics.conftest import aligned, make_job, read_2bit, settings_of
 
@@ -129,6 +130,14 @@ def test_arms_come_from_the_bed_whatever_the_contigs_are_called(tmp_path):
     bed.write_text("chr1\t0\t50\t1p\nchr1\t50\t100\t1q\nchrUn\t0\t5\tx\n")
     arms = extract_fragments.read_arms(str(bed), [("1", 100)])
     assert arms == [("1p", "1", 0, 50), ("1q", "1", 50, 100)]
+
+
+@pytest.mark.parametrize("text", ["NC_000001.11\t0\t50\t1p\n", "chr1\tx\t50\t1p\n", ""])
+def test_arms_of_which_none_can_be_used_are_a_defect(tmp_path, text):
+    bed = tmp_path / "arms.bed"
+    bed.write_text(text)
+    with pytest.raises(InputDefect, match="genomics.arms"):
+        extract_fragments.read_arms(str(bed), [("chr1", 100)])
 
 
 def test_an_arm_without_usable_bins_is_missing():

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,56 @@ def test_truncated_gzip_of_the_reference_is_named(tmp_path, fasta):
     cut = tmp_path / "cut.fa.gz"
     cut.write_bytes(packed[: len(packed) // 2])
     assert "damaged file" in reasons(prepared(tmp_path / "out", reference=cut))[0]
+
+
+def broken_gzip(path: Path, content: bytes) -> Path:
+    """A gzip file with its second half overwritten: zlib itself stumbles over it."""
+    packed = gzip.compress(content)
+    path.write_bytes(packed[: len(packed) // 2] + b"\x00\xff" * 200)
+    return path
+
+
+@pytest.mark.parametrize("key", ["reference", "hbv", "targets", "annotation"])
+def test_damaged_gzip_of_any_input_is_one_message(tmp_path, fasta, key):
+    content = {"targets": b"chr1\t0\t9\n" * 500, "annotation": GFF.encode() * 50}
+    letters = "".join(random.Random(1).choices("ACGT", k=5000))
+    damaged = broken_gzip(tmp_path / "x.gz", content.get(key, f">h\n{letters}\n".encode()))
+    output = prepared(tmp_path / "out", **({"reference": fasta} | {key: damaged}))
+    assert ["truncated or damaged file" in reason for reason in reasons(output)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (">chr1\n>chr2\nACGT\n", "contig chr1 has no sequence"),
+        (">chr1\nMKVLAAGLLE\n", "no bases of DNA (contig chr1)"),
+    ],
+)
+def test_reference_that_no_reads_can_be_laid_on_is_refused(tmp_path, text, words):
+    path = tmp_path / "odd.fa"
+    path.write_text(text)
+    assert words in reasons(prepared(tmp_path / "out", reference=path))[0]
+
+
+def test_ambiguous_and_lower_case_bases_and_windows_line_ends_are_kept(tmp_path):
+    path = tmp_path / "soft.fa"
+    path.write_bytes(b">chr1\r\nACGTRYKMnnnnacgt\r\n")
+    output = prepared(tmp_path / "out", reference=path)
+    assert Path(output["fasta"]).read_text() == ">chr1\nACGTRYKMnnnnacgt\n"
+
+
+def test_targets_with_byte_order_mark_and_windows_line_ends_are_read(tmp_path, fasta):
+    bed = tmp_path / "t.bed"
+    bed.write_bytes(b"\xef\xbb\xbfchr1\t0\t9\r\n")
+    output = prepared(tmp_path / "out", reference=fasta, targets=bed)
+    assert Path(output["targets"]).read_text() == "chr1\t0\t9\n"
+
+
+def test_annotation_with_a_comment_in_another_encoding_is_copied_as_it_is(tmp_path, fasta):
+    gff3 = tmp_path / "a.gff3"
+    gff3.write_bytes(b"# Universit\xe9\n" + GFF.encode())
+    output = prepared(tmp_path / "out", reference=fasta, annotation=gff3)
+    assert Path(output["annotation"]).read_bytes() == gff3.read_bytes()
 
 
 def test_contig_twice_is_refused(tmp_path, fasta):

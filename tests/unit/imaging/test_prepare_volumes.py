@@ -1,6 +1,7 @@
 """Images of every kind in, cropped volumes out; every defect has a name and fails its block alone."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -205,6 +206,38 @@ def test_truncated_mask_fails(ct, run):
     assert run([row]).failed == {("ct_portal", "mask readable")}
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("key", ["file", "mask"])
+def test_cut_nifti_is_no_smaller_region(ct, run, phantom, tmp_path, key, suffix):
+    """ITK fills what is missing with 0 and says nothing."""
+    row = ct()
+    whole, cut = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
+    array = phantom.volume if key == "file" else phantom.mask
+    write_on_grid(whole, array.astype(np.int16))
+    cut.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
+    result = run([row | {key: str(cut)}])
+    check = "image readable" if key == "file" else "mask readable"
+    assert result.code == 2 and result.failed == {("ct_portal", check)}
+
+
+@pytest.mark.parametrize("key", ["file", "mask"])
+def test_nifti_with_values_that_are_no_numbers_fails(ct, run, phantom, tmp_path, key):
+    """ITK reads them as 0."""
+    row = ct()
+    array = (phantom.volume if key == "file" else phantom.mask).astype(np.float32)
+    array[8, 20, 20] = np.nan
+    write_on_grid(tmp_path / "nan.nii.gz", array)
+    result = run([row | {key: str(tmp_path / "nan.nii.gz")}])
+    assert result.code == 2 and "no numbers" in result.status["blocks"]["ct_portal"]["reasons"][0]
+
+
+def write_on_grid(path: Path, array: np.ndarray) -> None:
+    """An array on the phantom's grid."""
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(SPACING[::-1])
+    sitk.WriteImage(image, str(path))
+
+
 def test_row_without_mask_fails(ct, run):
     row = ct()
     del row["mask"]
@@ -305,6 +338,49 @@ def test_mri_is_normalised_within_the_body(run, phantom, settings, tmp_path):
     assert adc.meta["mri_adc"]["normalisation"] == {"method": "none"}
 
 
+def write_mr(folder: Path, change=lambda values: values) -> dict:
+    """An oblique MR with a bright ball and its mask; returns the row."""
+    z, y, x = np.mgrid[:12, :40, :40]
+    body = (y - 20) ** 2 + (x - 20) ** 2 < 17**2
+    ball = ((z - 6) * 2.0) ** 2 + (y - 18) ** 2 + (x - 22) ** 2 < 36
+    noise = np.random.default_rng(2).normal(0, 8, body.shape)
+    values = change(np.abs(np.where(body, 300.0, 5.0) + 120 * ball + noise))
+    row = {"block": "mri_t1", "assay_id": "A", "sequence": "t1", "reader": "R1"}
+    turned = [0.96, -0.28, 0, 0.28, 0.96, 0, 0, 0, 1]
+    for key, array in (("file", values.astype(np.float32)), ("mask", ball.astype(np.uint8))):
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing((1.5, 1.5, 4.0))
+        image.SetOrigin((10, -20, 30))
+        image.SetDirection(turned)
+        row[key] = str(folder / f"{key}.nii.gz")
+        sitk.WriteImage(image, row[key])
+    return row
+
+
+def test_order_of_axes_in_which_an_mri_is_stored_changes_no_feature(run, tmp_path):
+    row = write_mr(tmp_path)
+    expected = run([row], "mri", extract=True).row["mri_t1"]
+    for key, code in (("file", "RAS"), ("file", "SAR"), ("mask", "ILP")):
+        other = str(tmp_path / f"{key}_{code}.nii.gz")
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(row[key]), code), other)
+        found = run([row | {key: other}], "mri", extract=True).row["mri_t1"]
+        assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_mri_that_is_no_magnitude_image_is_refused(run, tmp_path):
+    row = write_mr(tmp_path, lambda values: (values - values.mean()) / values.std())
+    result = run([row], "mri")
+    assert result.failed == {("mri_t1", "intensities of a magnitude image")}
+    assert run([row | {"sequence": "adc"}], "mri").code == 0  # a map may be negative
+
+
+def test_missing_files_are_said_to_be_missing(ct, run, tmp_path):
+    row = ct()
+    for key in ("file", "mask"):
+        result = run([row | {key: str(tmp_path / "none.nii.gz")}])
+        assert "there is no such" in result.status["blocks"]["ct_portal"]["reasons"][0]
+
+
 def test_ultrasound_takes_its_pixel_size_from_the_region(ultrasound, run):
     result = run([ultrasound()], "us", extract=True)
     assert result.code == 0
@@ -343,6 +419,58 @@ def test_pixels_outside_of_the_ultrasound_region_are_blanked(ultrasound, run):
     start = result.meta["us"]["crop_start"][0]
     assert result.code == 0 and start < 20
     assert image[..., : 20 - start].max() == 0 < image[..., 20 - start :].max()
+
+
+def test_colour_models_of_one_picture_give_the_same_grey_values(ultrasound, run):
+    from pydicom.pixels import convert_color_space
+
+    def coloured(model):
+        def change(dataset, _):
+            array = np.repeat(dataset.pixel_array[..., None], 3, axis=-1)
+            if model == "YBR_FULL":
+                array = convert_color_space(array, "RGB", "YBR_FULL")
+            dataset.SamplesPerPixel, dataset.PlanarConfiguration = 3, 0
+            dataset.PhotometricInterpretation, dataset.PixelData = model, array.tobytes()
+
+        return change
+
+    def inverted_palette(dataset, _):
+        """The stored numbers run against the brightness, as in a table of colours they may."""
+        dataset.PhotometricInterpretation = "PALETTE COLOR"
+        dataset.PixelData = (255 - dataset.pixel_array).astype(np.uint8).tobytes()
+        table = (np.arange(255, -1, -1, dtype=np.uint16) * 257).tobytes()
+        for tag in (0x00281101, 0x00281102, 0x00281103):
+            dataset.add_new(tag, "US", [256, 0, 16])
+            dataset.add_new(tag + 0x100, "OW", table)
+
+    def mean(change):
+        result = run([ultrasound(change)], "us", extract=True)
+        assert result.codes == [0, 0]
+        return result.row["us"]["original_firstorder_Mean"]
+
+    grey = mean(None)
+    for change in (coloured("RGB"), coloured("YBR_FULL"), inverted_palette):
+        assert mean(change) == pytest.approx(grey, abs=0.5)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
+def test_cut_picture_is_a_defect(ultrasound, run, tmp_path, suffix):
+    row = ultrasound()
+    path = tmp_path / f"cut{suffix}"
+    rng = np.random.default_rng(1)
+    picture = sitk.GetImageFromArray(rng.integers(0, 255, (60, 80)).astype(np.uint8))
+    sitk.WriteImage(picture, str(path))
+    assert run([row | {"file": str(path)}], "us").code == 0
+    path.write_bytes(path.read_bytes()[:-1500])
+    assert run([row | {"file": str(path)}], "us").failed == {("us", "image readable")}
+
+
+def test_mask_in_jpeg_is_refused(ultrasound, run, tmp_path):
+    row = ultrasound()
+    mask = sitk.ReadImage(row["mask"])
+    sitk.WriteImage(mask, str(tmp_path / "mask.jpg"))
+    result = run([row | {"mask": str(tmp_path / "mask.jpg")}], "us")
+    assert result.failed == {("us", "mask readable")}
 
 
 def test_cine_loop_is_refused(ultrasound, run):

@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 
 import numpy as np
 import pytest
@@ -69,6 +70,56 @@ def test_a_bad_file_fails_with_one_plain_reason(kind, tmp_path, mzml, detect_by_
     assert str(tmp_path) not in json.dumps(status) and str(tmp_path) not in capfd.readouterr().out
     assert (out / "f.npz").stat().st_size == 0
     assert len((out / "l.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("none", "span 0 s"),
+        ("minutes without unit", "span 0.65 s"),
+        ("two scans", "holds 2 MS1 scans"),
+    ],
+)
+def test_scans_without_usable_times_fail(kind, words, mzml, detect_by_hand):
+    path = mzml()
+    text = path.read_text()
+    if kind == "none":
+        text = re.sub(r'<cvParam [^>]*name="scan start time"[^>]*/>', "", text)
+    elif kind == "two scans":
+        text = re.sub(r'<spectrum index="([2-9]|[123][0-9])".*\n', "", text)
+        text = text.replace('<spectrumList count="40"', '<spectrumList count="2"')
+    else:
+        text = re.sub(
+            r'time" value="([0-9.]+)" unit[^/]*/>',
+            lambda m: f'time" value="{float(m[1]) / 60}"/>',
+            text,
+        )
+    path.write_text(text)
+    code, status, _ = detect_by_hand(path)
+    assert code == 2 and words in status["reasons"][0]
+
+
+def test_times_in_minutes_with_their_unit_are_read_as_such(mzml, detect_by_hand):
+    path = mzml()
+    first = load_features(detect_by_hand(path)[2] / "f.npz")[0]
+    text = re.sub(
+        r'time" value="([0-9.]+)" unitCvRef="UO" unitAccession="UO:0000010" unitName="second"',
+        lambda m: (
+            f'time" value="{float(m[1]) / 60:.8f}" unitCvRef="UO" unitAccession="UO:0000031" unitName="minute"'
+        ),
+        path.read_text(),
+    )
+    path.write_text(text)
+    again = load_features(detect_by_hand(path)[2] / "f.npz")[0]
+    assert again.rt == pytest.approx(first.rt, abs=1e-3)
+
+
+def test_a_run_without_any_peak_is_a_warning(mzml, detect_by_hand):
+    """No failure: a blank may well be empty; a sample without peaks fails against the QC runs."""
+    code, status, out = detect_by_hand(mzml(), min_trace_s=50)
+    assert (code, status["verdict"]) == (0, "warn")
+    assert "no chromatographic peak" in status["reasons"][0]
+    assert load_features(out / "f.npz")[0].size == 0
 
 
 @pytest.mark.real

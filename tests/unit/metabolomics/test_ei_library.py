@@ -28,6 +28,32 @@ def test_spectra_of_two_spellings_are_read(tmp_path):
     assert first.quantifier == 117  # 73 is the silyl group's own ion
 
 
+def test_spectra_without_a_blank_line_between_them_stay_two(tmp_path):
+    path = tmp_path / "lib.msp"
+    path.write_text(
+        "Name: A\nRI: 1100\nNum Peaks: 1\n73 100\nName: B\nRI: 1200\nNum Peaks: 1\n117 60\n"
+    )
+    assert [(e.name, e.index, e.mass.tolist()) for e in read_msp(path)] == [
+        ("A", 1100.0, [73]),
+        ("B", 1200.0, [117]),
+    ]
+
+
+def test_notes_are_no_peaks_and_pairs_may_be_joined_by_a_colon(tmp_path):
+    path = tmp_path / "lib.msp"
+    path.write_text("Name: A\nmade with v1.0.2\nRI: 1100\nNum Peaks: 2\n73:100 117:60\n")
+    (only,) = read_msp(path)
+    assert (only.mass.tolist(), only.intensity.tolist()) == ([73, 117], [100.0, 60.0])
+
+
+def test_index_of_several_columns_is_that_of_the_semi_standard_one(tmp_path):
+    path = tmp_path / "lib.msp"
+    path.write_text(
+        "Name: A\nRetention_index: StdNP=1095/4/12 SemiStdNP=1101/2/34\nNum Peaks: 1\n73 9\n"
+    )
+    assert read_msp(path)[0].index == 1101.0
+
+
 def test_a_file_without_spectra_is_a_defect(tmp_path):
     path = tmp_path / "lib.msp"
     path.write_text("name\tmass\n")

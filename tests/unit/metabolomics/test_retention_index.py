@@ -68,3 +68,12 @@ def test_ladder_run_is_named_by_order_and_checked_by_molecular_ions():
         ladder_from_run(run, 11, 21, "L")
     with pytest.raises(InputDefect, match="shows 11 alkanes"):
         ladder_from_run(run, 10, 24, "L")
+
+
+def test_a_ladder_of_another_encoding_is_a_defect_and_empty_rows_are_skipped(tmp_path):
+    path = tmp_path / "ladder.csv"
+    path.write_bytes(b"RT,Carbon_Number,n\n1,10,\xe9\n2,11,x\n")
+    with pytest.raises(InputDefect, match="cannot be read as text"):
+        read_ladder(path, "L", "min")
+    path.write_text("RT,Carbon_Number\n1,10\n,\n2,11\n")
+    assert read_ladder(path, "L", "min").rt.tolist() == [60.0, 120.0]

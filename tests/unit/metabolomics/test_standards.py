@@ -24,6 +24,22 @@ def test_ion_masses(formula, adduct, mz):
 def test_names_of_features():
     assert feature_name("LPC 16:0") == "lpc_16_0"
     assert feature_name("Tryptophan-d5") == "tryptophan_d5"
+    assert feature_name("\u03b1-Tocopherol") == "alpha_tocopherol"
+    assert feature_name("\u5496\u5561\u56e0") == "compound_dd3e9871"  # printf ... | sha256sum
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
+def test_table_of_standards_may_come_from_any_spreadsheet(tmp_path, encoding):
+    path = tmp_path / "s.tsv"
+    path.write_bytes("name\trt\tmz\r\n\u5496\u5561\u56e0\t180\t195.0877\r\n".encode(encoding))
+    assert read_standards(path) == [Standard("\u5496\u5561\u56e0", 195.0877, 180.0)]
+
+
+def test_standard_without_a_finite_mass_is_refused(tmp_path):
+    path = tmp_path / "s.tsv"
+    path.write_text("name\trt\tmz\nA\t180\tnan\n")
+    with pytest.raises(InputDefect, match="row 2: rt .seconds. and mz must be above 0"):
+        read_standards(path)
 
 
 def test_every_bad_row_is_named(tmp_path):

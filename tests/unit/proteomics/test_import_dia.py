@@ -1,3 +1,4 @@
+import gzip
 import json
 import math
 
@@ -203,6 +204,54 @@ def test_damaged_parquet_and_binary_text_are_named(tmp_path):
         (tmp_path / name).write_bytes(b"PAR1\xff\xfe\x00\x80" * 9)
         with pytest.raises(InputDefect, match="damaged|not a text table"):
             recognise(tmp_path / name, "A1")
+
+
+@pytest.mark.parametrize("cut", [40, 200])
+def test_mztab_with_a_line_cut_off_is_damaged(tmp_path, cut):
+    path = tmp_path / "out.mzTab"
+    path.write_text(MZTAB[:-cut])
+    with pytest.raises(InputDefect, match="is it cut off"):
+        quantities(path)
+
+
+def test_cut_gzip_of_an_mztab_is_damaged(tmp_path):
+    path = tmp_path / "out.mzTab.gz"
+    path.write_bytes(gzip.compress(MZTAB.encode())[:-40])
+    with pytest.raises(InputDefect, match="damaged or truncated"):
+        quantities(path)
+
+
+def test_two_assays_of_one_mztab_run_name_are_refused_not_mixed(tmp_path):
+    path = tmp_path / "out.mzTab"
+    path.write_text(MZTAB.replace("run2.mzML", "run1.mzML"))
+    with pytest.raises(InputDefect, match="2 runs of the table are called run1"):
+        quantities(path)
+
+
+def test_matrix_with_one_run_in_two_columns_is_refused(tmp_path):
+    rows = [["Protein.Group", "Genes", "run1.raw", "run1.raw"], ["P02771", "AFP", 1000, 5]]
+    with pytest.raises(InputDefect, match="2 runs of the table are called run1"):
+        quantities(table_of(tmp_path, rows))
+
+
+def test_decoys_are_dropped_however_the_flag_is_stored(tmp_path):
+    frame = pd.DataFrame(DIANN[1:], columns=DIANN[0])
+    for flag in (1, 1.0, True):
+        frame.assign(Decoy=flag).to_parquet(tmp_path / "report.parquet")
+        assert quantities(tmp_path / "report.parquet") == {}
+
+
+def test_infinite_quantities_are_missing(tmp_path):
+    rows = [[("inf" if cell == 1000 else cell) for cell in row] for row in DIANN]
+    assert set(quantities(table_of(tmp_path, rows))) == {feature_name(["P1", "P2"], "G1;G2")}
+
+
+def test_missing_table_and_odd_header_are_named(tmp_path):
+    with pytest.raises(InputDefect, match="there is no such file"):
+        quantities(tmp_path / "none.tsv")
+    rows = [[("PG.MaxLFQ " if cell == "PG.MaxLFQ" else cell) for cell in row] for row in DIANN]
+    with pytest.raises(InputDefect, match="no protein quantity"):
+        quantities(table_of(tmp_path, rows))
 
 
 def test_two_runs_of_one_name_are_refused(tmp_path):

@@ -80,6 +80,18 @@ def test_readers_who_differ_are_recorded_and_their_marker_is_left_out(run):
     assert [r["verdict"] for r in found] == ["FAIL"]
 
 
+def test_two_blocks_of_tissue_are_averaged_not_added(tmp_path, by_hand):
+    """60 % and 80 % of two blocks are no 140 % of one."""
+    sheet = tmp_path / "ihc.tsv"
+    lines = ["patient_id\tmarker\tintensity\tpercent\treader\tsample_id"]
+    lines += ["P1\tGPC3\t2\t60\tR1\tT1", "P1\tGPC3\t2\t80\tR1\tT2"]
+    sheet.write_text("\n".join(lines) + "\n")
+    params = ["settings=@proteomics.ihc", "allowed=[P1]"]
+    assert by_hand(main, [f"sheet={sheet}"], OUTPUTS, params, "subject=cohort")[0] == 0
+    table = pd.read_parquet(tmp_path / "out" / "ihc.parquet")
+    assert table.loc["P1", "hscore_gpc3"] == 140  # mean of 120 and 160
+
+
 def test_patients_outside_the_consent_do_not_enter(run):
     _, table, verdicts, ledger = run(
         [["P1", "CD34", 1, 5, "R1"], ["P9", "CD34", 1, 5, "R1"]], ("P1",)

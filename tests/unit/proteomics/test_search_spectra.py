@@ -1,11 +1,13 @@
 import gzip
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from scripts.core.config import default_config
 from scripts.core.job import InputDefect
+from scripts.demo.mzml_writer import Spectrum, write_mzml
 from scripts.proteomics import prepare_database
 from scripts.proteomics.search_spectra import (
     main,
@@ -78,7 +80,11 @@ def test_search_is_the_same_twice(demo_proteomics, inputs, by_hand, tmp_path):
         (lambda text: text[: len(text) // 2], "truncated"),
         (lambda text: "", "empty"),
         (lambda text: "MZ\tINTENSITY\n1\t2\n", "not an mzML file"),
-        (lambda text: re.sub("<cvParam cvRef", "<cvParam <", text, count=400), "cannot be read"),
+        (lambda text: re.sub("<cvParam cvRef", "<cvParam <", text, count=400), "damaged"),
+        (
+            lambda text: re.sub(r'<cvParam [^>]*name="scan start time"[^>]*/>', "", text),
+            "are they missing, or minutes without their unit",
+        ),
         (
             lambda text: re.sub(r"<spectrum [^\n]*ms level\" value=\"2\"[^\n]*\n", "", text),
             "no MS2 spectra",
@@ -102,6 +108,35 @@ def test_truncated_gz_is_seen(demo_proteomics, tmp_path):
     run.write_bytes(packed[: len(packed) // 2])
     with pytest.raises(InputDefect, match="truncated"):
         read_run(run, "A1")
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["as the file says", "as the data show"])
+def test_profile_ms1_is_picked_and_centroid_ms2_is_left_alone(tmp_path, said):
+    """The usual Orbitrap file: MS1 in profile, MS2 centroided by the instrument."""
+    around = np.linspace(-0.05, 0.05, 21)
+    peak = 1e4 * np.exp(-0.5 * (around / 0.012) ** 2)
+    fragments = np.array([100.0, 100.02, 100.05, 200.0, 300.0])
+    spectra = []
+    for scan in range(40):
+        mz = np.concatenate([m + around for m in (300.1, 410.2, 500.3)])
+        spectra.append(Spectrum(1, scan + 0.0, mz, np.tile(peak, 3)))
+        heights = np.array([10.0, 50.0, 20.0, 70.0, 5.0])
+        spectra.append(Spectrum(2, scan + 0.5, fragments, heights, 410.2, 2))
+    path = tmp_path / "run.mzML"
+    write_mzml(path, spectra)
+    centroid = '<cvParam cvRef="MS" accession="MS:1000127" name="centroid spectrum"/>'
+    profile = '<cvParam cvRef="MS" accession="MS:1000128" name="profile spectrum"/>'
+    text = path.read_text()
+    if said:
+        text = text.replace(f'value="1"/>{centroid}', f'value="1"/>{profile}')
+    else:
+        text = text.replace(centroid, "")
+    path.write_text(text)
+    run = read_run(path, "A1")
+    sizes = {(s.getMSLevel(), s.size()) for s in run}
+    assert sizes == {(1, 3), (2, 5)}
+    ms1 = next(s for s in run if s.getMSLevel() == 1)
+    assert ms1.get_peaks()[0] == pytest.approx([300.1, 410.2, 500.3], abs=2e-3)
 
 
 def test_failed_database_fails_the_patient_with_its_reason(
