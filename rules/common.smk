@@ -10,6 +10,7 @@ from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan
 from scripts.core.sheets import SheetErrors
+from scripts.core.status_interval import limit_status_interval
 
 if workflow.is_main_process:
     try:
@@ -19,6 +20,7 @@ if workflow.is_main_process:
     except (ConfigError, SheetErrors) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
         sys.exit(1)
+    limit_status_interval(config["cluster"]["status_seconds"])
 else:
     PLAN = load_plan()
 

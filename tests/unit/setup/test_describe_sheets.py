@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.setup.describe_sheets import ORDER, describe, with_reference
 from scripts.core.sheets import sheet_names
+from scripts.setup.describe_sheets import ORDER, describe, with_reference
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "inputs.md"
 
