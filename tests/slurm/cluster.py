@@ -1,6 +1,7 @@
-"""A copy of the checkout whose steps do as they are told, and a cohort of two patients to run it on."""
+"""A copy of the checkout whose steps do as they are told, and a cohort of a few patients to run it on."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,19 +9,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.workflow.runs import ROOT, write_sheet
 
-PATIENTS = ("P1", "P2")
 STUBBED = ("imaging/prepare_volumes", "imaging/extract_radiomics")
-ROWS = [f"results/imaging/ct/{patient}/row.json" for patient in PATIENTS]
-STATUSES = [f"results/imaging/ct/{patient}/status.json" for patient in PATIENTS]
 
 
 class Project:
-    """A copy of the checkout with stub steps (`tree`) and a run folder of two patients with CT (`run`)."""
+    """A copy of the checkout with stub steps (`tree`) and a run folder of patients with CT (`run`)."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, patients: int = 2):
         self.tree, self.run = folder / "tree", folder / "run"
+        self.patients = [f"P{number + 1}" for number in range(patients)]
         for name in ("rules", "scripts", "config", "resources", "profiles", "envs"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, self.tree / name, ignore=ignored)
@@ -38,11 +39,11 @@ class Project:
         cohort.mkdir(parents=True)
         (self.run / "orders").mkdir()
         people = [
-            {"patient_id": p, "centre": "A", "diagnosis": d, "role": "development"}
-            for p, d in zip(PATIENTS, ("hcc", "cirrhosis"), strict=True)
+            {"patient_id": p, "centre": "A", "diagnosis": "hcc", "role": "development"}
+            for p in self.patients
         ]
         files = []
-        for patient in PATIENTS:
+        for patient in self.patients:
             for name in (f"{patient}.nii.gz", f"{patient}_mask.nii.gz"):
                 (cohort / name).touch()
             row = {"patient_id": patient, "modality": "ct", "phase": "arterial", "reader": "r1"}
@@ -63,18 +64,37 @@ class Project:
             path.write_text(words, encoding="utf-8")
 
     def command(self, *arguments: str) -> list[str]:
-        """The Snakemake command for the rows of both patients."""
+        """The Snakemake command for the rows of all patients."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.tree / "Snakefile")]
         command += ["--directory", str(self.run), "--configfile", str(self.config)]
-        return [*command, *arguments, "--", *ROWS]
+        rows = [f"results/imaging/ct/{patient}/row.json" for patient in self.patients]
+        return [*command, *arguments, "--", *rows]
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake on Slurm with the shipped profile; its output goes to main.log."""
         command = self.command("--profile", str(self.tree / "profiles/slurm"), *arguments)
         with open(self.run / "main.log", "w", encoding="utf-8") as log:
-            return subprocess.Popen(
+            self.main = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, cwd=self.tree, env=environment()
             )
+        return self.main
+
+    def ended(self, main: subprocess.Popen, seconds: float = 400) -> str:
+        """Wait for a main process; what it said. Fails the test when it hangs."""
+        try:
+            main.wait(seconds)
+        except subprocess.TimeoutExpired:
+            main.kill()
+            main.wait()
+            pytest.fail(f"the run hung for {seconds} s:\n{self.said()[-3000:]}")
+        return self.said()
+
+    def resume(self) -> subprocess.CompletedProcess:
+        """What `make resume` does."""
+        command = [sys.executable, "-m", "scripts.core.resume", "--directory", str(self.run)]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment(), cwd=self.tree, timeout=400
+        )
 
     def said(self) -> str:
         """What the last main process wrote."""
@@ -90,6 +110,7 @@ class Project:
         """Wait until a step has been started so many times; its last line of starts.tsv."""
 
         def started() -> list[list[str]]:
+            assert self.main.poll() is None, self.said()[-3000:]
             found = [row for row in self.lines("starts.tsv") if row[0] == step]
             return found if len(found) >= times else []
 
@@ -108,6 +129,11 @@ def wait_until(true: Callable, what: str, seconds: float = 90):
         assert time.monotonic() < deadline, f"no {what} in {seconds} s"
         time.sleep(0.3)
     return value
+
+
+def submitted(said: str) -> list[str]:
+    """Job ids of everything that a main process says it has submitted, in order."""
+    return re.findall(r"submitted with SLURM jobid (\d+)", said)
 
 
 def queued() -> list[tuple[str, str]]:
