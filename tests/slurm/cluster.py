@@ -136,6 +136,12 @@ def submitted(said: str) -> list[str]:
     return re.findall(r"submitted with SLURM jobid (\d+)", said)
 
 
+def idle_nodes() -> set[str]:
+    """Names of the nodes on which nothing runs and that answer."""
+    command = ["sinfo", "--noheader", "--Node", "--states=idle", "--format", "%N"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
 def queued() -> list[tuple[str, str]]:
     """(job id, state) of everything in the queue that has not ended."""
     answer = subprocess.run(

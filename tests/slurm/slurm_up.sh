@@ -6,7 +6,7 @@ set -euo pipefail
 
 base=${HCC_SLURM:-/tmp/hcc-slurm}
 cpus=4          # per node; may be more than the host has (config_overrides)
-memory=6000     # MB per node
+memory=16000    # MB per node: as the rules ask for it, more than the host has and more than the steps take
 port=17400      # slurmctld; slurmdbd and the nodes take the next ones
 packages="slurm-wlm slurmdbd slurm-wlm-mysql-plugin munge mariadb-server"
 mark="# written by tests/slurm/slurm_up.sh"
