@@ -155,7 +155,10 @@ def prepare(run: Path, *, patience: float, main_is_gone: bool, no_slurm: bool) -
             f"The run is going on: Snakemake is process {pid} on this host. Wait for it, or end it first: kill -INT {pid}"
         )
     started = read_start(run)
-    locked = any((run / ".snakemake/locks").glob("*.lock"))
+    # With --persistence-backend db the locks are rows of that file, which only Snakemake reads.
+    locked = any((run / ".snakemake").glob("locks/*.lock")) or any(
+        (run / ".snakemake").glob("*.db")
+    )
     here = os.uname().nodename
     if locked and started.get("host", here) != here and not main_is_gone:
         raise CannotResume(
