@@ -21,7 +21,7 @@ define SET_UP
 "$$python" -m scripts.setup.make_environment $(if $(PYTHON),--this-python) $(if $(INSTALLER),--installer $(INSTALLER))
 endef
 
-.PHONY: help demo environment environment-dev test test-long lint format bench lock clean-demo clean-environment
+.PHONY: help demo resume environment environment-dev test test-long slurm-tests lint format bench lock clean-demo clean-environment
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -31,6 +31,9 @@ demo: environment ## make the demo cohort, run everything on it, say where the r
 	@$(DEMO) make_cohort
 	@$(DEMO)
 	@echo "The report of the demo: $(RUN)/results/report/report.html"
+
+resume: ## go on after a crash (RUN=runs/my-cohort; ARGS= other arguments of snakemake than the last time)
+	@$(BIN)/python -m scripts.core.resume --directory $(RUN) $(ARGS)
 
 environment: ## make .venv from requirements.lock (the other targets do it when needed)
 	$(SET_UP)
@@ -43,6 +46,10 @@ test: environment-dev ## all tests but the long ones, with the demo from end to 
 
 test-long: environment-dev ## the tests that take minutes each
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+slurm-tests: environment-dev ## real Slurm on this machine, as root (installs Debian's packages), and what it does to a run
+	bash tests/slurm/slurm_up.sh --install
+	status=0; $(BIN)/python -m pytest tests/slurm $(ARGS) || status=$$?; bash tests/slurm/slurm_down.sh; exit $$status
 
 lint: environment-dev ## style of code and rules, and the house rules
 	$(BIN)/ruff check .

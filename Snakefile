@@ -1,7 +1,9 @@
 # hcc-omics: from raw files of every modality to a validated model and a report. Start with README.md.
+import sys
+
 from snakemake.utils import min_version
 
-from scripts.core import progress
+from scripts.core import progress, resume
 
 min_version("9.0")
 
@@ -33,6 +35,7 @@ rule features:
 
 
 onstart:
+    resume.record_start(sys.argv[1:])
     progress.started(PLAN)
 
 

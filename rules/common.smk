@@ -5,11 +5,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from scripts.core.config import ConfigError, check_config
+from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan
 from scripts.core.sheets import SheetErrors
+from scripts.core.status_interval import limit_status_interval
 
 if workflow.is_main_process:
     try:
@@ -19,8 +20,13 @@ if workflow.is_main_process:
     except (ConfigError, SheetErrors) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
         sys.exit(1)
+    if not workflow.dryrun:
+        freeze_config(config)
+    limit_status_interval(config["cluster"]["status_seconds"])
 else:
     PLAN = load_plan()
+    config.clear()
+    config.update(frozen_config())
 
 
 wildcard_constraints:
@@ -30,6 +36,19 @@ wildcard_constraints:
     modality=r"[a-z0-9]+",
     domain=r"[a-z]+",
     phase=r"[a-z0-9]+",
+
+
+# On a cluster these run beside the main process: seconds each, however large the cohort, and a submission costs 10 s.
+localrules:
+    validate_inputs,
+    check_custody,
+    import_ihc,
+    describe_imaging,
+    describe_genomics,
+    freeze_split,
+    lock_bundle,
+    relock_bundle,
+    write_report,
 
 
 def assays_of(modality: str, patient: str) -> list[dict]:

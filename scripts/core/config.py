@@ -6,9 +6,12 @@ Source: config/schemas/config.schema.yaml.
 
 import functools
 import json
+import os
 from pathlib import Path
 
 from scripts.core.hashing import ROOT
+
+FROZEN = Path(".hcc/config.json")
 
 
 class ConfigError(Exception):
@@ -27,6 +30,20 @@ def _read_yaml(path: Path) -> dict:
 def default_config() -> dict:
     """config/config.yaml as a dict."""
     return _read_yaml(ROOT / "config" / "config.yaml")
+
+
+def freeze_config(config: dict) -> None:
+    """Write down the configuration of this start: jobs on a cluster read it, not a file that was edited meanwhile."""
+    text = json.dumps(config, ensure_ascii=False, sort_keys=True, indent=1, default=str) + "\n"
+    FROZEN.parent.mkdir(parents=True, exist_ok=True)
+    temporary = FROZEN.with_name(f".tmp{os.getpid()}.{FROZEN.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, FROZEN)
+
+
+def frozen_config() -> dict:
+    """The configuration that the main process wrote down."""
+    return json.loads(FROZEN.read_text(encoding="utf-8"))
 
 
 def key_of(config: dict, dotted: str):

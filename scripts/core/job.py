@@ -301,6 +301,9 @@ def step(job, seed: int | None = None):
     started = time.monotonic()
     log.info("%s, subject %s, hcc-omics %s", job.rule, current.subject, __version__)
     log.info("parameters %s", _parameters(job))
+    allowed = [getattr(getattr(job, "resources", None), name, 0) for name in ("mem_mb", "runtime")]
+    if all(allowed):
+        log.info("may use %s MB and %s min", *allowed)
     try:
         try:
             yield current

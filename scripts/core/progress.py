@@ -5,15 +5,12 @@ In: the plan, Snakemake's log and the logs of the steps. Out: a few plain lines 
 docs/architecture.md; Snakemake itself prints which job of how many runs.
 """
 
-import re
 import sys
 from pathlib import Path
 
+from scripts.core.failures import cause, failed_jobs
+
 SHOWN = 20
-_FAILED = re.compile(r"^Error in rule (\S+?):")
-_LOG_OF_JOB = re.compile(r"^ +log: (\S+?),? ")
-_ERROR = re.compile(r"^\S+ \S+ ERROR ")
-_EXCEPTION = re.compile(r"^[A-Za-z_.]*(Error|Exception|Exit|Interrupt|Warning|Killed)\b.*")
 
 
 def _say(lines: list[str]) -> None:
@@ -51,43 +48,6 @@ def finished(report: str = "results/report/report.html") -> None:
         _say([f"Report: {path.resolve()} (open it in a browser; it needs no network)"])
 
 
-def failed_jobs(snakemake_log: str | Path) -> list[tuple[str, str]]:
-    """(rule, path of its log or "") of every failed job that Snakemake's own log names, without
-    repeats."""
-    found: dict[tuple[str, str], None] = {}
-    rule = ""
-    for line in Path(snakemake_log).read_text(encoding="utf-8", errors="replace").splitlines():
-        if match := _FAILED.match(line):
-            if rule:
-                found[rule, ""] = None
-            rule = match.group(1)
-        elif rule and (match := _LOG_OF_JOB.match(line)):
-            found[rule, match.group(1)] = None
-            rule = ""
-    if rule:
-        found[rule, ""] = None
-    return list(found)
-
-
-def last_line(log: str | Path) -> str:
-    """The error in a step's log: the last line of its traceback; else what the log ends with.
-
-    A step that was killed from outside (memory, time, power) writes no error; that is said.
-    """
-    path = Path(log)
-    if not log or not path.is_file():
-        return "it wrote no log"
-    lines = [
-        n for n in path.read_text(encoding="utf-8", errors="replace").splitlines() if n.strip()
-    ]
-    errors = [number for number, line in enumerate(lines) if _ERROR.match(line)]
-    if errors:
-        after = [line for line in lines[errors[-1] + 1 :] if _EXCEPTION.match(line)]
-        return after[-1] if after else lines[errors[-1]]
-    ending = f"; its log ends: {lines[-1]}" if lines else ""
-    return f"stopped without an error of its own (killed, out of memory or time?){ending}"
-
-
 def _subject(log: str) -> str:
     """Patient (and modality) by the name of a log, logs/<rule>/<subject>.log."""
     path = Path(log)
@@ -96,17 +56,17 @@ def _subject(log: str) -> str:
 
 
 def failed(snakemake_logs: list[str]) -> None:
-    """Say for each failed job the patient, the step and the last line of its log, and how to go
-    on."""
-    found = [job for log in snakemake_logs if Path(log).is_file() for job in failed_jobs(log)]
+    """Say for each failed job the patient, the step, why it failed and the cure, and how to go on."""
+    logs = [log for log in snakemake_logs if Path(log).is_file()]
+    found = [(job, log) for log in logs for job in failed_jobs(log)]
     lines = [f"{len(found)} failed jobs:"] if found else ["The run stopped before it was done."]
-    for rule, log in found[:SHOWN]:
-        lines += [f"  {_subject(log)}, step {rule}: {last_line(log)}"]
-        lines += [f"    log: {log}"] if log else []
+    for job, log in found[:SHOWN]:
+        lines += [f"  {_subject(job.log)}, step {job.rule}: {cause(job, log)}"]
+        lines += [f"    log: {path}" for path in (job.log, job.cluster_log) if path]
     if len(found) > SHOWN:
         lines.append(f"  ... and {len(found) - SHOWN} more, see logs/")
     lines += [
         "To go on: mend the cause and give the same command again; finished jobs are not repeated.",
-        "After a crash or a power cut, give the command once with --unlock first.",
+        "After a crash or a power cut: make resume RUN=<run folder> (docs/cluster.md).",
     ]
     _say(lines)

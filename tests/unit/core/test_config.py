@@ -3,7 +3,21 @@ import datetime
 
 import pytest
 
-from scripts.core.config import ConfigError, check_config, default_config, key_of
+from scripts.core.config import (
+    ConfigError,
+    check_config,
+    default_config,
+    freeze_config,
+    frozen_config,
+    key_of,
+)
+
+
+def test_frozen_configuration_is_what_was_frozen(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    freeze_config(default_config())
+    assert frozen_config() == default_config()
+    assert [p.name for p in (tmp_path / ".hcc").iterdir()] == ["config.json"]
 
 
 def test_default_configuration_is_valid():
