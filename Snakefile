@@ -1,9 +1,13 @@
 # hcc-omics: from raw files of every modality to a validated model and a report. Start with README.md.
+import gc
+
 from snakemake.utils import min_version
 
-from scripts.core import progress
+from scripts.core import progress, stub
 
 min_version("9.0")
+# The jobs of a large cohort are millions of objects that all stay: looking for garbage among them takes a fifth of the time.
+gc.set_threshold(100_000, 50, 50)
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"
@@ -32,12 +36,16 @@ rule features:
         feature_targets,
 
 
+if config["stub"]:
+    stub.replace_steps(workflow)
+
+
 onstart:
     progress.started(PLAN)
 
 
 onsuccess:
-    progress.finished()
+    progress.finished(stub=config["stub"])
 
 
 onerror:

@@ -113,7 +113,13 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
     people["diagnosis"] = np.where(y == 1, "hcc", "cirrhosis")
     split = pd.DataFrame({"patient_id": patients, "part": "train", "group": patients})
     controls = audit_cohort.control_models(
-        {"clinical": values}, {"clinical": roles}, people, pd.DataFrame(), split, {"resamples": 9}, 1
+        {"clinical": values},
+        {"clinical": roles},
+        people,
+        pd.DataFrame(),
+        split,
+        {"resamples": 9},
+        1,
     )
     mask = next(c for c in controls if c["model"] == "missing mask")
     assert mask["reason"] == "nothing varies"
