@@ -8,13 +8,53 @@ from pathlib import Path
 
 SLICES = 10  # files of a CT series
 BATCH = 100  # runs of an LC-MS or GC-MS batch
-ASSAYS = (
-    "patient_id modality file file2 assay_id batch run_order sample_role specimen phase sequence mask reader"
-).split()
-ANALYTES = (
-    "AFP PIVKA-II ALB TBIL ALT AST GGT ALP PLT INR CREA WBC NEUT LYMPH HGB GLU UREA K NA CRP "
-    "HBsAg HBV-DNA AFP-L3 CEA CA19-9 DBIL TP CHOL TG LDH"
-).split()
+ASSAYS = [
+    "patient_id",
+    "modality",
+    "file",
+    "file2",
+    "assay_id",
+    "batch",
+    "run_order",
+    "sample_role",
+    "specimen",
+    "phase",
+    "sequence",
+    "mask",
+    "reader",
+]
+ANALYTES = [
+    "AFP",
+    "PIVKA-II",
+    "ALB",
+    "TBIL",
+    "ALT",
+    "AST",
+    "GGT",
+    "ALP",
+    "PLT",
+    "INR",
+    "CREA",
+    "WBC",
+    "NEUT",
+    "LYMPH",
+    "HGB",
+    "GLU",
+    "UREA",
+    "K",
+    "NA",
+    "CRP",
+    "HBsAg",
+    "HBV-DNA",
+    "AFP-L3",
+    "CEA",
+    "CA19-9",
+    "DBIL",
+    "TP",
+    "CHOL",
+    "TG",
+    "LDH",
+]
 CONSENTS = (
     "base\t\t\t",
     "data_use\tclinical;imaging;genomics;metabolomics;proteomics;ihc\tresearch\t",
