@@ -8,53 +8,12 @@ from pathlib import Path
 
 SLICES = 10  # files of a CT series
 BATCH = 100  # runs of an LC-MS or GC-MS batch
-ASSAYS = [
-    "patient_id",
-    "modality",
-    "file",
-    "file2",
-    "assay_id",
-    "batch",
-    "run_order",
-    "sample_role",
-    "specimen",
-    "phase",
-    "sequence",
-    "mask",
-    "reader",
-]
-ANALYTES = [
-    "AFP",
-    "PIVKA-II",
-    "ALB",
-    "TBIL",
-    "ALT",
-    "AST",
-    "GGT",
-    "ALP",
-    "PLT",
-    "INR",
-    "CREA",
-    "WBC",
-    "NEUT",
-    "LYMPH",
-    "HGB",
-    "GLU",
-    "UREA",
-    "K",
-    "NA",
-    "CRP",
-    "HBsAg",
-    "HBV-DNA",
-    "AFP-L3",
-    "CEA",
-    "CA19-9",
-    "DBIL",
-    "TP",
-    "CHOL",
-    "TG",
-    "LDH",
-]
+HEADER = (
+    "patient_id\tmodality\tfile\tfile2\tassay_id\tbatch\trun_order\tsample_role"
+    "\tspecimen\tphase\tsequence\tmask\treader"
+)
+ASSAYS = HEADER.split("\t")
+ANALYTES = [f"analyte{number}" for number in range(30)]
 CONSENTS = (
     "base\t\t\t",
     "data_use\tclinical;imaging;genomics;metabolomics;proteomics;ihc\tresearch\t",
@@ -71,7 +30,7 @@ def write_cohort(folder: Path, patients: int) -> Path:
         "consents": [
             "patient_id\tkind\tstatus\tsigned_date\tscope_modalities\tscope_purposes\tspecial_test"
         ],
-        "assays": ["\t".join(ASSAYS)],
+        "assays": [HEADER],
         "labs": ["patient_id\tanalyte\tvalue\tunit\tdate"],
         "samples": ["sample_id\tpatient_id\tspecimen\tcollected_at"],
         "sample_events": ["sample_id\tevent\ttime"],
