@@ -103,7 +103,8 @@ def _lives(group: int) -> bool:
 def assert_same_as_undisturbed(run: KilledRun, undisturbed: Path) -> None:
     """Results, locks and bundles are those of the other run; no job that had finished was done again; nothing is left to do."""
     for name in ("results", "bundles", "locks"):
-        assert differences(undisturbed / name, run.folder / name) == []
+        found = differences(undisturbed / name, run.folder / name)
+        assert not found, "\n".join(found)
     starts = finished_jobs(run.folder)
     done = [job for start in starts for job in start]
     assert len(starts) > len(run.groups)
