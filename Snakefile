@@ -4,6 +4,7 @@ import gc
 from snakemake.utils import min_version
 
 from scripts.core import progress, stub
+from scripts.core.hashing import remember_code
 
 min_version("9.0")
 # The jobs of a large cohort are millions of objects that all stay: looking for garbage among them takes a fifth of the time.
@@ -35,6 +36,9 @@ rule features:
     input:
         feature_targets,
 
+
+if workflow.is_main_process and not workflow.dryrun:
+    remember_code(CODE_CACHE)
 
 if config["stub"]:
     stub.replace_steps(workflow)

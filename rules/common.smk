@@ -7,10 +7,13 @@ from snakemake.exceptions import WorkflowError
 
 from scripts.core.config import ConfigError, check_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
-from scripts.core.hashing import code_of, digest_of
+from scripts.core.hashing import code_of, digest_of, recall_code
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan
 from scripts.core.sheets import SheetErrors
 from scripts.core.stub import StubError, check_folder, mark_folder
+
+CODE_CACHE = Path(".hcc/code.json")
+recall_code(CODE_CACHE)
 
 if workflow.is_main_process:
     try:
