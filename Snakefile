@@ -1,11 +1,15 @@
 # hcc-omics: from raw files of every modality to a validated model and a report. Start with README.md.
+import gc
 import sys
 
 from snakemake.utils import min_version
 
-from scripts.core import progress, resume
+from scripts.core import progress, resume, stub
+from scripts.core.hashing import remember_code
 
 min_version("9.0")
+# The jobs of a large cohort are millions of objects that all stay: looking for garbage among them takes a fifth of the time.
+gc.set_threshold(100_000, 50, 50)
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"
@@ -34,13 +38,20 @@ rule features:
         feature_targets,
 
 
+if workflow.is_main_process and not workflow.dryrun:
+    remember_code(CODE_CACHE)
+
+if config["stub"]:
+    stub.replace_steps(workflow)
+
+
 onstart:
     resume.record_start(sys.argv[1:])
     progress.started(PLAN)
 
 
 onsuccess:
-    progress.finished()
+    progress.finished(stub=config["stub"])
 
 
 onerror:

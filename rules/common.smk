@@ -7,22 +7,29 @@ from snakemake.exceptions import WorkflowError
 
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
-from scripts.core.hashing import code_of, digest_of
+from scripts.core.hashing import code_of, digest_of, recall_code
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan
 from scripts.core.sheets import SheetErrors
 from scripts.core.status_interval import limit_status_interval
+from scripts.core.stub import StubError, check_folder, mark_folder
+
+CODE_CACHE = Path(".hcc/code.json")
+recall_code(CODE_CACHE)
 
 if workflow.is_main_process:
     try:
         check_config(config)
+        check_folder(config["stub"])
         have_sheets = Path(config["sheets"]).is_dir()
         PLAN = make_plan(config, write=not workflow.dryrun) if have_sheets else empty_plan()
-    except (ConfigError, SheetErrors) as error:
+    except (ConfigError, SheetErrors, StubError) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
         sys.exit(1)
     if not workflow.dryrun:
         freeze_config(config)
     limit_status_interval(config["cluster"]["status_seconds"])
+    if config["stub"] and not workflow.dryrun:
+        mark_folder()
 else:
     PLAN = load_plan()
     config.clear()

@@ -67,7 +67,7 @@ rule write_report:
         plan=".hcc/plan.json",
         plan_digest=digest_of(PLAN),
         openings="locks/openings.tsv",
-        shown={key: config[key] for key in sorted(config) if key not in ("sheets", "demo")},
+        shown={key: config[key] for key in sorted(config) if key not in ("sheets", "demo", "stub")},
     message:
         "Report of the cohort -> {output.report} (log: {log})"
     script:

@@ -10,6 +10,8 @@ import ast
 import functools
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,11 +26,50 @@ def _module_file(dotted: str) -> Path | None:
     return None
 
 
+# {SHA-256 of a module's bytes: [digest of its code, dotted names that it imports]}; kept between starts by the main process.
+_KNOWN: dict[str, list] = {}
+
+
+def recall_code(cache: Path) -> None:
+    """Take up what an earlier start found out about modules (parsing them all costs half a second a start, on each node)."""
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8"))
+        _KNOWN.update(known["modules"] if known["python"] == sys.version else {})
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+
+
+def remember_code(cache: Path) -> None:
+    """Keep what is known of the modules that this start read, if that is news."""
+    used = {key: _KNOWN[key] for key in sorted(_USED & _KNOWN.keys())}
+    text = json.dumps({"python": sys.version, "modules": used}, sort_keys=True) + "\n"
+    if not cache.exists() or cache.read_text(encoding="utf-8") != text:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        temporary = cache.with_name(f".tmp{os.getpid()}.{cache.name}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, cache)
+
+
+_USED: set[str] = set()
+
+
 @functools.cache
 def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     """Digest of a module's syntax tree without docstrings (wording is no change of behaviour), and what it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    source = path.read_bytes()
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    key = hashlib.sha256(".".join(package).encode() + b"\0" + source).hexdigest()
+    if key not in _KNOWN:
+        _KNOWN[key] = _parse(source, package)
+    _USED.add(key)
+    digest, names = _KNOWN[key]
+    files = (_module_file(name) for name in names)
+    return digest, tuple(sorted({file for file in files if file is not None}))
+
+
+def _parse(source: bytes, package: tuple[str, ...]) -> list:
+    """Digest of the code of a module, and the names inside this project that it imports."""
+    tree = ast.parse(source)
     names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -46,9 +87,8 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
                 and isinstance(first.value.value, str)
             ):
                 node.body = node.body[1:] or [ast.Pass()]
-    files = (_module_file(name) for name in names if name.split(".")[0] == "scripts")
-    imported = tuple(sorted({file for file in files if file is not None}))
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imported
+    own = sorted({name for name in names if name.split(".")[0] == "scripts"})
+    return [hashlib.sha256(ast.dump(tree).encode()).hexdigest(), own]
 
 
 def project_imports(path: Path) -> tuple[Path, ...]:

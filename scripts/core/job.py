@@ -23,6 +23,7 @@ from scripts.core.command_line import Named as Named
 from scripts.core.command_line import job_from_command_line
 from scripts.core.features import join_reasons, read_status
 from scripts.core.ledger import Record, write_records
+from scripts.core.parentage import is_orphan, line_to_snakemake
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -75,6 +76,7 @@ class Step:
         self.reasons: list[str] = []
         self._temporary: dict[str, Path] = {}
         self._block = ""
+        self._parents = () if getattr(job, "by_hand", False) else line_to_snakemake()
 
     def path(self, final: str | Path) -> Path:
         """A temporary name beside `final` (same suffixes); moved to `final` when the step ends
@@ -217,6 +219,8 @@ class Step:
                 temporary.touch()
 
     def _publish(self) -> None:
+        if is_orphan(self._parents):
+            raise ChildProcessError("Snakemake is gone; the next start makes these outputs anew")
         for final, temporary in self._temporary.items():
             if temporary.exists():
                 if Path(final).is_dir() and not Path(final).is_symlink():

@@ -41,8 +41,11 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def finished(report: str = "results/report/report.html") -> None:
-    """Say where the report is."""
+def finished(report: str = "results/report/report.html", stub: bool = False) -> None:
+    """Say where the report is; of a stub run, that there is none."""
+    if stub:
+        _say(["Stub run: every job ran, nothing was computed (config key stub: true)"])
+        return
     path = Path(report)
     if path.is_file():
         _say([f"Report: {path.resolve()} (open it in a browser; it needs no network)"])

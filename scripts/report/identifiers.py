@@ -52,8 +52,11 @@ def search(folders: list[str]) -> tuple[int, dict[str, list[str]]]:
 
 
 def records(folders: list[str]) -> list[dict]:
-    """The search as QC records of ETH-09; what was not searched for is not assessed."""
-    number, hits = search(folders)
+    """The search as QC records of ETH-09; what was not searched for is not assessed.
+
+    They do not say how many files were read: a run that was continued has more logs, not another result.
+    """
+    _, hits = search(folders)
     shown = ", ".join(f"{path} ({', '.join(kinds)})" for path, kinds in list(hits.items())[:5])
     shared = {"requirement_id": "ETH-09", "subject": "cohort", "block": "", "value": None}
     shared |= {"step": "assess_conformance", "unit": "", "threshold": "", "reason": ""}
@@ -63,7 +66,7 @@ def records(folders: list[str]) -> list[dict]:
             "check": "no citizen or mobile number in outputs, logs, benchmarks",
             "verdict": "FAIL" if hits else "PASS",
             "value": len(hits),
-            "unit": f"of {number} text files",
+            "unit": "files",
             "threshold": "0",
             "reason": f"found in {shown}" if hits else "",
         },

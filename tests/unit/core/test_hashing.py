@@ -83,3 +83,35 @@ def test_folder_digest_changes_with_names_and_bytes(tmp_path):
 def test_value_digest_does_not_depend_on_the_order_of_keys():
     assert hashing.digest_of({"a": 1, "b": [2]}) == hashing.digest_of({"b": [2], "a": 1})
     assert hashing.digest_of([1, 2]) != hashing.digest_of([2, 1])
+
+
+def test_digests_kept_between_starts_are_those_of_the_code_as_it_is_now(project, tmp_path):
+    cache = tmp_path / "run" / "code.json"
+    before = both()
+    hashing.remember_code(cache)
+    hashing._KNOWN.clear()
+    hashing.recall_code(cache)
+    project("step.py", "def main(job):\n    from scripts.shared import deep\n")
+    assert both() == before
+    project("deep.py", "def f():\n    return 2\n")
+    assert both()[0] != before[0]
+
+
+def test_spoilt_or_foreign_cache_is_not_used(project, tmp_path):
+    cache = tmp_path / "code.json"
+    before = both()
+    for text in ("", "[]", '{"python": "3.5", "modules": {"a": ["b", []]}}'):
+        cache.write_text(text)
+        hashing._KNOWN.clear()
+        hashing.recall_code(cache)
+        assert hashing._KNOWN == {}
+    assert both() == before
+
+
+def test_cache_holds_only_the_modules_in_use_and_keeps_its_time(project, tmp_path):
+    cache = tmp_path / "code.json"
+    both()
+    hashing.remember_code(cache)
+    time = cache.stat().st_mtime_ns
+    hashing.remember_code(cache)
+    assert cache.stat().st_mtime_ns == time
