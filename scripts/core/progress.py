@@ -8,10 +8,12 @@ docs/architecture.md; Snakemake itself prints which job of how many runs.
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 SHOWN = 20
 _FAILED = re.compile(r"^Error in rule (\S+?):")
 _LOG_OF_JOB = re.compile(r"^ +log: (\S+?),? ")
+_OUTPUT_OF_JOB = re.compile(r"^ +output: (.+)$")
 _ERROR = re.compile(r"^\S+ \S+ ERROR ")
 _EXCEPTION = re.compile(r"^[A-Za-z_.]*(Error|Exception|Exit|Interrupt|Warning|Killed)\b.*")
 
@@ -24,13 +26,15 @@ def _say(lines: list[str]) -> None:
 def started(plan: dict) -> None:
     """Say how many patients the consent gate let in, refused, and for which blocks there are
     data."""
-    if not plan["patients"] and not plan["refused"]:
+    withdrawn = sum(plan["withdrawn"].values())
+    if not plan["patients"] and not plan["refused"] and not withdrawn:
         return
     refused = sorted({row["patient_id"] for row in plan["refused"] if row["domain"] == "*"})
     roles = [row["role"] for row in plan["patients"].values()]
     lines = [
         f"Consent gate of {plan['as_of']}, purpose {plan['purpose']}: {len(roles)} patients admitted "
-        f"({roles.count('development')} development, {roles.count('external')} external), {len(refused)} refused",
+        f"({roles.count('development')} development, {roles.count('external')} external), {len(refused)} refused"
+        + (f", {withdrawn} withdrew (nothing of them is kept)" if withdrawn else ""),
         f"Blocks of data: {', '.join(plan['blocks']) or 'none'}",
         "Every job says which patient and step it is, where its log is and where its result will be.",
     ]
@@ -51,22 +55,31 @@ def finished(report: str = "results/report/report.html") -> None:
         _say([f"Report: {path.resolve()} (open it in a browser; it needs no network)"])
 
 
-def failed_jobs(snakemake_log: str | Path) -> list[tuple[str, str]]:
-    """(rule, path of its log or "") of every failed job that Snakemake's own log names, without
-    repeats."""
-    found: dict[tuple[str, str], None] = {}
-    rule = ""
+class FailedJob(NamedTuple):
+    """A job that failed: its rule, the path of its log ("" for none) and its outputs as Snakemake names them."""
+
+    rule: str
+    log: str
+    outputs: str = ""
+
+
+def failed_jobs(snakemake_log: str | Path) -> list[FailedJob]:
+    """Every failed job that Snakemake's own log names, without repeats."""
+    found: dict[tuple[str, str], FailedJob] = {}
+    rule = outputs = ""
     for line in Path(snakemake_log).read_text(encoding="utf-8", errors="replace").splitlines():
         if match := _FAILED.match(line):
             if rule:
-                found[rule, ""] = None
-            rule = match.group(1)
+                found[rule, ""] = FailedJob(rule, "", outputs)
+            rule, outputs = match.group(1), ""
+        elif rule and (match := _OUTPUT_OF_JOB.match(line)):
+            outputs = match.group(1)
         elif rule and (match := _LOG_OF_JOB.match(line)):
-            found[rule, match.group(1)] = None
+            found[rule, match.group(1)] = FailedJob(rule, match.group(1), outputs)
             rule = ""
     if rule:
-        found[rule, ""] = None
-    return list(found)
+        found[rule, ""] = FailedJob(rule, "", outputs)
+    return list(found.values())
 
 
 def last_line(log: str | Path) -> str:
@@ -100,13 +113,14 @@ def failed(snakemake_logs: list[str]) -> None:
     on."""
     found = [job for log in snakemake_logs if Path(log).is_file() for job in failed_jobs(log)]
     lines = [f"{len(found)} failed jobs:"] if found else ["The run stopped before it was done."]
-    for rule, log in found[:SHOWN]:
+    for rule, log, _ in found[:SHOWN]:
         lines += [f"  {_subject(log)}, step {rule}: {last_line(log)}"]
         lines += [f"    log: {log}"] if log else []
     if len(found) > SHOWN:
         lines.append(f"  ... and {len(found) - SHOWN} more, see logs/")
     lines += [
         "To go on: mend the cause and give the same command again; finished jobs are not repeated.",
+        "A patient whose job fails again and again: make give-up RUN=<this run folder> lets the report be made without it.",
         "After a crash or a power cut, give the command once with --unlock first.",
     ]
     _say(lines)
