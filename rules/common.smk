@@ -8,14 +8,20 @@ from snakemake.exceptions import WorkflowError
 from scripts.core.config import ConfigError, check_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of
-from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan
+from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors
+from scripts.core.withdrawal import deleted, read_lines
+
+# Sheets are frozen, and what withdrew is deleted, by a start that runs jobs, and not while another one runs jobs in this folder
+# (Snakemake then ends with its own message about the lock).
+RUNS = runs_jobs(workflow.output_settings.dryrun, sys.argv)
+LOCKED_FOLDER = any(Path(".snakemake/locks").glob("*.lock"))
 
 if workflow.is_main_process:
     try:
         check_config(config)
         have_sheets = Path(config["sheets"]).is_dir()
-        PLAN = make_plan(config, write=not workflow.dryrun) if have_sheets else empty_plan()
+        PLAN = make_plan(config, write=RUNS and not LOCKED_FOLDER) if have_sheets else empty_plan()
     except (ConfigError, SheetErrors) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
         sys.exit(1)
@@ -148,6 +154,12 @@ def block_inputs(block: str, role: str) -> dict[str, list[str]]:
         "stability": [stability] if stability and known else [],
         "exclusions": ["results/clinical/custody.exclusions.tsv"] if sheet("samples") else [],
     }
+
+
+def given_up_of(block: str, role: str) -> dict[str, str]:
+    """{patient: reason} of the patients of a role whose jobs for a block were given up (given_up.tsv)."""
+    found = PLAN["given_up"].get(block, {})
+    return {p: why for p, why in sorted(found.items()) if PLAN["patients"][p]["role"] == role}
 
 
 def blocks_of(role: str) -> list[str]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.core import plan as core_plan
-from scripts.core.plan import block_of, load_plan, make_plan
+from scripts.core.assays import block_of
+from scripts.core.plan import load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors
 
 CONSENT = "patient_id\tkind\tstatus\tsigned_date\tscope_modalities\tscope_purposes\n"
@@ -67,6 +68,22 @@ def test_plan_names_assays_runs_and_blocks(cohort):
 def test_dry_run_writes_nothing(cohort):
     make_plan(config(), write=False)
     assert not core_plan.FOLDER.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (["--cores", "2"], True),
+        (["--cores", "2", "features"], True),
+        (["--summary"], False),
+        (["--report", "report.html"], False),
+        (["--report=report.html"], False),
+        (["--unlock"], False),
+    ],
+)
+def test_only_a_start_that_runs_jobs_freezes(arguments, runs):
+    assert runs_jobs(False, ["snakemake", *arguments]) is runs
+    assert not runs_jobs(True, ["snakemake", *arguments])
 
 
 def test_jobs_read_what_the_main_process_froze(cohort):
