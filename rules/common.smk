@@ -29,6 +29,9 @@ else:
     PLAN = load_plan()
 
 
+MD5_COLUMNS = {"file": "md5", "file2": "file2_md5"}
+
+
 wildcard_constraints:
     patient=r"[A-Za-z0-9_-]+",
     run=r"[A-Za-z0-9_-]+",
@@ -74,6 +77,22 @@ def sheet(name: str) -> list[str]:
 def sheet_digest(*names: str) -> str:
     """Changes when the content of one of these sheets changes; passed as a parameter, so that a dry run sees it too."""
     return digest_of([PLAN["sheets"].get(name, "") for name in names])
+
+
+def raw_file(row: dict, column: str = "file") -> str:
+    """A raw file of an assay row as an input. Where its MD5 stands in the sheet, the MD5 says whether it is another file, not
+    its time: it is a parameter (`md5_of`), and the step that reads the file compares it."""
+    return ancient(row[column]) if MD5_COLUMNS.get(column) in row else row[column]
+
+
+def md5_of(rows: list[dict]) -> list[list[str]]:
+    """[assay_id, path, md5] of every raw file of these assay rows whose MD5 stands in the sheet."""
+    return [
+        [row["assay_id"], row[column], row[md5]]
+        for row in rows
+        for column, md5 in MD5_COLUMNS.items()
+        if column in row and md5 in row
+    ]
 
 
 def row_path(modality: str, patient: str, name: str = "row") -> str:
@@ -194,8 +213,9 @@ def identity_of(patient: str) -> list[str]:
 def image_files(modality: str, patient: str) -> list[str]:
     """Images (files or DICOM folders) and masks of a patient, each once; `#ROI name` cut off."""
     rows = assays_of(modality, patient)
-    given = [row[column] for row in rows for column in ("file", "mask") if column in row]
-    return sorted({path.split("#")[0] for path in given})
+    images = {row["file"]: raw_file(row) for row in rows}
+    masks = {row["mask"].split("#")[0]: row["mask"].split("#")[0] for row in rows if "mask" in row}
+    return [path for _, path in sorted((masks | images).items())]
 
 
 def image_stamp(modality: str, patient: str) -> str:
@@ -249,6 +269,19 @@ def raw_files() -> dict[str, list[str]]:
     return {patient: sorted(set(paths)) for patient, paths in sorted(found.items())}
 
 
+def raw_inputs() -> list[str]:
+    """The same files as inputs, each once; those with an MD5 in the sheet regardless of their time."""
+    found = {
+        row[column]: raw_file(row, column)
+        for modality, patients in PLAN["assays"].items()
+        for rows in (patients.values() if modality != "dia" else ())
+        for row in rows
+        for column in ("file", "file2")
+        if column in row
+    }
+    return [path for _, path in sorted(found.items())]
+
+
 # --- model --------------------------------------------------------------------------------------
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
 # What a fit depends on: naming a bundle or giving a reason for a new lock trains nothing again.
@@ -284,7 +317,8 @@ def spectrometry_runs(modality: str) -> dict[str, dict]:
         for row in all_runs_of(modality).values():
             run = {
                 "assay": row["assay_id"],
-                "file": row["file"],
+                "file": raw_file(row),
+                "row": row,
                 "patient": row.get("patient_id", ""),
                 "role": row.get("sample_role", "sample"),
                 "block": row["block"],

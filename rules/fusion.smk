@@ -137,7 +137,7 @@ rule audit_cohort:
         patients=sheet("patients"),
         assays=sheet("assays"),
         split="results/cohort/split.tsv",
-        raw=sorted({path for paths in raw_files().values() for path in paths}),
+        raw=raw_inputs(),
     output:
         audit="results/cohort/audit.json",
         ledger="results/qc/ledger/audit_cohort/cohort.jsonl",

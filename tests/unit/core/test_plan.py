@@ -32,7 +32,7 @@ def cohort(tmp_path, monkeypatch) -> Path:
         )
     )
     (folder / "assays.tsv").write_text(
-        "patient_id\tmodality\tfile\tphase\tsample_role\trun_order\n"
+        "patient_id\tmodality\tfile\tphase\tsample_role\trun_order\tmd5\n"
         "P1\tct\tp1.nii.gz\tarterial\t\t\n"
         "P1\tlcms\tp1.mzML\t\tsample\t2\n"
         "\tlcms\tqc.mzML\t\tqc\t1\n"
@@ -139,6 +139,7 @@ def test_problems_of_all_sheets_are_told_at_once(cohort):
         ("P1\tct\tp1.nii.gz\tarterial\t\t\n", "same run as row 2"),
         ("\tct\tp1.nii.gz\tportal\t\t\n", "a sample needs a patient_id"),
         ("P1\tlcms\tqc.mzML\t\tqc\t9\n", "a qc run has no patient"),
+        ("P1\tct\t.\tportal\t\t\t" + "0" * 32 + "\n", "leave it empty for a folder"),
         ("P1\tct\t11010519491231002X.nii\tportal\t\t\n", "looks like a citizen number"),
     ],
 )
