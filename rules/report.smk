@@ -74,3 +74,29 @@ rule write_report:
         "Report of the cohort -> {output.report} (log: {log})"
     script:
         "../scripts/report/write_report.py"
+
+
+# `snakemake plan`: runs nothing but this. It has no output, so that it tells the present state whenever it is asked for.
+rule plan:
+    log:
+        "logs/plan/cohort.log",
+    benchmark:
+        "benchmarks/plan/cohort.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/plan.py"),
+        snakefile=f"{workflow.basedir}/Snakefile",
+        settings=config,
+        target="all",
+        benchmarks="benchmarks",
+        table="results/plan.tsv",
+    message:
+        "What the next run would do, also in {params.table} (log: {log})"
+    script:
+        "../scripts/report/plan.py"

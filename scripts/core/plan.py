@@ -77,7 +77,8 @@ def load_plan() -> dict:
 
 def runs_jobs(dry_run: bool, arguments: list[str]) -> bool:
     """Whether a call of Snakemake runs jobs; it says so itself only after the workflow was read."""
-    return not dry_run and not any(word.split("=")[0] in LOOKING for word in arguments)
+    looks = any(word.split("=")[0] in LOOKING or word == "plan" for word in arguments)
+    return not dry_run and not looks
 
 
 def make_plan(config: dict, *, write: bool) -> dict:

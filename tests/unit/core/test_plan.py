@@ -79,6 +79,7 @@ def test_dry_run_writes_nothing(cohort):
         (["--report", "report.html"], False),
         (["--report=report.html"], False),
         (["--unlock"], False),
+        (["--cores", "1", "plan"], False),
     ],
 )
 def test_only_a_start_that_runs_jobs_freezes(arguments, runs):
