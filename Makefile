@@ -21,7 +21,7 @@ define SET_UP
 "$$python" -m scripts.setup.make_environment $(if $(PYTHON),--this-python) $(if $(INSTALLER),--installer $(INSTALLER))
 endef
 
-.PHONY: help demo resume environment environment-dev test test-long slurm-tests lint format bench lock clean-demo clean-environment
+.PHONY: help demo resume environment environment-dev test test-long slurm-tests lint format bench lock give-up clean-demo clean-environment
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -72,6 +72,9 @@ lock: environment-dev ## resolve requirements*.in anew, write envs/*.yaml (UPGRA
 	sh scripts/setup/resolve_locks.sh $(UPGRADE)
 	$(SET_UP) --dev
 	$(BIN)/python -m scripts.setup.write_environments
+
+give-up: environment ## record what keeps failing in run folder RUN, so that the rest goes on (PATIENT= MODALITY= REASON= for one pair)
+	@$(BIN)/python -m scripts.core.give_up --directory $(RUN) $(if $(PATIENT),--patient $(PATIENT)) $(if $(MODALITY),--modality $(MODALITY)) $(if $(REASON),--reason "$(REASON)")
 
 clean-demo: ## remove the demo run
 	rm -rf $(RUN)

@@ -37,7 +37,10 @@ rule validate_inputs:
             for key in ("age_range", "reference_days", "follow_up_days")
         },
         consent=config["consent"],
-        plan=digest_of([PLAN["as_of"], PLAN["patients"], PLAN["refused"], PLAN["encodings"]]),
+        plan=digest_of(
+            [PLAN[key] for key in ("as_of", "patients", "refused", "withdrawn", "encodings")]
+        ),
+        deleted=deleted(),
         sheets=sheet_digest(
             "patients",
             "consents",

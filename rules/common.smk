@@ -8,32 +8,41 @@ from snakemake.exceptions import WorkflowError
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of, recall_code
-from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan
+from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors
 from scripts.core.status_interval import limit_status_interval
 from scripts.core.stub import StubError, check_folder, mark_folder
+from scripts.core.withdrawal import deleted, read_lines
 
 CODE_CACHE = Path(".hcc/code.json")
 recall_code(CODE_CACHE)
+# Sheets are frozen, and what withdrew is deleted, by a start that runs jobs, and not while another one runs jobs in this folder
+# (Snakemake then ends with its own message about the lock).
+RUNS = runs_jobs(workflow.output_settings.dryrun, sys.argv)
+LOCKED_FOLDER = any(Path(".snakemake/locks").glob("*.lock"))
+FREEZES = RUNS and not LOCKED_FOLDER
 
 if workflow.is_main_process:
     try:
         check_config(config)
         check_folder(config["stub"])
         have_sheets = Path(config["sheets"]).is_dir()
-        PLAN = make_plan(config, write=not workflow.dryrun) if have_sheets else empty_plan()
+        PLAN = make_plan(config, write=FREEZES) if have_sheets else empty_plan()
     except (ConfigError, SheetErrors, StubError) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
         sys.exit(1)
-    if not workflow.dryrun:
+    if FREEZES:
         freeze_config(config)
     limit_status_interval(config["cluster"]["status_seconds"])
-    if config["stub"] and not workflow.dryrun:
+    if config["stub"] and FREEZES:
         mark_folder()
 else:
     PLAN = load_plan()
     config.clear()
     config.update(frozen_config())
+
+
+MD5_COLUMNS = {"file": "md5", "file2": "file2_md5"}
 
 
 wildcard_constraints:
@@ -94,6 +103,22 @@ def sheet(name: str) -> list[str]:
 def sheet_digest(*names: str) -> str:
     """Changes when the content of one of these sheets changes; passed as a parameter, so that a dry run sees it too."""
     return digest_of([PLAN["sheets"].get(name, "") for name in names])
+
+
+def raw_file(row: dict, column: str = "file") -> str:
+    """A raw file of an assay row as an input. Where its MD5 stands in the sheet, the MD5 says whether it is another file, not
+    its time: it is a parameter (`md5_of`), and the step that reads the file compares it."""
+    return ancient(row[column]) if MD5_COLUMNS.get(column) in row else row[column]
+
+
+def md5_of(rows: list[dict]) -> list[list[str]]:
+    """[assay_id, path, md5] of every raw file of these assay rows whose MD5 stands in the sheet."""
+    return [
+        [row["assay_id"], row[column], row[md5]]
+        for row in rows
+        for column, md5 in MD5_COLUMNS.items()
+        if column in row and md5 in row
+    ]
 
 
 def row_path(modality: str, patient: str, name: str = "row") -> str:
@@ -176,6 +201,12 @@ def block_inputs(block: str, role: str) -> dict[str, list[str]]:
     }
 
 
+def given_up_of(block: str, role: str) -> dict[str, str]:
+    """{patient: reason} of the patients of a role whose jobs for a block were given up (given_up.tsv)."""
+    found = PLAN["given_up"].get(block, {})
+    return {p: why for p, why in sorted(found.items()) if PLAN["patients"][p]["role"] == role}
+
+
 def blocks_of(role: str) -> list[str]:
     """Blocks that a cohort step of a role joins: every block while the role has patients."""
     return list(PLAN["blocks"]) if subjects_of(role) else []
@@ -208,8 +239,9 @@ def identity_of(patient: str) -> list[str]:
 def image_files(modality: str, patient: str) -> list[str]:
     """Images (files or DICOM folders) and masks of a patient, each once; `#ROI name` cut off."""
     rows = assays_of(modality, patient)
-    given = [row[column] for row in rows for column in ("file", "mask") if column in row]
-    return sorted({path.split("#")[0] for path in given})
+    images = {row["file"]: raw_file(row) for row in rows}
+    masks = {row["mask"].split("#")[0]: row["mask"].split("#")[0] for row in rows if "mask" in row}
+    return [path for _, path in sorted((masks | images).items())]
 
 
 def image_stamp(modality: str, patient: str) -> str:
@@ -268,6 +300,19 @@ def raw_files() -> dict[str, list[str]]:
     return {patient: sorted(set(paths)) for patient, paths in sorted(found.items())}
 
 
+def raw_inputs() -> list[str]:
+    """The same files as inputs, each once; those with an MD5 in the sheet regardless of their time."""
+    found = {
+        row[column]: raw_file(row, column)
+        for modality, patients in PLAN["assays"].items()
+        for rows in (patients.values() if modality != "dia" else ())
+        for row in rows
+        for column in ("file", "file2")
+        if column in row
+    }
+    return [path for _, path in sorted(found.items())]
+
+
 # --- model --------------------------------------------------------------------------------------
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
 # What a fit depends on: naming a bundle or giving a reason for a new lock trains nothing again.
@@ -303,7 +348,8 @@ def spectrometry_runs(modality: str) -> dict[str, dict]:
         for row in all_runs_of(modality).values():
             run = {
                 "assay": row["assay_id"],
-                "file": row["file"],
+                "file": raw_file(row),
+                "row": row,
                 "patient": row.get("patient_id", ""),
                 "role": row.get("sample_role", "sample"),
                 "block": row["block"],

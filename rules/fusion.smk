@@ -20,6 +20,9 @@ rule collect_block:
         runtime=minutes(10),
     params:
         code=code_of("scripts/fusion/collect_block.py"),
+        sheets=lambda wildcards: sheet_digest(
+            f"features/{wildcards.block}", f"features/{wildcards.block}.features"
+        ),
         modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
         domain=lambda wildcards: PLAN["blocks"][wildcards.block]["domain"],
         admitted=lambda wildcards: subjects_of(
@@ -28,6 +31,7 @@ rule collect_block:
         barred=lambda wildcards: (
             subjects_of("development", PLAN["blocks"][wildcards.block]["domain"], False)
         ),
+        given_up=lambda wildcards: given_up_of(wildcards.block, "development"),
     message:
         "Collecting block {wildcards.block} -> {output.table} (log: {log})"
     script:
@@ -49,6 +53,9 @@ use rule collect_block as collect_external_block with:
         "benchmarks/collect_external_block/{block}.tsv"
     params:
         code=code_of("scripts/fusion/collect_block.py"),
+        sheets=lambda wildcards: sheet_digest(
+            f"features/{wildcards.block}", f"features/{wildcards.block}.features"
+        ),
         modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
         domain=lambda wildcards: PLAN["blocks"][wildcards.block]["domain"],
         admitted=lambda wildcards: subjects_of(
@@ -57,6 +64,7 @@ use rule collect_block as collect_external_block with:
         barred=lambda wildcards: (
             subjects_of("external", PLAN["blocks"][wildcards.block]["domain"], False)
         ),
+        given_up=lambda wildcards: given_up_of(wildcards.block, "external"),
     message:
         "Collecting external block {wildcards.block} -> {output.table} (log: {log})"
 
@@ -80,6 +88,7 @@ rule freeze_split:
         runtime=minutes(5),
     params:
         code=code_of("scripts/fusion/freeze_split.py"),
+        sheets=sheet_digest("patients"),
         settings=config["fusion"]["split"],
         admitted=subjects_of("development"),
         seed=config["seed"],
@@ -113,6 +122,7 @@ rule assemble_cohort:
         runtime=minutes(10),
     params:
         code=code_of("scripts/fusion/assemble_cohort.py"),
+        sheets=sheet_digest("patients"),
         blocks=blocks_of("development"),
     message:
         "Joining all blocks -> {output.cohort} (log: {log})"
@@ -127,7 +137,7 @@ rule audit_cohort:
         patients=sheet("patients"),
         assays=sheet("assays"),
         split="results/cohort/split.tsv",
-        raw=sorted({path for paths in raw_files().values() for path in paths}),
+        raw=raw_inputs(),
     output:
         audit="results/cohort/audit.json",
         ledger="results/qc/ledger/audit_cohort/cohort.jsonl",
@@ -143,6 +153,7 @@ rule audit_cohort:
         runtime=minutes(30),
     params:
         code=code_of("scripts/fusion/audit_cohort.py"),
+        sheets=sheet_digest("patients", "assays"),
         settings=config["fusion"]["audit"],
         seed=config["seed"],
         roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},

@@ -55,7 +55,7 @@ rule prepare_reference:
 rule align_reads:
     input:
         files=lambda wildcards: [
-            row[column]
+            raw_file(row, column)
             for row in assays_of(wildcards.modality, wildcards.patient)
             for column in ("file", "file2")
             if row["block"] == wildcards.block and column in row
@@ -89,7 +89,7 @@ rule align_reads:
         rows=lambda wildcards: [
             {
                 key: row[key]
-                for key in ("assay_id", "file", "file2", "md5", "sample_id")
+                for key in ("assay_id", "file", "file2", "md5", "file2_md5", "sample_id")
                 if key in row
             }
             for row in assays_of(wildcards.modality, wildcards.patient)

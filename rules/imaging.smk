@@ -31,6 +31,7 @@ rule prepare_volumes:
         code=code_of("scripts/imaging/prepare_volumes.py"),
         settings=lambda wildcards: config["imaging"][wildcards.modality],
         assays=lambda wildcards: assays_of(wildcards.modality, wildcards.patient),
+        md5=lambda wildcards: md5_of(assays_of(wildcards.modality, wildcards.patient)),
         stamp=lambda wildcards: image_stamp(wildcards.modality, wildcards.patient),
     message:
         "Reading {wildcards.modality} images of {wildcards.patient} -> {output.meta} (log: {log})"

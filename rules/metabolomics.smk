@@ -33,6 +33,7 @@ rule detect_lcms:
         code=code_of("scripts/metabolomics/detect_lcms.py"),
         settings=config["metabolomics"]["lcms"],
         subject=lambda wildcards: run_named("lcms", wildcards.run)["patient"] or wildcards.run,
+        md5=lambda wildcards: md5_of([run_named("lcms", wildcards.run)["row"]]),
     message:
         "Finding features in LC-MS run {wildcards.run} -> {output.features} (log: {log})"
     script:
@@ -205,6 +206,9 @@ rule detect_gcms:
         ladders=lambda wildcards: [run["assay"] for run in ladders_of(wildcards.run)],
         batch=lambda wildcards: run_named("gcms", wildcards.run)["batch"],
         subject=lambda wildcards: run_named("gcms", wildcards.run)["patient"] or wildcards.run,
+        md5=lambda wildcards: md5_of(
+            [r["row"] for r in [run_named("gcms", wildcards.run), *ladders_of(wildcards.run)]]
+        ),
     message:
         "Finding compounds in GC-MS run {wildcards.run} -> {output.compounds} (log: {log})"
     script:

@@ -207,6 +207,7 @@ rule validate_external:
         runtime=minutes(20),
     params:
         code=code_of("scripts/model/validate_external.py"),
+        sheets=sheet_digest("patients"),
         settings=MODEL_SETTINGS,
         seed=config["seed"],
         lock=lambda wildcards: "locks/bundle.json",

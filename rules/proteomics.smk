@@ -41,7 +41,7 @@ rule prepare_database:
 
 rule search_spectra:
     input:
-        runs=lambda wildcards: [row["file"] for row in assays_of("dda", wildcards.patient)],
+        runs=lambda wildcards: [raw_file(row) for row in assays_of("dda", wildcards.patient)],
         database="results/proteomics/database/target_decoy.fasta",
         database_status="results/proteomics/database/status.json",
     output:
@@ -60,6 +60,7 @@ rule search_spectra:
         runtime=minutes(60),
     params:
         code=code_of("scripts/proteomics/search_spectra.py"),
+        md5=lambda wildcards: md5_of(assays_of("dda", wildcards.patient)),
         settings=config["proteomics"]["dda"],
         assay_ids=lambda wildcards: [r["assay_id"] for r in assays_of("dda", wildcards.patient)],
         blocks=lambda wildcards: [r["block"] for r in assays_of("dda", wildcards.patient)],
@@ -157,7 +158,7 @@ rule quantify_proteins:
 
 rule import_dia:
     input:
-        tables=lambda wildcards: [row["file"] for row in assays_of("dia", wildcards.patient)],
+        tables=lambda wildcards: [raw_file(row) for row in assays_of("dia", wildcards.patient)],
     output:
         row="results/proteomics/dia/{patient}/row.json",
         proteins="results/proteomics/dia/{patient}/proteins.tsv",
@@ -175,6 +176,7 @@ rule import_dia:
         runtime=minutes(30),
     params:
         code=code_of("scripts/proteomics/import_dia.py"),
+        md5=lambda wildcards: md5_of(assays_of("dia", wildcards.patient)),
         settings=config["proteomics"]["dia"],
         assay_ids=lambda wildcards: [r["assay_id"] for r in assays_of("dia", wildcards.patient)],
         names=lambda wildcards: [

@@ -67,8 +67,36 @@ rule write_report:
         plan=".hcc/plan.json",
         plan_digest=digest_of(PLAN),
         openings="locks/openings.tsv",
+        withdrawals="locks/bundle_withdrawals.tsv",
+        decisions=digest_of(read_lines(Path("locks/bundle_withdrawals.tsv"))),
         shown={key: config[key] for key in sorted(config) if key not in ("sheets", "demo", "stub")},
     message:
         "Report of the cohort -> {output.report} (log: {log})"
     script:
         "../scripts/report/write_report.py"
+
+
+# `snakemake plan`: runs nothing but this. It has no output, so that it tells the present state whenever it is asked for.
+rule plan:
+    log:
+        "logs/plan/cohort.log",
+    benchmark:
+        "benchmarks/plan/cohort.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/plan.py"),
+        snakefile=f"{workflow.basedir}/Snakefile",
+        settings=config,
+        target="all",
+        benchmarks="benchmarks",
+        table="results/plan.tsv",
+    message:
+        "What the next run would do, also in {params.table} (log: {log})"
+    script:
+        "../scripts/report/plan.py"

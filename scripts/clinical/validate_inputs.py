@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core import job as core_job
+from scripts.core import withdrawal
 from scripts.core.gate import needs_proxy
 from scripts.core.plan import load_plan
 from scripts.core.sheets import read_sheet
@@ -53,6 +54,7 @@ def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: b
             Check(row["patient_id"], row["requirement_id"], where, "FAIL", reason=row["reason"])
         )
         refused.setdefault(row["patient_id"], set()).add(row["requirement_id"])
+    out += withdrawals(plan["withdrawn"], withdrawal.deleted())
     by_id = {row["patient_id"]: row for row in patients}
     with_dates = {
         p
@@ -83,6 +85,19 @@ def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: b
             out.append(Check(subject, "ETH-03", "special notice for genomics", "PASS"))
         verdict = "PASS" if needs_proxy(by_id[subject]) else "NOT_APPLICABLE"
         out.append(Check(subject, "ETH-04", "proxy has signed", verdict))
+    return out
+
+
+def withdrawals(by_centre: dict[str, int], deleted: dict[str, int]) -> list[Check]:
+    """ETH-06: how many withdrew their base consent, by centre, and of how many data were deleted; never who."""
+    out = []
+    for centre, number in sorted(by_centre.items()):
+        text = f"base consent withdrawn by {number} patients of {centre}; nothing of them is used or kept"
+        out.append(Check(centre, "ETH-06", "consent withdrawn", "FAIL", number, text))
+    if deleted["subjects"]:
+        number, files = deleted["subjects"], deleted["files"]
+        text = f"data of {number} patients deleted after withdrawal, {files} files"
+        out.append(Check("cohort", "ETH-06", "data deleted on withdrawal", "PASS", number, text))
     return out
 
 

@@ -84,6 +84,12 @@ def assay_problems(sheet: Sheet, folder: Path, id_of: Callable[[dict], str]) -> 
                 problems.append(
                     Problem("assays.tsv", line, column, row[column], f"no such file under {folder}")
                 )
+        for column, path in (("md5", "file"), ("file2_md5", "file2")):
+            if column in row and not (folder / row.get(path, "")).is_file():
+                allowed = (
+                    f"the checksum of a file, but {path} is no file; leave it empty for a folder"
+                )
+                problems.append(Problem("assays.tsv", line, column, row[column], allowed))
         name = row.get("assay_id") or id_of(row)
         if name in ids:
             allowed = (

@@ -7,7 +7,7 @@ Source: the log formats of Snakemake 9.27 and of slurmstepd 22.05-24.05; docs/cl
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _ERROR_IN_RULE = re.compile(r"^Error in rule (\S+?):", re.M)
@@ -17,6 +17,7 @@ _REFUSED = re.compile(
     r"^ {4}message: SLURM sbatch failed\. The error message was '(?:sbatch: error: )?(.*)"
 )
 _LOGS = re.compile(r"^ +log: (.+?)(?: \(check log file.*)?$")
+_OUTPUT = re.compile(r"^ +output: (.+)$")
 _JOBID = re.compile(r"^ +jobid: (\S+)$")
 _FINISHED = re.compile(r"^Finished jobid: (\S+) ")
 # Snakemake copies the logs of failed jobs into its own, between two lines of "=".
@@ -53,12 +54,14 @@ class FailedJob:
     """One failed job: its rule, the log of its step, the log of its Slurm job ("" when it had none).
 
     refused: what sbatch said when it took the job not ("" = it took it)
+    outputs: its outputs as Snakemake names them, ", " between them
     """
 
     rule: str
     log: str = ""
     cluster_log: str = ""
     refused: str = ""
+    outputs: str = field(default="", compare=False)
 
 
 def failed_jobs(snakemake_log: str | Path) -> list[FailedJob]:
@@ -116,6 +119,8 @@ def _errors(text: str) -> list[tuple[FailedJob, int]]:
                 )
         elif job is not None and not jobid and (match := _JOBID.match(line)):
             jobid = match.group(1)
+        elif job is not None and not job.outputs and (match := _OUTPUT.match(line)):
+            job = replace(job, outputs=match.group(1))
         elif job is not None and (match := _REFUSED.match(line)):
             job = replace(job, refused=match.group(1))
         elif line.startswith("["):  # the time stamp before the next event

@@ -120,6 +120,25 @@ def needs_proxy(patient: dict) -> bool:
     return limited or patient.get("age", ADULT_AGE) < ADULT_AGE
 
 
+def base_withdrawn(documents: list[dict], as_of: str) -> bool:
+    """Whether the base consent of one patient is withdrawn on `as_of` and was not signed again."""
+    gone = any(d["kind"] == "base" and _withdrawn(d, as_of) for d in documents)
+    return gone and not _Documents(documents, as_of).holding("base")
+
+
+def withdrawn_patients(consents: list[dict] | None, as_of: str) -> set[str]:
+    """Patients whose base consent is withdrawn: nothing of them may stay in a run folder."""
+    documents = _by_patient(consents or [])
+    return {p for p, own in documents.items() if base_withdrawn(own, as_of)}
+
+
+def _by_patient(consents: list[dict]) -> dict[str, list[dict]]:
+    documents: dict[str, list[dict]] = {}
+    for consent in consents:
+        documents.setdefault(consent["patient_id"], []).append(consent)
+    return documents
+
+
 def refusals_of_patient(patient: dict, documents: list[dict], as_of: str) -> list[Refusal]:
     """Reasons that keep the whole patient out; empty when the patient may enter."""
     held = _Documents(documents, as_of)
@@ -128,8 +147,7 @@ def refusals_of_patient(patient: dict, documents: list[dict], as_of: str) -> lis
     def refuse(requirement: str, reason: str) -> None:
         out.append(Refusal(patient["patient_id"], "*", requirement, reason))
 
-    gone = any(d["kind"] == "base" and _withdrawn(d, as_of) for d in documents)
-    if gone and not held.holding("base"):
+    if base_withdrawn(documents, as_of):
         refuse("ETH-06", "consent withdrawn")  # no waiver stands against a withdrawal
     elif not held.holding("base", "waiver"):
         refuse(*held.why_none("base"))
@@ -188,6 +206,7 @@ def compute_gate(
     *,
     as_of: str,
     purpose: str,
+    given_up: list[dict] | None = None,
 ) -> dict:
     """The gate of a cohort as a JSON-like dict.
 
@@ -197,14 +216,15 @@ def compute_gate(
     lists what may be used
     assays : {modality: {patient_id: [row, ...]}}, rows of assays.tsv of samples that may be used
     runs : {modality: [row, ...]}, QC, blank, standard and ladder runs (no patient)
-    refused : [Refusal, ...] as dicts
+    refused : [Refusal, ...] as dicts, without those who withdrew their base consent
+    withdrawn : {centre: number of patients who withdrew it}; who they are is not kept
+    given_up : {block: {patient_id: reason}} of admitted patients whose jobs were given up (given_up.tsv)
 
     `consents` None means that the config declares why consents are not available: everything is let
     in.
     """
-    documents: dict[str, list[dict]] = {}
-    for consent in consents or []:
-        documents.setdefault(consent["patient_id"], []).append(consent)
+    documents = _by_patient(consents or [])
+    reasons = {(row["patient_id"], row["modality"]): row["reason"] for row in given_up or []}
     by_patient: dict[str, dict[str, list[dict]]] = {}
     runs: dict[str, list[dict]] = {}
     for row in assays:
@@ -215,8 +235,13 @@ def compute_gate(
     allowed: dict[str, dict] = {}
     admitted: dict[str, dict[str, list[dict]]] = {}
     refused: list[Refusal] = []
+    withdrawn: dict[str, int] = {}
+    dropped: dict[str, dict[str, str]] = {}
     for patient in patients:
         subject = patient["patient_id"]
+        if base_withdrawn(documents.get(subject, []), as_of):
+            withdrawn[patient["centre"]] = withdrawn.get(patient["centre"], 0) + 1
+            continue
         if consents is not None:
             whole = refusals_of_patient(patient, documents.get(subject, []), as_of)
             if whole:
@@ -244,6 +269,10 @@ def compute_gate(
                 continue
             domains.append(domain)
             for row in rows:
+                reason = reasons.get((subject, row["modality"]))
+                if reason is not None:
+                    dropped.setdefault(row["block"], {})[subject] = reason
+                    continue
                 admitted.setdefault(row["modality"], {}).setdefault(subject, []).append(row)
         allowed[subject] = {
             "centre": patient["centre"],
@@ -258,4 +287,6 @@ def compute_gate(
         "assays": admitted,
         "runs": runs,
         "refused": [asdict(refusal) for refusal in refused],
+        "withdrawn": withdrawn,
+        "given_up": dropped,
     }

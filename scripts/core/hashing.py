@@ -134,3 +134,8 @@ def digest_of(value: object) -> str:
     """Digest (12 hex digits) of a JSON-like value, independent of the order of keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def person_hash(patient: str) -> str:
+    """What stands for a patient_id where the id itself must not stay: in a locked bundle."""
+    return hashlib.sha256(f"hcc-omics:{patient}".encode()).hexdigest()[:16]

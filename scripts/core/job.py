@@ -22,6 +22,7 @@ from scripts import __version__
 from scripts.core.command_line import Named as Named
 from scripts.core.command_line import job_from_command_line
 from scripts.core.features import join_reasons, read_status
+from scripts.core.hashing import digest_of_file
 from scripts.core.ledger import Record, write_records
 from scripts.core.parentage import is_orphan, line_to_snakemake
 
@@ -172,6 +173,16 @@ class Step:
             raise UpstreamDefect(join_reasons(reasons))
         for reason in reasons:
             self._lower(verdict, reason)
+
+    def require_md5(self) -> None:
+        """Raise InputDefect when a raw file is not the one whose MD5 stands in assays.tsv.
+
+        The parameter `md5` of the rule is a list of [assay_id, path, md5]; without it there is nothing to compare.
+        """
+        for assay, path, md5 in getattr(self.job.params, "md5", ()):
+            if not Path(path).is_file() or digest_of_file(path, "md5") != md5:
+                text = f"{Path(path).name} is not the file whose md5 stands in assays.tsv; copy it again"
+                raise InputDefect(text, check="file is that of the sheet", evidence=assay)
 
     @property
     def failed(self) -> bool:

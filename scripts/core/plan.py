@@ -11,16 +11,18 @@ import functools
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+from scripts.core import withdrawal
+from scripts.core.assays import assay_rows, default_assay_id
 from scripts.core.cross_checks import (
-    FILE_COLUMNS,
     assay_problems,
     identifier_problems,
     reference_problems,
     references,
 )
-from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate
+from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate, withdrawn_patients
 from scripts.core.hashing import digest_of, digest_of_file
 from scripts.core.sheets import (
     Problem,
@@ -35,6 +37,18 @@ FOLDER = Path(".hcc")
 PLAN = FOLDER / "plan.json"
 SHEETS = FOLDER / "sheets"
 _CACHE = FOLDER / "digests.json"
+# Options of Snakemake with which it runs no job.
+LOOKING = frozenset(
+    f"--{name}"
+    for name in (
+        *("lint", "list-rules", "list", "list-target-rules", "lt", "print-compilation", "dag"),
+        *("rulegraph", "filegraph", "d3dag", "summary", "detailed-summary", "report", "unlock"),
+        *("list-changes", "lc", "list-input-changes", "li", "list-params-changes", "lp"),
+        *("list-untracked", "lu", "cleanup-metadata", "cm", "cleanup-shadow", "archive"),
+        *("delete-all-output", "delete-temp-output", "containerize", "generate-unit-tests"),
+        *("list-conda-envs", "conda-cleanup-envs", "container-cleanup-images"),
+    )
+) | {"-l", "-S", "-D"}
 
 
 def empty_plan() -> dict:
@@ -46,6 +60,9 @@ def empty_plan() -> dict:
         "assays": {},
         "runs": {},
         "refused": [],
+        "withdrawn": {},
+        "given_up": {},
+        "folder": "",
         "sheets": {},
         "tables": [],
         "encodings": {},
@@ -56,6 +73,12 @@ def empty_plan() -> dict:
 def load_plan() -> dict:
     """The plan that the main process wrote."""
     return json.loads(PLAN.read_text(encoding="utf-8"))
+
+
+def runs_jobs(dry_run: bool, arguments: list[str]) -> bool:
+    """Whether a call of Snakemake runs jobs; it says so itself only after the workflow was read."""
+    looks = any(word.split("=")[0] in LOOKING or word == "plan" for word in arguments)
+    return not dry_run and not looks
 
 
 def make_plan(config: dict, *, write: bool) -> dict:
@@ -73,7 +96,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
     for name, path in files.items():
         key = _good_key(name, digests)
         before = cache["good"].get(name)
-        gate_sheet = name in ("patients", "consents", "assays")
+        gate_sheet = name in ("patients", "consents", "assays", "given_up")
         if not gate_sheet and isinstance(before, dict) and before["key"] == key:
             encodings[name] = before["encoding"]
             continue
@@ -100,15 +123,21 @@ def make_plan(config: dict, *, write: bool) -> dict:
         problems = _cross_problems(sheets, folder, files)
     if problems:
         raise SheetErrors(problems)
-    assays = _assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
+    assays = assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
+    as_of = str(config.get("as_of") or datetime.date.today().isoformat())
+    consents = sheets["consents"].rows if "consents" in sheets else None
     plan = compute_gate(
         sheets["patients"].rows,
-        sheets["consents"].rows if "consents" in sheets else None,
+        consents,
         assays,
-        as_of=str(config.get("as_of") or datetime.date.today().isoformat()),
+        as_of=as_of,
         purpose=config["purpose"],
+        given_up=sheets["given_up"].rows if "given_up" in sheets else None,
     )
-    plan["sheets"] = digests
+    gone = withdrawn_patients(consents, as_of)
+    withdrawal.forget(gone, folder, SHEETS, PLAN, delete=write)
+    strip, plan["sheets"] = withdrawal.redacted(gone, files, digests, cache, folder)
+    plan["folder"] = str(folder)
     plan["tables"] = [
         name.removeprefix("features/")
         for name in files
@@ -117,7 +146,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
     plan["encodings"] = {name: e for name, e in sorted(encodings.items()) if e != "utf-8"}
     plan["blocks"] = _blocks(plan)
     if write:
-        _freeze(plan, files, digests, cache)
+        _freeze(plan, files, strip, cache)
     return plan
 
 
@@ -186,37 +215,8 @@ def _cross_problems(sheets: dict, folder: Path, files: dict[str, Path]) -> list[
     for sheet in sheets.values():
         problems += reference_problems(sheet, known) + identifier_problems(sheet)
     if "assays" in sheets:
-        problems += assay_problems(sheets["assays"], folder, _default_assay_id)
+        problems += assay_problems(sheets["assays"], folder, default_assay_id)
     return problems
-
-
-def _default_assay_id(row: dict) -> str:
-    parts = [row.get("patient_id") or row.get("sample_role", "sample"), row["modality"]]
-    parts += [row[c] for c in ("phase", "sequence", "specimen", "batch", "reader") if c in row]
-    parts += [str(row["run_order"])] if "run_order" in row else []
-    return "_".join(parts)
-
-
-def block_of(row: dict) -> str:
-    """Name of the feature block that an assay row belongs to: the modality, with phase and sequence
-    where given."""
-    parts = [row["modality"], *(row[c] for c in ("sequence", "phase") if c in row)]
-    if row.get("specimen") in ("tumour", "adjacent", "tissue"):
-        parts.append(row["specimen"])
-    return "_".join(parts)
-
-
-def _assay_rows(rows: list[dict], folder: Path) -> list[dict]:
-    out = []
-    for row in rows:
-        row = dict(row)
-        row["assay_id"] = row.get("assay_id") or _default_assay_id(row)
-        row["block"] = block_of(row)
-        for column in FILE_COLUMNS:
-            if column in row:
-                row[column] = os.path.normpath(folder / row[column])
-        out.append(row)
-    return out
 
 
 def _blocks(plan: dict) -> dict[str, dict]:
@@ -236,6 +236,11 @@ def _blocks(plan: dict) -> dict[str, dict]:
                     },
                 )
                 entry["patients"].append(patient)
+    for block in plan["given_up"]:
+        if block not in blocks:  # nobody is left, but the block and why it is empty must show
+            modality = block.split("_")[0]
+            domain = DOMAIN_OF_MODALITY[modality]
+            blocks[block] = {"modality": modality, "domain": domain, "patients": [], "table": False}
     for name in plan["tables"]:
         modality = name.split("_")[0]
         domain = DOMAIN_OF_MODALITY.get(modality, "")
@@ -277,14 +282,14 @@ def _digest(path: Path, cache: dict) -> str:
     return cache["files"][key][1]
 
 
-def _freeze(plan: dict, files: dict[str, Path], digests: dict[str, str], cache: dict) -> None:
-    """Copy the sheets that changed; write plan and cache. An unchanged sheet keeps its time
-    stamp."""
+def _freeze(plan: dict, files: dict[str, Path], strip: Callable, cache: dict) -> None:
+    """Copy the sheets that changed, without the rows that `strip` takes out (of those who withdrew); write plan and cache.
+    An unchanged sheet keeps its time stamp."""
     for name, path in files.items():
         frozen = SHEETS / f"{name}.tsv"
         frozen.parent.mkdir(parents=True, exist_ok=True)
-        if not frozen.exists() or _digest(frozen, cache) != digests[name]:
-            _write_atomically(frozen, path.read_bytes())
+        if not frozen.exists() or _digest(frozen, cache) != plan["sheets"][name]:
+            _write_atomically(frozen, strip(path.read_bytes()))
     for frozen in [
         p for p in SHEETS.rglob("*.tsv") if str(p.relative_to(SHEETS).with_suffix("")) not in files
     ]:

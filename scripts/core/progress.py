@@ -21,13 +21,15 @@ def _say(lines: list[str]) -> None:
 def started(plan: dict) -> None:
     """Say how many patients the consent gate let in, refused, and for which blocks there are
     data."""
-    if not plan["patients"] and not plan["refused"]:
+    withdrawn = sum(plan["withdrawn"].values())
+    if not plan["patients"] and not plan["refused"] and not withdrawn:
         return
     refused = sorted({row["patient_id"] for row in plan["refused"] if row["domain"] == "*"})
     roles = [row["role"] for row in plan["patients"].values()]
     lines = [
         f"Consent gate of {plan['as_of']}, purpose {plan['purpose']}: {len(roles)} patients admitted "
-        f"({roles.count('development')} development, {roles.count('external')} external), {len(refused)} refused",
+        f"({roles.count('development')} development, {roles.count('external')} external), {len(refused)} refused"
+        + (f", {withdrawn} withdrew (nothing of them is kept)" if withdrawn else ""),
         f"Blocks of data: {', '.join(plan['blocks']) or 'none'}",
         "Every job says which patient and step it is, where its log is and where its result will be.",
     ]
@@ -70,6 +72,7 @@ def failed(snakemake_logs: list[str]) -> None:
         lines.append(f"  ... and {len(found) - SHOWN} more, see logs/")
     lines += [
         "To go on: mend the cause and give the same command again; finished jobs are not repeated.",
+        "A patient whose job fails again and again: make give-up RUN=<run folder> lets the report be made without it.",
         "After a crash or a power cut: make resume RUN=<run folder> (docs/cluster.md).",
     ]
     _say(lines)

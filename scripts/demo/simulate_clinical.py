@@ -15,12 +15,13 @@ from scripts.demo.latent import Person, Simulated, generator
 AS_OF = datetime.date(2026, 3, 1)
 NO_NOTICE = 1  # number of the person with exome data and no special notice for genomics
 LIMITED_CAPACITY = (44, 45)
+BASE_WITHDRAWN = 36
 # Consent defects by number of the person: requirement, note.
 CONSENT_DEFECTS = {
     30: ("ETH-01", "no base consent"),
     32: ("ETH-06", "base consent expired"),
     34: ("ETH-06", "authorisation of data withdrawn"),
-    36: ("ETH-06", "base consent withdrawn"),
+    BASE_WITHDRAWN: ("ETH-06", "base consent withdrawn"),
     38: ("ETH-05", "signed after collection"),
     40: ("ETH-02", "omics outside the scope"),
     42: ("ETH-02", "no authorisation of data and samples"),
@@ -225,7 +226,7 @@ def _spoil_consents(out: Simulated, people: dict[int, Person]) -> None:
                 rows.remove(row)
             elif number == 32 and base:
                 row["expires"] = "2025-12-31"
-            elif (number == 34 and not base) or (number == 36 and base):
+            elif (number == 34 and not base) or (number == BASE_WITHDRAWN and base):
                 row |= {"status": "withdrawn", "withdrawn_date": "2025-12-01"}
             elif number == 38:
                 row["signed_date"] = late
@@ -236,6 +237,8 @@ def _spoil_consents(out: Simulated, people: dict[int, Person]) -> None:
                     row.pop(field)
         block = "metabolomics" if number == 40 else "clinical" if number == 38 else ""
         _planted(out, person, block, requirement, "FAIL", "validate_inputs", note)
+        if number == BASE_WITHDRAWN:  # no output may name them: the centre and a number stand in
+            out.findings[-1]["subject"] = person.centre
 
 
 def _spoil_labs(out: Simulated, people: dict[int, Person]) -> None:

@@ -90,6 +90,12 @@ def exclude_custody(found: Collected, exclusions: pd.DataFrame, modality: str) -
     return acted
 
 
+def add_given_up(found: Collected, given_up: dict[str, str]) -> None:
+    """Patients whose jobs were given up fail with that reason, whatever else there is of them."""
+    for patient, reason in sorted(given_up.items()):
+        found.add(patient, {}, "fail", [f"given up: {reason}"])
+
+
 def restrict(found: Collected, admitted: list[str], barred: list[str]) -> list[str]:
     """Keep admitted patients only and give each a verdict. Returns patients dropped by consent."""
     dropped = sorted(set(found.rows) & set(barred))
@@ -141,6 +147,9 @@ def write_tsv(path: Path, table: pd.DataFrame) -> None:
 
 def _record(step, job, found, dropped, both, acted, forgotten) -> None:
     block = job.wildcards.block
+    for patient, reason in sorted(job.params.given_up.items()):
+        text = f"{block}: given up: {reason}"
+        step.check("", "block computed", "FAIL", reason=text, acts=False, subject=patient)
     for line in acted:
         text = f"{block}: sample {line['sample_id']}: {line['reason']}"
         step.check(
@@ -185,7 +194,7 @@ def main(job):
     input: rows, statuses, table, table_verdicts, ready, ready_dictionary, dictionary, stability,
            exclusions (each a list of paths, all optional)
     output: table, dictionary, verdicts, status, ledger
-    params: modality, domain, admitted, barred (lists of patient_id)
+    params: modality, domain, admitted, barred (lists of patient_id), given_up {patient_id: reason}
     """
     with core_job.step(job) as step:
         block = job.wildcards.block
@@ -209,6 +218,7 @@ def main(job):
             for path in given("exclusions")
             for line in exclude_custody(found, blocks.read_tsv(path), job.params.modality)
         ]
+        add_given_up(found, job.params.given_up)
         dropped = restrict(found, list(job.params.admitted), list(job.params.barred))
         parts = {}
         for name in ("dictionary", "ready_dictionary", "stability"):

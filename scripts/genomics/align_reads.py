@@ -232,7 +232,7 @@ def main(job):
     """Align the reads of one sample.
 
     input: reference = genome.fa with its bwa index beside it, reference_status; the read files themselves come with
-    params: rows = [{assay_id, file, file2, md5, sample_id}, ...], settings = config section genomics.align
+    params: rows = [{assay_id, file, file2, md5, file2_md5, sample_id}, ...], settings = config section genomics.align
     output: alignment, index, metrics, status, ledger
     """
     with core_job.step(job) as step:

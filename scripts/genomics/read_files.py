@@ -39,7 +39,7 @@ def is_aligned(path: str | Path) -> bool:
 
 
 def check_files(row: dict) -> None:
-    """Look at the files of one assay row (file, file2, md5): present, not empty, checksum, FASTQ, Phred+33."""
+    """Look at the files of one assay row (file, file2, md5, file2_md5): present, not empty, checksum, FASTQ, Phred+33."""
     assay = row["assay_id"]
     files = [row[column] for column in ("file", "file2") if row.get(column)]
     for path in files:
@@ -47,11 +47,11 @@ def check_files(row: dict) -> None:
             raise defect(f"there is no file {Path(path).name}", assay)
         if Path(path).stat().st_size == 0:
             raise defect(f"{Path(path).name} is empty (0 bytes)", assay)
-    if row.get("md5") and digest_of_file(files[0], "md5") != row["md5"]:
-        raise defect(
-            f"{Path(files[0]).name} is not the file whose md5 stands in assays.tsv; copy it again",
-            assay,
-        )
+    for path, md5 in zip(files, (row.get("md5"), row.get("file2_md5")), strict=False):
+        if md5 and digest_of_file(path, "md5") != md5:
+            name = Path(path).name
+            reason = f"{name} is not the file whose md5 stands in assays.tsv; copy it again"
+            raise defect(reason, assay)
     if is_aligned(files[0]):
         _check_aligned(files[0], assay)
         return

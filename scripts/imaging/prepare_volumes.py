@@ -271,6 +271,7 @@ def main(job):
     wildcards: patient, modality
     """
     with core_job.step(job) as step:
+        step.require_md5()
         settings, modality = job.params.settings, job.wildcards.modality
         folder = step.path(job.output.volumes)
         folder.mkdir(parents=True)

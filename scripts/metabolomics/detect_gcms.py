@@ -109,6 +109,7 @@ def main(job):
     with core_job.step(job) as step:
         settings, assay = job.params.settings, job.wildcards.run
         step.subject = getattr(job.params, "subject", assay)
+        step.require_md5()
         libraries = listed(job.input, "library")
         if not libraries:
             raise core_job.InputDefect(

@@ -162,6 +162,7 @@ def main(job):
     with core_job.step(job) as step:
         settings, assay = job.params.settings, job.wildcards.run
         step.subject = getattr(job.params, "subject", assay)
+        step.require_md5()
         run = read_ms1(job.input.run, assay, settings["profile"], step.log, settings["min_run_s"])
         step.check(
             REQUIREMENT, "mzML readable", "PASS", value=run.rt.size, unit="scans", evidence=assay

@@ -3,7 +3,6 @@ models, and its loader.
 Source: skops (models without pickle), XGBoost JSON; architecture, "A model leaves training only as a locked bundle".
 """
 
-import hashlib
 import io
 import json
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scripts.core.hashing import digest_of_file
+from scripts.core.hashing import digest_of_file, person_hash
 from scripts.model import fused
 
 SCHEMA_VERSION = 1
@@ -34,11 +33,6 @@ _ID = re.compile(r'("__id__": |"file": ")(\d+)')
 
 class BundleError(Exception):
     """The bundle is not what was locked, or does not fit the data."""
-
-
-def person_hash(patient: str) -> str:
-    """What a bundle stores instead of a patient_id."""
-    return hashlib.sha256(f"hcc-omics:{patient}".encode()).hexdigest()[:16]
 
 
 def skops_bytes(model) -> bytes:

@@ -46,6 +46,7 @@ def main(job):
 
     settings = job.params.settings
     with core_job.step(job) as step:
+        step.require_md5()
         tables = [job.input.tables] if isinstance(job.input.tables, str) else list(job.input.tables)
         assay_ids = getattr(job.params, "assay_ids", [step.subject] * len(tables))
         names = getattr(job.params, "names", [[assay_id] for assay_id in assay_ids])

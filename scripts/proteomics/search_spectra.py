@@ -246,6 +246,7 @@ def main(job):
     """
     settings = job.params.settings
     with core_job.step(job) as step:
+        step.require_md5()
         tables = []
         runs = [job.input.runs] if isinstance(job.input.runs, str) else list(job.input.runs)
         assay_ids = getattr(job.params, "assay_ids", [step.subject] * len(runs))

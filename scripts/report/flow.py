@@ -76,6 +76,10 @@ def count(results: Results) -> Flow:
     for row in plan["refused"]:
         if row["domain"] == "*":
             first.setdefault(row["patient_id"], reason_of(row))
+    refused = Counter(first.values())
+    withdrawn = sum(plan["withdrawn"].values())
+    if withdrawn:
+        refused["withdrawn"] += withdrawn
     measured = {entry["domain"] for entry in plan["blocks"].values()}
     domains = Counter(
         (row["domain"], reason_of(row))
@@ -94,8 +98,8 @@ def count(results: Results) -> Flow:
         for block in results.blocks
     }
     flow = Flow(
-        enrolled=len(results.patients),
-        refused=Counter(first.values()),
+        enrolled=len(results.patients) + withdrawn,
+        refused=refused,
         admitted=len(plan["patients"]),
         domains=domains,
         roles=Counter({role: sum(centres[role].values()) for role in ROLES}),

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import PurePath
 
 from scripts import __version__
-from scripts.report.page import Cell, Paragraph, Row, Section, Table, reason, text
+from scripts.report.page import Cell, Paragraph, Row, Section, Table, join, reason, text
 from scripts.report.results import Results
 
 PACKAGES = (
@@ -39,6 +39,13 @@ def bundle_section(results: Results) -> Section:
     if bundle.get("reason"):
         rows.append([text("model.reason"), bundle["reason"]])
     rows.append([text("model.openings"), str(len(results.openings))])
+    for row in results.withdrawals:
+        if row["bundle"] == bundle["bundle"]:
+            open_ = row["decision"].strip() in ("", "open")
+            decision = text("model.undecided") if open_ else row["decision"]
+            count = text("model.withdrawn_count", n=row["subjects"], date=row["date"])
+            shown = join([count, decision], "；", "; ")
+            rows.append([text("model.withdrawn"), Cell(shown, "warn" if open_ else "")])
     parts: list = [
         Paragraph(text("model.intro")),
         Table(text("model.identity"), [text("column.item"), text("column.value")], rows),

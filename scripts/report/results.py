@@ -36,6 +36,7 @@ class Results:
     external: dict = field(default_factory=dict)
     bundle: dict = field(default_factory=dict)
     openings: list[dict] = field(default_factory=list)
+    withdrawals: list[dict] = field(default_factory=list)
     conformance: dict = field(default_factory=dict)
     findings: list[dict] = field(default_factory=list)
     settings: dict = field(default_factory=dict)
@@ -98,8 +99,11 @@ def many(value) -> list[str]:
     return [str(value)] if isinstance(value, str | Path) else [str(path) for path in value]
 
 
-def read_results(inputs, plan: str, openings: str, settings: dict) -> Results:
-    """Read every input of write_report (see the rule for their names), plan and openings."""
+def read_results(
+    inputs, plan: str, openings: str, settings: dict, withdrawals: str = ""
+) -> Results:
+    """Read every input of write_report (see the rule for their names), plan, openings, and the questions about bundles whose
+    training patients withdrew."""
     patients = read_sheet(one(inputs.patients), "patients").rows
     return Results(
         patients={row["patient_id"]: row for row in patients},
@@ -113,6 +117,7 @@ def read_results(inputs, plan: str, openings: str, settings: dict) -> Results:
         external=read_json(one(inputs.get("external"))),
         bundle=read_json(one(inputs.get("bundle"))),
         openings=read_table(openings),
+        withdrawals=read_table(withdrawals),
         conformance=read_json(one(inputs.get("conformance"))),
         findings=read_table(one(inputs.get("findings"))),
         settings=settings,

@@ -57,7 +57,9 @@ def main(job) -> None:
     counted."""
     with core_job.step(job) as step:
         params = job.params
-        results = read_results(job.input, params.plan, params.openings, dict(params.shown))
+        results = read_results(
+            job.input, params.plan, params.openings, dict(params.shown), params.withdrawals
+        )
         today = datetime.date.today().isoformat()
         written = report_page(results, language=params.settings["language"], run_date=today)
         hidden = page.write(step.path(job.output.report), written)

@@ -10,7 +10,7 @@ from scripts.core.sheets import SCHEMAS, schema_of
 DOCUMENT = ROOT / "docs" / "inputs.md"
 BEGIN, END = "<!-- begin: made from the schemas -->", "<!-- end: made from the schemas -->"
 ORDER = (
-    *("patients", "consents", "assays", "labs", "history", "pathology", "ihc"),
+    *("patients", "consents", "assays", "given_up", "labs", "history", "pathology", "ihc"),
     *("samples", "sample_events", "aliquots", "extractions"),
     *("imaging_studies", "imaging_series", "annotations"),
     *("ethics_approvals", "study", "external_sites", "personnel", "equipment"),

@@ -303,3 +303,17 @@ def test_name_given_twice_is_a_list():
     made = job_from_command_line(lambda job: None, ["--input", "rows=a", "--input", "rows=b"])
     assert made.input.rows == ["a", "b"]
     assert list(made.input) == ["a", "b"]
+
+
+def test_raw_file_that_is_not_that_of_the_sheet_is_a_defect(job, tmp_path):
+    raw = tmp_path / "a.raw"
+    raw.write_bytes(b"abc")
+    md5 = "900150983cd24fb0d6963f7d28e17f72"  # of "abc": RFC 1321, A.5
+    job.params = core_job.Named([], md5=[["run-1", str(raw), md5]])
+    with core_job.step(job) as step:
+        step.require_md5()
+    raw.write_bytes(b"abd")
+    with core_job.step(job) as step:
+        step.require_md5()
+    assert step.verdict == "fail"
+    assert step.reasons == ["a.raw is not the file whose md5 stands in assays.tsv; copy it again"]

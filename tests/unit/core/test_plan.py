@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.core import plan as core_plan
-from scripts.core.plan import block_of, load_plan, make_plan
+from scripts.core.assays import block_of
+from scripts.core.plan import load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors
 
 CONSENT = "patient_id\tkind\tstatus\tsigned_date\tscope_modalities\tscope_purposes\n"
@@ -31,7 +32,7 @@ def cohort(tmp_path, monkeypatch) -> Path:
         )
     )
     (folder / "assays.tsv").write_text(
-        "patient_id\tmodality\tfile\tphase\tsample_role\trun_order\n"
+        "patient_id\tmodality\tfile\tphase\tsample_role\trun_order\tmd5\n"
         "P1\tct\tp1.nii.gz\tarterial\t\t\n"
         "P1\tlcms\tp1.mzML\t\tsample\t2\n"
         "\tlcms\tqc.mzML\t\tqc\t1\n"
@@ -67,6 +68,23 @@ def test_plan_names_assays_runs_and_blocks(cohort):
 def test_dry_run_writes_nothing(cohort):
     make_plan(config(), write=False)
     assert not core_plan.FOLDER.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (["--cores", "2"], True),
+        (["--cores", "2", "features"], True),
+        (["--summary"], False),
+        (["--report", "report.html"], False),
+        (["--report=report.html"], False),
+        (["--unlock"], False),
+        (["--cores", "1", "plan"], False),
+    ],
+)
+def test_only_a_start_that_runs_jobs_freezes(arguments, runs):
+    assert runs_jobs(False, ["snakemake", *arguments]) is runs
+    assert not runs_jobs(True, ["snakemake", *arguments])
 
 
 def test_jobs_read_what_the_main_process_froze(cohort):
@@ -122,6 +140,7 @@ def test_problems_of_all_sheets_are_told_at_once(cohort):
         ("P1\tct\tp1.nii.gz\tarterial\t\t\n", "same run as row 2"),
         ("\tct\tp1.nii.gz\tportal\t\t\n", "a sample needs a patient_id"),
         ("P1\tlcms\tqc.mzML\t\tqc\t9\n", "a qc run has no patient"),
+        ("P1\tct\t.\tportal\t\t\t" + "0" * 32 + "\n", "leave it empty for a folder"),
         ("P1\tct\t11010519491231002X.nii\tportal\t\t\n", "looks like a citizen number"),
     ],
 )

@@ -58,11 +58,12 @@ def test_start_tells_admitted_and_refused(capsys):
             {"patient_id": "P3", "domain": "*"},
             {"patient_id": "P1", "domain": "genomics"},
         ],
+        "withdrawn": {"C1": 2},
         "blocks": {"lcms": {}},
     }
     progress.started(plan)
     said = capsys.readouterr().err
-    assert "2 patients admitted (1 development, 1 external), 1 refused" in said
+    assert "2 patients admitted (1 development, 1 external), 1 refused, 2 withdrew" in said
     assert "P3" in said and "lcms" in said
 
 

@@ -8,7 +8,7 @@ from scripts.core.sheets import read_sheet
 from scripts.demo import clinical_labs
 from scripts.demo.latent import make_people
 from scripts.demo.make_cohort import write_sheet
-from scripts.demo.simulate_clinical import CONSENT_DEFECTS, simulate
+from scripts.demo.simulate_clinical import BASE_WITHDRAWN, CONSENT_DEFECTS, simulate
 
 SEED = 20260205
 PEOPLE = make_people(SEED, 24, 240)
@@ -50,7 +50,9 @@ def test_every_planted_consent_defect_is_refused(tmp_path):
         for f in simulated.findings
         if f["step"] == "validate_inputs" and f["requirement_id"] != "CLE-05"
     }
-    assert planted == refused
+    withdrawn = gate_of(simulated.sheets, tmp_path)["withdrawn"]
+    assert sum(withdrawn.values()) == 1
+    assert planted == refused | {(centre, "ETH-06") for centre in withdrawn}
     assert len(planted) == len(CONSENT_DEFECTS) + 1
 
 
@@ -64,6 +66,7 @@ def test_adding_people_changes_nobody_elses_rows(tmp_path):
 def test_mess_changes_only_people_with_a_finding(tmp_path):
     clean, messy = (simulate(PEOPLE, tmp_path, SEED, mess) for mess in (False, True))
     touched = {f["subject"] for f in messy.findings}
+    touched |= {p.patient_id for p in PEOPLE if p.number == BASE_WITHDRAWN}  # found by centre
     for name in ("patients", "consents", "labs", "samples"):
         kept = [
             [r for r in s.sheets[name] if r["patient_id"] not in touched] for s in (clean, messy)

@@ -27,7 +27,7 @@ def leave_row(folder, patient, features, verdict="pass", reasons=()):
 def run(tmp_path):
     """Run collect_block on tmp_path and return table, dictionary and verdicts."""
 
-    def _run(admitted=ADMITTED, barred=(), domain="metabolomics", **inputs):
+    def _run(admitted=ADMITTED, barred=(), domain="metabolomics", given_up=None, **inputs):
         job = core_job.Named()
         job.rule, job.log, job.threads = "collect_block", [], 1
         job.wildcards = core_job.Named(["lcms"], block="lcms")
@@ -41,6 +41,7 @@ def run(tmp_path):
             "domain": domain,
             "admitted": list(admitted),
             "barred": list(barred),
+            "given_up": given_up or {},
         }
         job.params = core_job.Named(params.values(), **params)
         collect_block.main(job)
@@ -151,3 +152,12 @@ def test_table_of_a_domain_is_read_with_its_verdicts(run, tmp_path):
         "P3": "missing",
         "P4": "missing",
     }
+
+
+def test_given_up_patient_fails_with_the_reason_and_has_no_row(run, tmp_path):
+    leave_row(tmp_path / "lcms", "P2", {"a": 2.0})
+    table, _, verdicts = run(given_up={"P1": "out of memory"}, **rows_of(tmp_path / "lcms"))
+    assert list(table.index) == ["P2"]
+    assert list(verdicts.loc["P1", ["verdict", "reasons"]]) == ["fail", "given up: out of memory"]
+    ledger = [json.loads(line) for line in (tmp_path / "out.ledger").read_text().splitlines()]
+    assert [r["verdict"] for r in ledger if r["subject"] == "P1"] == ["FAIL"]

@@ -216,6 +216,7 @@ def test_phred_33_of_high_quality_is_not_taken_for_phred_64(demo, small, tmp_pat
 
 def test_wrong_checksum_is_one_message(demo, small, tmp_path):
     assert "md5" in failure(demo, tmp_path, small | {"md5": "0" * 32})
+    assert "md5" in failure(demo, tmp_path, small | {"file2_md5": "0" * 32})
 
 
 def test_right_checksum_passes(demo, small, tmp_path):

@@ -8,7 +8,7 @@ import math
 import random
 from pathlib import Path
 
-from scripts.core.gate import compute_gate
+from scripts.core.gate import compute_gate, withdrawn_patients
 
 BLOCKS = {
     "clinical": "clinical",
@@ -263,7 +263,10 @@ class Run:
     def base(self, n: int = 120, external: bool = True, blocks: bool = True, consents=True) -> dict:
         """Sheets, plan and verdict tables; returns the inputs of write_report by name."""
         patients = make_patients(n, external)
-        plan = make_plan(patients, make_consents(patients) if consents else None)
+        documents = make_consents(patients) if consents else None
+        plan = make_plan(patients, documents)
+        gone = withdrawn_patients(documents, plan["as_of"])  # they are not in a frozen sheet
+        patients = [row for row in patients if row["patient_id"] not in gone]
         if not blocks:
             plan["blocks"] = {}
         rng = random.Random(2)

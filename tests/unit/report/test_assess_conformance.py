@@ -158,7 +158,7 @@ def test_ledger_files_of_people_who_left_are_not_read():
 def test_records_about_refused_people_and_domains_are_dropped_from_cohort_files():
     plan = _plan()
     records = [
-        record("CHN-01", "P0002", "PASS"),
+        record("CHN-01", "P0005", "PASS"),
         record("OMX-01", "P0006", "PASS", block="cfdna"),
         record("OMX-04", "P0006", "PASS", block="ct_arterial"),
     ]

@@ -76,4 +76,4 @@ def test_every_verdict_has_one_station(verdict, reasons, outcome):
 def test_reasons_of_the_gate_have_a_name(run):
     results = _results(run)
     keys = {flow.reason_of(row) for row in results.plan["refused"]}
-    assert keys == {"withdrawn", "no_base", "no_special", "scope"}
+    assert keys == {"no_base", "no_special", "scope"}

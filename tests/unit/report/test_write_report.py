@@ -41,6 +41,7 @@ def _report(inputs, language="zh"):
             {"report": "results/report/report.html"},
             settings={"language": language},
             openings="locks/openings.tsv",
+            withdrawals="locks/bundle_withdrawals.tsv",
             shown=shown,
             **shared,
         )
@@ -229,3 +230,14 @@ def test_chromium_opens_it_without_an_error_or_a_request(run):
     own = ("google.com", "googleapis.com", "gvt1.com")  # what the browser asks by itself
     assert not [host for host in asked if not host.endswith(own)]
     assert 'data-lang="zh"' in done.stdout
+
+
+def test_model_trained_on_people_who_withdrew_asks_for_a_decision(run):
+    asked = {"bundle": "3f2a" * 16, "date": "2026-02-01", "subjects": 2, "decision": "open"}
+    run.write("locks/bundle_withdrawals.tsv", [asked, asked | {"bundle": "other", "subjects": 7}])
+    page = _report(run.full())
+    assert "2026-02-01: 2; open: keep" in page or "open: keep (on which legal ground)" in page
+    assert "2026-02-01: 7" not in page
+    run.write("locks/bundle_withdrawals.tsv", [asked | {"decision": "kept: contract of 2025"}])
+    page = _report(run.full())
+    assert "kept: contract of 2025" in page and "open: keep" not in page

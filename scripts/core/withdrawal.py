@@ -1,0 +1,175 @@
+"""Withdrawal of the base consent: what a run folder holds of these people is listed, then deleted; a count stays.
+
+In: the patients who withdrew, today's sheets, what was frozen at the last start. Out: a run folder that does not name them, a
+line in locks/withdrawals.tsv, questions about locked models in locks/bundle_withdrawals.tsv. Source: requirement ETH-06;
+docs/architecture.md, "Withdrawal".
+"""
+
+import csv
+import datetime
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from scripts.core import traces
+from scripts.core.hashing import digest_of, person_hash
+from scripts.core.names import names_of
+
+LOG = Path("locks/withdrawals.tsv")
+BUNDLES = Path("locks/bundle_withdrawals.tsv")
+SPLIT = Path("locks/split.tsv")
+LOG_COLUMNS = ["date", "subjects", "files", "log_files"]
+BUNDLE_COLUMNS = ["bundle", "date", "subjects", "decision"]
+SHOWN = 12
+
+
+def redacted(gone: set[str], files: dict[str, Path], digests: dict, cache: dict, folder: Path):
+    """(strip, {sheet: digest}) of the sheets without the rows of `gone`: strip takes the bytes of a sheet.
+
+    `digests` are those of the sheets as they are; `cache` keeps the outcome as long as nothing changes.
+    """
+    if not gone:
+        return (lambda data: data), digests
+
+    @functools.cache
+    def names():
+        return names_of(gone, [folder], {})
+
+    def strip(data: bytes) -> bytes:
+        return names().without_rows(data)
+
+    key = digest_of([digests, sorted(gone)])
+    if cache.get("redacted", {}).get("key") != key:
+        found = {}
+        for name, path in files.items():
+            data = path.read_bytes()
+            kept = strip(data)
+            found[name] = digests[name] if kept == data else hashlib.sha256(kept).hexdigest()[:16]
+        cache["redacted"] = {"key": key, "digests": found}
+    return strip, dict(cache["redacted"]["digests"])
+
+
+def left_behind(gone: set[str], frozen: Path, plan: dict) -> set[str]:
+    """Those of `gone` of whom the run folder may still hold something: seen at the last start, in the split, or in a folder."""
+    seen = {row["patient_id"] for row in plan.get("refused", [])} | set(plan.get("patients", {}))
+    if not gone:
+        return set()
+    seen |= {row["patient_id"] for row in read_lines(frozen / "patients.tsv")}
+    seen |= {row[column] for row in read_lines(SPLIT) for column in ("patient_id", "group")}
+    places = [f for f in ("results", "logs", "benchmarks") if Path(f).is_dir()]
+    for patient in gone - seen:
+        patterns = (f"*/{patient}", f"*/*/{patient}", f"*/*/*/{patient}", f"*/{patient}.*")
+        if any(next(Path(f).glob(p), None) for f in places for p in patterns):
+            seen.add(patient)
+    return gone & seen
+
+
+def forget(gone: set[str], folder: Path, frozen: Path, plan: Path, *, delete: bool) -> bool:
+    """List what the current run folder holds of these people on stderr, and with `delete` delete it.
+
+    Must run before plan and sheets are frozen anew: they say who was there. Returns whether there was anything.
+    """
+    before = json.loads(plan.read_text(encoding="utf-8")) if gone and plan.is_file() else {}
+    seen = left_behind(gone, frozen, before)
+    if not seen:
+        return False
+    names = names_of(seen, [folder, frozen], before)
+    # Ids in the frozen sheets say what was made from them; the sheets themselves are frozen anew without them.
+    found, records = traces.find(names, sorted(frozen.rglob("*.tsv")))
+    split = [row for row in read_lines(SPLIT) if row["patient_id"] in seen]
+    files = found.files()
+    bundles = bundles_with(seen)
+    _tell(seen, files, found.logs, len(split), bundles, delete)
+    if not delete or not (files or found.logs or found.outputs or split):
+        return bool(files or found.logs or found.outputs or split)
+    traces.remove(found, records, names)
+    forget_split(seen)
+    today = datetime.date.today().isoformat()
+    line = {"date": today, "subjects": len(seen), "files": len(files), "log_files": len(found.logs)}
+    append(LOG, LOG_COLUMNS, line)
+    for bundle, subjects in bundles.items():
+        question = {"bundle": bundle, "date": today, "subjects": subjects, "decision": "open"}
+        append(BUNDLES, BUNDLE_COLUMNS, question)
+    return True
+
+
+def _tell(seen: set[str], files: list, logs: list, split: int, bundles: dict, delete: bool) -> None:
+    what = "is deleted now" if delete else "a real run would delete"
+    lines = [
+        f"Consent withdrawn by {len(seen)} patients ({', '.join(sorted(seen))}). Of them {what}:"
+    ]
+    folders = Counter("/".join(path.parts[:3][:-1]) or str(path) for path in files)
+    lines += [f"  {n} files below {folder}/" for folder, n in sorted(folders.items())]
+    lines += [f"    {path}" for path in files[:SHOWN]]
+    lines += [f"    ... and {len(files) - SHOWN} more files"] if len(files) > SHOWN else []
+    lines += [f"  their lines in {len(logs)} logs"] if logs else []
+    lines += [f"  {split} lines of {SPLIT}"] if split else []
+    lines += [
+        f"  Locked model {bundle} was trained on {n} of them: say in {BUNDLES} whether it is kept (on which legal ground) "
+        "or trained again"
+        for bundle, n in bundles.items()
+    ]
+    lines.append(
+        "What was made together with other patients' data is deleted with them and made again."
+    )
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+    sys.stderr.flush()
+
+
+def bundles_with(patients: set[str]) -> dict[str, int]:
+    """{locked bundle: how many of these patients it was trained on}; bundles know people by a hash only."""
+    hashes = {person_hash(patient) for patient in patients}
+    found = {}
+    for path in sorted(Path("bundles").glob("*/bundle.json")):
+        described = json.loads(path.read_text(encoding="utf-8"))
+        trained = len(hashes & set(described.get("training", {}).get("persons", [])))
+        if trained:
+            found[path.parent.name] = trained
+    return found
+
+
+def forget_split(patients: set[str]) -> None:
+    """Take patients out of the frozen split; nobody else moves. A group that bore a leaver's id gets the next member's."""
+    rows = read_lines(SPLIT)
+    kept = [row for row in rows if row["patient_id"] not in patients]
+    if len(kept) == len(rows):
+        return
+    renamed: dict[str, str] = {}
+    for row in sorted(kept, key=lambda row: row["patient_id"]):
+        if row["group"] in patients:
+            renamed.setdefault(row["group"], row["patient_id"])
+    for row in kept:
+        row["group"] = renamed.get(row["group"], row["group"])
+    columns = list(rows[0])
+    text = "".join(
+        "\t".join(line) + "\n" for line in [columns, *([r[c] for c in columns] for r in kept)]
+    )
+    temporary = SPLIT.with_name(f".tmp{os.getpid()}.{SPLIT.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, SPLIT)
+
+
+def read_lines(path: Path) -> list[dict[str, str]]:
+    """Rows of a plain TSV (ids are ASCII in any encoding); [] when there is none."""
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8-sig", errors="replace", newline="") as handle:
+        return list(csv.DictReader(handle, delimiter="\t"))
+
+
+def append(path: Path, columns: list[str], line: dict) -> None:
+    """Append one line to a TSV under locks/; the header comes with the first line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "" if path.exists() else "\t".join(columns) + "\n"
+    with open(path, "a", encoding="utf-8") as handle:
+        handle.write(text + "\t".join(str(line[column]) for column in columns) + "\n")
+
+
+def deleted() -> dict[str, int]:
+    """How many people's data were deleted so far, and how many files: {"subjects", "files"}."""
+    rows = read_lines(LOG)
+    return {key: sum(int(row[key]) for row in rows) for key in ("subjects", "files")}
