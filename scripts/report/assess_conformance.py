@@ -65,21 +65,28 @@ def current_files(paths: list[str], plan: dict) -> list[str]:
     """The ledger files that belong to this cohort: those of subjects who are no longer admitted are
     left out.
 
-    A file is named by its subject. A step is taken as one per individual when any of its files
-    carries the id of an admitted patient, of an assay or of a QC run; an unknown name in such a
-    folder belongs to somebody who left. Names of cohort-wide steps ("cohort", a block, a centre)
-    stay.
+    A file is named by its subject, then modality and block behind dots. A step is taken as one per individual when any of its
+    files carries the id of an admitted patient, of an assay or of a QC run; an unknown name in such a folder belongs to
+    somebody who left. So does an unknown name that its own records are about (the only patient of a modality left). Names of
+    cohort-wide steps ("cohort", a block, a strategy) stay.
     """
     known = individuals(plan)
     gone = {row["patient_id"] for row in plan["refused"] if row["domain"] == "*"}
-    per_individual = {Path(p).parent.name for p in paths if Path(p).stem in known}
+    name_of = {path: Path(path).name.split(".")[0] for path in paths}
+    per_individual = {Path(path).parent.name for path, name in name_of.items() if name in known}
     kept = []
-    for path in sorted(paths):
-        subject, step = Path(path).stem, Path(path).parent.name
-        if subject in gone or (step in per_individual and subject not in known):
+    for path, name in sorted(name_of.items()):
+        unknown = name not in known and name not in plan["blocks"] and name != "cohort"
+        if name in gone or (unknown and Path(path).parent.name in per_individual):
+            continue
+        if unknown and Path(path).is_file() and _is_about(path, name):
             continue
         kept.append(path)
     return kept
+
+
+def _is_about(path: str, name: str) -> bool:
+    return any(record["subject"] == name for record in read_records([path]))
 
 
 def current_records(records: list[dict], plan: dict) -> list[dict]:

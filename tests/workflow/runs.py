@@ -16,12 +16,10 @@ def run_snakemake(
 ) -> subprocess.CompletedProcess:
     """Run Snakemake of the checkout `root` in the run folder; a non-zero exit code fails the test."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
-    command += ["--directory", str(folder), "--cores", "2"]
-    command += ["--configfile", str(config)] if config else []
+    command += ["--directory", str(folder), "--cores", "2", *arguments]
+    command += ["--configfile", str(config)] if config else []  # last: it takes several files
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
-    done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, env=environment, cwd=folder
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
     if check and done.returncode != 0:
         pytest.fail(
             f"snakemake ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-6000:]}"

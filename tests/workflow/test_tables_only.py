@@ -13,6 +13,7 @@ from tests.workflow.runs import (
     ROOT,
     planned_jobs,
     run_snakemake,
+    write_sheet,
     write_table_cohort,
 )
 
@@ -112,20 +113,81 @@ def test_added_and_withdrawn_patients_move_nobody_and_leave_the_bundle(run):
     assert bundles_of(run) == bundles
 
 
-def test_sheet_edited_while_jobs_run_acts_at_the_next_start(tmp_path):
-    config = write_table_cohort(tmp_path)
+def run_and_change(folder, config, change, *targets) -> None:
+    """Run, and change inputs as soon as the plan of the run is frozen."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--directory", str(tmp_path), "--configfile", str(config), "--cores", "2"]
+    command += ["--directory", str(folder), "--cores", "1", *targets, "--configfile", str(config)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
-        while not (tmp_path / ".hcc/plan.json").exists():
+        while not (folder / ".hcc/plan.json").exists():
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
-        edit(tmp_path / "cohort/patients.tsv", "T001\tA\tcirrhosis", "T001\tA\thcc")
+        change()
         _, stderr = process.communicate(timeout=600)
         assert process.returncode == 0, stderr[-3000:]
+
+
+def test_sheet_edited_while_jobs_run_acts_at_the_next_start(tmp_path):
+    config = write_table_cohort(tmp_path)
+    sheet = tmp_path / "cohort/patients.tsv"
+    run_and_change(tmp_path, config, lambda: edit(sheet, "T001\tA\tcirrhosis", "T001\tA\thcc"))
     plan = json.loads((tmp_path / ".hcc/plan.json").read_text(encoding="utf-8"))
     assert plan["patients"]["T001"]["diagnosis"] == "cirrhosis"
     frozen = (tmp_path / ".hcc/sheets/patients.tsv").read_text(encoding="utf-8")
     assert "T001\tA\tcirrhosis" in frozen
     assert "cross_validate" in dry_run(tmp_path)
+
+
+def verdicts_of(folder) -> dict[str, str]:
+    lines = (folder / "results/qc/proteins.verdicts.tsv").read_text(encoding="utf-8").splitlines()
+    return {cells[0]: cells[2] for cells in (line.split("\t") for line in lines[1:])}
+
+
+def test_date_and_consents_changed_while_jobs_run_act_at_the_next_start(tmp_path):
+    config = write_table_cohort(tmp_path, development=6, external=2)
+    names = [f"T{number:03d}" for number in range(8)]
+    shared = {"status": "signed", "signed_date": "2025-01-01", "scope_purposes": "research"}
+    shared |= {"scope_modalities": "clinical;proteomics;metabolomics"}
+    consents = tmp_path / "cohort/consents.tsv"
+    write_sheet(
+        consents,
+        [
+            {"patient_id": name, "kind": kind, "expires": f"20{30 - (name == 'T001')}-12-31"}
+            | shared
+            for name in names
+            for kind in ("base", "data_use")
+        ],
+    )
+    edit(config, "consent: {not_available: drawn numbers, document: none}\n", "")
+
+    def change():
+        edit(config, "2026-03-01", "2030-06-01")  # T001 has expired by then
+        edit(consents, "T002\tbase\t2030-12-31\tsigned", "T002\tbase\t2030-12-31\twithdrawn")
+
+    run_and_change(tmp_path, config, change, "features", "validate_inputs")
+    plan = json.loads((tmp_path / ".hcc/plan.json").read_text(encoding="utf-8"))
+    assert plan["as_of"] == "2026-03-01" and set(plan["patients"]) == set(names)
+    assert verdicts_of(tmp_path) == dict.fromkeys(names[:6], "pass")
+    found = (tmp_path / "results/clinical/validation.tsv").read_text(encoding="utf-8")
+    assert "T001\tETH-06\tconsent in force\tPASS" in found
+    run_snakemake(tmp_path, "features", "validate_inputs", config=config)
+    left = [name for name in names[:6] if name not in ("T001", "T002")]
+    assert verdicts_of(tmp_path) == dict.fromkeys(left, "pass")
+    found = (tmp_path / "results/clinical/validation.tsv").read_text(encoding="utf-8")
+    assert "T001\tETH-06\tpatient may enter\tFAIL" in found and "T002" not in found
+
+
+def test_second_start_while_jobs_run_changes_nothing(tmp_path):
+    config = write_table_cohort(tmp_path, development=6, external=2)
+    run_snakemake(tmp_path, "features", config=config)
+    held = tmp_path / ".snakemake/locks/0.output.lock"  # as a run that goes on would hold it
+    held.parent.mkdir(exist_ok=True)
+    held.write_text("results/features/proteins.parquet\n", encoding="utf-8")
+    before = (tmp_path / ".hcc/plan.json").read_bytes()
+    edit(tmp_path / "cohort/features/proteins.tsv", "T000\t", "T000\t9")
+    second = run_snakemake(tmp_path, "features", config=config, check=False)
+    assert second.returncode != 0 and "lock" in second.stderr.lower()
+    assert (tmp_path / ".hcc/plan.json").read_bytes() == before
+    held.unlink()
+    run_snakemake(tmp_path, "features", config=config)
+    assert (tmp_path / ".hcc/plan.json").read_bytes() != before

@@ -124,6 +124,62 @@ def test_patient_without_consent_is_refused_and_told(cohort):
     assert [row["patient_id"] for row in plan["refused"] if row["domain"] == "*"] == ["P3"]
 
 
+def withdraw(cohort: Path, patient: str) -> None:
+    path = cohort / "consents.tsv"
+    text = path.read_text()
+    path.write_text(text.replace(f"{patient}\tbase\tsigned", f"{patient}\tbase\twithdrawn"))
+
+
+def test_who_withdrew_is_counted_and_never_frozen(cohort):
+    withdraw(cohort, "P1")
+    plan = make_plan(config(), write=True)
+    assert plan["withdrawn"] == {"C1": 1}
+    assert (plan["refused"], set(plan["patients"])) == ([], {"P2"})
+    for path in core_plan.FOLDER.rglob("*"):
+        assert path.is_dir() or "P1" not in path.read_text(), path
+
+
+def test_person_seen_before_is_deleted_at_the_start_after_the_withdrawal_not_by_a_dry_run(
+    cohort, capsys
+):
+    make_plan(config(), write=True)
+    row = Path("results/imaging/ct/P1/row.json")
+    row.parent.mkdir(parents=True)
+    row.write_text("{}")
+    withdraw(cohort, "P1")
+    make_plan(config(), write=False)
+    assert row.exists() and "a real run would delete" in capsys.readouterr().err
+    make_plan(config(), write=True)
+    assert not row.exists() and "is deleted now" in capsys.readouterr().err
+    make_plan(config(), write=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_consent_signed_again_after_a_withdrawal_brings_the_rows_back(cohort):
+    before = make_plan(config(), write=True)["sheets"]
+    withdraw(cohort, "P1")
+    assert make_plan(config(), write=True)["sheets"]["patients"] != before["patients"]
+    append(cohort / "consents.tsv", "P1\tbase\tsigned\t2026-01-01\t\t\n")
+    text = (
+        (cohort / "consents.tsv")
+        .read_text()
+        .replace("withdrawn\t2025-01-01", "expired\t2025-01-01")
+    )
+    (cohort / "consents.tsv").write_text(text)
+    assert make_plan(config(), write=True)["sheets"]["patients"] == before["patients"]
+    assert "P1" in (core_plan.SHEETS / "patients.tsv").read_text()
+
+
+def test_given_up_pair_leaves_the_plan_and_its_block_says_why(cohort):
+    (cohort / "given_up.tsv").write_text("patient_id\tmodality\treason\nP1\tct\tout of memory\n")
+    plan = make_plan(config(), write=False)
+    assert "ct" not in plan["assays"] and "P1" in plan["assays"]["lcms"]
+    assert plan["given_up"] == {"ct_arterial": {"P1": "out of memory"}}
+    assert plan["blocks"]["ct_arterial"]["patients"] == []
+    (cohort / "given_up.tsv").write_text("patient_id\tmodality\treason\nP9\tct\tx\n")
+    assert "given_up.tsv, row 2, column patient_id: 'P9': not in patients.tsv" in problems_of()
+
+
 def test_problems_of_all_sheets_are_told_at_once(cohort):
     append(cohort / "patients.tsv", "P3\tC1\ttumour\tdevelopment\n")
     append(cohort / "assays.tsv", "P1\tpet\tx\t\t\t\n")

@@ -1,6 +1,7 @@
 """Conformance: missing evidence is never a pass, and people who left leave no trace."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -153,6 +154,15 @@ def test_ledger_files_of_people_who_left_are_not_read():
         "collect_block/lcms",
         "cross_validate/late.0",
     ]
+
+
+def test_ledger_of_a_patient_who_left_is_known_by_its_name_before_the_dot(run):
+    plan = _plan()
+    names = ["check_a/P0001.ct", "check_a/P9999.ct", "align/P9999.wes.wes", "cross_validate/late.0"]
+    for name, subject in zip(names, ("P0001", "P9999", "P9999", "0"), strict=True):
+        run.ledger(*name.split("/"), record("", subject, "PASS"))  # nobody else has been aligned
+    kept = conformance.current_files([f"results/qc/ledger/{n}.jsonl" for n in names], plan)
+    assert [Path(path).stem for path in kept] == ["P0001.ct", "late.0"]
 
 
 def test_records_about_refused_people_and_domains_are_dropped_from_cohort_files():
