@@ -21,7 +21,7 @@ define SET_UP
 "$$python" -m scripts.setup.make_environment $(if $(PYTHON),--this-python) $(if $(INSTALLER),--installer $(INSTALLER))
 endef
 
-.PHONY: help demo resume environment environment-dev test test-long slurm-tests lint format bench lock give-up clean-demo clean-environment
+.PHONY: help demo resume environment environment-dev test test-long slurm-tests lint format bench bench-dag lock give-up clean-demo clean-environment
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -64,9 +64,11 @@ format: environment-dev ## let ruff and snakefmt put code and rules into shape
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-bench: environment-dev ## time and memory of the demo's rules, cost of planning a large cohort
+bench: environment-dev ## time and memory of the rules of the demo
 	$(BIN)/python -m tests.bench.demo_costs $(RUN) $(BASE)
-	$(BIN)/python -m tests.bench.planning_costs
+
+bench-dag: environment-dev ## cost of planning and scheduling (ARGS="--patients 100 1000 5000 --stub 1000")
+	$(BIN)/python -m tests.bench.dag_costs $(ARGS)
 
 lock: environment-dev ## resolve requirements*.in anew, write envs/*.yaml (UPGRADE=--upgrade moves the pins)
 	sh scripts/setup/resolve_locks.sh $(UPGRADE)

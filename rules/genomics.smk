@@ -60,11 +60,7 @@ rule align_reads:
             for column in ("file", "file2")
             if row["block"] == wildcards.block and column in row
         ],
-        reference=rules.prepare_reference.output.fasta,
-        index=[
-            rules.prepare_reference.output[name]
-            for name in ("fai", "dict", "amb", "ann", "bwt", "pac", "sa")
-        ],
+        reference=rules.prepare_reference.output.fasta,  # its index comes from the same job
         reference_status=rules.prepare_reference.output.status,
     output:
         alignment=f"results/genomics/{{modality}}/{{patient}}/{{block}}.{ALIGNMENT}",

@@ -44,6 +44,6 @@ def demo_of_six(tmp_path_factory):
     """The finished run of a clean demo of six patients with raw files."""
     folder = tmp_path_factory.mktemp("six")
     config = ROOT / "config/demo/config.yaml"
-    run_snakemake(folder, "make_cohort", "--config", CUT, config=config)
+    run_snakemake(folder, "--cores", "2", "make_cohort", "--config", CUT, config=config)
     run_snakemake(folder, "--config", CUT, config=config)
     return folder
