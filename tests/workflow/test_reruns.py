@@ -1,5 +1,6 @@
 """What reruns after a change, and nothing else: exact sets of jobs on a finished run of two patients with raw files."""
 
+import os
 import shutil
 from hashlib import md5
 from pathlib import Path
@@ -9,7 +10,7 @@ import yaml
 
 from scripts.core.names import names_of
 from scripts.demo.make_cohort import make_cohort
-from tests.workflow.runs import ROOT, run_snakemake
+from tests.workflow.runs import ROOT, planned_jobs, run_snakemake
 
 pytestmark = pytest.mark.long  # a run of two patients with raw files, minutes
 
