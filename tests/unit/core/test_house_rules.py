@@ -133,3 +133,9 @@ FILES = [
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_text_holds_no_path_of_a_workplace(path):
     assert not re.search(r"/work/|/root/|/home/\w", text_of(path))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.suffix == ".md"], ids=name_of)
+def test_every_link_of_a_document_leads_somewhere(path):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text_of(path))
+    assert [link for link in links if not (path.parent / link).exists()] == []
