@@ -7,7 +7,7 @@ from snakemake.exceptions import WorkflowError
 
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
-from scripts.core.hashing import code_of, digest_of, recall_code
+from scripts.core.hashing import code_of, digest_of, recall_code, stamps_below
 from scripts.core.job_rate import lift_rate_limit
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors
@@ -248,9 +248,8 @@ def image_files(modality: str, patient: str) -> list[str]:
 
 def image_stamp(modality: str, patient: str) -> str:
     """Changes when a file inside a DICOM folder does: Snakemake looks at the folder's own time only."""
-    folders = [Path(path) for path in image_files(modality, patient) if Path(path).is_dir()]
-    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
-    return digest_of([[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
+    folders = [path for path in image_files(modality, patient) if Path(path).is_dir()]
+    return digest_of([stamp for folder in folders for stamp in stamps_below(folder)])
 
 
 def read_twice(block: str) -> list[str]:

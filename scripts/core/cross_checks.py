@@ -4,6 +4,7 @@ In: checked sheets. Out: problems (file, row, column, value, what is allowed). S
 the sheet that must hold the value of that column.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,7 +81,9 @@ def assay_problems(sheet: Sheet, folder: Path, id_of: Callable[[dict], str]) -> 
                 Problem("assays.tsv", line, "patient_id", row.get("patient_id", ""), allowed)
             )
         for column in FILE_COLUMNS:
-            if column in row and not (folder / row[column].split("#")[0]).exists():
+            if column in row and not os.path.exists(
+                os.path.join(folder, row[column].split("#")[0])
+            ):
                 problems.append(
                     Problem("assays.tsv", line, column, row[column], f"no such file under {folder}")
                 )

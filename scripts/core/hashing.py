@@ -130,6 +130,19 @@ def digest_of_file(path: str | Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(handle, algorithm).hexdigest()
 
 
+def stamps_below(folder: str | Path) -> list[list]:
+    """[path, bytes, time of change in ns] of every file below a folder, sorted by path; one look per file."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                found += stamps_below(entry.path)
+            elif entry.is_file():
+                stat = entry.stat()
+                found.append([entry.path, stat.st_size, stat.st_mtime_ns])
+    return sorted(found)
+
+
 def digest_of(value: object) -> str:
     """Digest (12 hex digits) of a JSON-like value, independent of the order of keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

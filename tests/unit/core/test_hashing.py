@@ -115,3 +115,16 @@ def test_cache_holds_only_the_modules_in_use_and_keeps_its_time(project, tmp_pat
     time = cache.stat().st_mtime_ns
     hashing.remember_code(cache)
     assert cache.stat().st_mtime_ns == time
+
+
+def test_stamps_tell_files_in_folders_at_any_depth_by_size_and_time(tmp_path):
+    (tmp_path / "series" / "part").mkdir(parents=True)
+    for name in ("b.dcm", "part/a.dcm"):
+        (tmp_path / "series" / name).write_text("slice")
+    before = hashing.stamps_below(tmp_path / "series")
+    assert [path for path, *_ in before] == [
+        str(tmp_path / "series" / name) for name in ("b.dcm", "part/a.dcm")
+    ]
+    (tmp_path / "series" / "part" / "a.dcm").write_text("another")
+    after = hashing.stamps_below(tmp_path / "series")
+    assert [row[1] for row in after] == [5, 7]
