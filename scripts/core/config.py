@@ -34,7 +34,8 @@ def default_config() -> dict:
 
 def freeze_config(config: dict) -> None:
     """Write down the configuration of this start: jobs on a cluster read it, not a file that was edited meanwhile."""
-    text = json.dumps(config, ensure_ascii=False, sort_keys=True, indent=1, default=str) + "\n"
+    # Keys stay in their order: some tables have their columns in it.
+    text = json.dumps(config, ensure_ascii=False, indent=1, default=str) + "\n"
     FROZEN.parent.mkdir(parents=True, exist_ok=True)
     temporary = FROZEN.with_name(f".tmp{os.getpid()}.{FROZEN.name}")
     temporary.write_text(text, encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core.resume import run_ids, slurm_jobs
 from tests.workflow.runs import ROOT, write_sheet
 
 STUBBED = ("imaging/prepare_volumes", "imaging/extract_radiomics")
@@ -96,6 +97,16 @@ class Project:
             command, capture_output=True, text=True, env=environment(), cwd=self.tree, timeout=400
         )
 
+    def queued(self) -> dict[str, str]:
+        """{job id: state} of this project's jobs that have not ended; not those of other tests on the same Slurm."""
+        ids = run_ids(self.run)
+        return slurm_jobs(ids) if ids else {}
+
+    def cancel(self) -> None:
+        """Cancel what the project left in the queue."""
+        if jobs := self.queued():
+            subprocess.run(["scancel", *jobs], check=False)
+
     def said(self) -> str:
         """What the last main process wrote."""
         return (self.run / "main.log").read_text(encoding="utf-8")
@@ -140,11 +151,3 @@ def idle_nodes() -> set[str]:
     """Names of the nodes on which nothing runs and that answer."""
     command = ["sinfo", "--noheader", "--Node", "--states=idle", "--format", "%N"]
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-
-
-def queued() -> list[tuple[str, str]]:
-    """(job id, state) of everything in the queue that has not ended."""
-    answer = subprocess.run(
-        ["squeue", "--noheader", "--format", "%i|%T"], capture_output=True, text=True, check=True
-    )
-    return [tuple(line.split("|")) for line in answer.stdout.split()]

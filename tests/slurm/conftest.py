@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import Project, queued
+from tests.slurm.cluster import Project
 
 HERE = Path(__file__).parent
 COMMANDS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sbatch", "squeue")
@@ -36,6 +36,6 @@ def slurm():
 @pytest.fixture
 def project(slurm, tmp_path):
     """A stub project of two patients; what it leaves in the queue is cancelled."""
-    yield Project(tmp_path)
-    if jobs := [job for job, _ in queued()]:
-        subprocess.run(["scancel", *jobs], check=False)
+    made = Project(tmp_path)
+    yield made
+    made.cancel()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.core.run_processes import processes
-from tests.slurm.cluster import Project, idle_nodes, queued, submitted, wait_until
+from tests.slurm.cluster import Project, idle_nodes, submitted, wait_until
 
 pytestmark = pytest.mark.long
 STATE = Path(os.environ.get("HCC_SLURM", "/tmp/hcc-slurm"))
@@ -49,7 +49,7 @@ def test_every_kind_of_failure_is_named_with_its_cure_and_the_others_finish(slur
     assert reasons["P4"].startswith("prepare_volumes: was cancelled on the cluster")
     assert set(reasons) == {"P1", "P2", "P3", "P4"}
     assert (project.run / "results/imaging/ct/P5/row.json").is_file()
-    assert queued() == []
+    assert project.queued() == {}
 
     for patient in project.patients:
         for step in ("prepare_volumes", "extract_radiomics"):
@@ -75,7 +75,9 @@ def test_step_that_needs_more_memory_gets_twice_as_much_at_the_second_attempt(pr
 def test_job_cancelled_while_it_waits_is_named(slurm, tmp_path):
     project = Project(tmp_path, patients=3)  # two nodes, one job on each
     main = project.start("--retries", "0", "--set-resources", "prepare_volumes:mem_mb=12000")
-    waiting = wait_until(lambda: [job for job, state in queued() if state == "PENDING"], "waiting")
+    waiting = wait_until(
+        lambda: [job for job, state in project.queued().items() if state == "PENDING"], "waiting"
+    )
     wait_until(lambda: len(submitted(project.said())) == 3, "submission")
     subprocess.run(["scancel", waiting[-1]], check=True)
     said = project.ended(main)

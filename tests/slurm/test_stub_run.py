@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from tests.compare import differences
-from tests.slurm.cluster import Project, environment, queued, submitted, wait_until
+from tests.slurm.cluster import Project, environment, submitted, wait_until
 
 
 def test_chain_of_a_patient_is_one_slurm_job_and_equals_a_local_run(project, tmp_path):
@@ -27,13 +27,13 @@ def test_main_process_killed_then_resumed_does_nothing_twice(project):
     project.wait_for_start("extract_radiomics.P2")
     main.kill()
     main.wait()
-    assert len(queued()) == 2  # the orphans
+    assert len(project.queued()) == 2  # the orphans
     project.order("prepare_volumes.P1", "")
     project.order("extract_radiomics.P2", "")
     done = project.resume()
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Cancelling 2 Slurm jobs of this run that outlived it" in done.stderr
-    assert queued() == []
+    assert project.queued() == {}
     ends = [row[0] for row in project.lines("ends.tsv")]
     assert sorted(ends) == [
         "extract_radiomics.P1",

@@ -17,6 +17,10 @@ def test_frozen_configuration_is_what_was_frozen(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     freeze_config(default_config())
     assert frozen_config() == default_config()
+    bins = default_config()["clinical"]["bins"]
+    assert list(frozen_config()["clinical"]["bins"]) == list(
+        bins
+    )  # tables have their columns in this order
     assert [p.name for p in (tmp_path / ".hcc").iterdir()] == ["config.json"]
 
 
