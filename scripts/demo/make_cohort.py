@@ -53,6 +53,18 @@ def _simulate(name: str, people: list[Person], folder: Path, seed: int, mess: bo
     return module.simulate(people, folder, seed, mess)
 
 
+def _simulate_all(arguments: list[tuple], workers: int) -> list[Simulated]:
+    """What every simulator hands back; side by side where the machine has semaphores (some containers lack /dev/shm)."""
+    try:
+        pool = ProcessPoolExecutor(workers) if workers > 1 else None
+    except OSError:
+        pool = None
+    if pool is None:
+        return [_simulate(*argument) for argument in arguments]
+    with pool:
+        return list(pool.map(_simulate, *zip(*arguments, strict=True)))
+
+
 def merge(parts: list[Simulated]) -> Simulated:
     """Join what the simulators hand back; two of them may add rows to one sheet."""
     whole = Simulated()
@@ -89,12 +101,7 @@ def make_cohort(
     folder.mkdir(parents=True)
     people = make_people(seed, raw, table)
     arguments = [(name, people, folder, seed, mess) for name in SIMULATORS]
-    if workers > 1:
-        with ProcessPoolExecutor(workers) as pool:
-            parts = list(pool.map(_simulate, *zip(*arguments, strict=True)))
-    else:
-        parts = [_simulate(*argument) for argument in arguments]
-    whole = merge(parts)
+    whole = merge(_simulate_all(arguments, workers))
     write_sheet(folder, "assays", whole.assays)
     for name, rows in whole.sheets.items():
         write_sheet(folder, name, rows)

@@ -123,6 +123,7 @@ class Setup:
             "UV_NO_CONFIG": "1",
             "UV_NO_PROGRESS": "1",
             "UV_PYTHON_DOWNLOADS": "never",
+            "UV_SYSTEM_CERTS": "1",  # as pip does: the authorities that the machine trusts
         }
 
     def _install_tool(self, name: str) -> Path | None:

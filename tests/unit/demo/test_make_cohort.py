@@ -52,6 +52,15 @@ def test_same_seed_makes_the_same_cohort(cohorts, tmp_path):
     assert differences(tmp_path / "cohort", cohorts["clean"]) == []
 
 
+def test_machine_without_semaphores_makes_the_same_cohort(cohorts, tmp_path, monkeypatch):
+    def refuse(workers):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("scripts.demo.make_cohort.ProcessPoolExecutor", refuse)
+    make_cohort(tmp_path / "cohort", seed=1, raw=3, table=4, mess=False, workers=2)
+    assert differences(tmp_path / "cohort", cohorts["clean"]) == []
+
+
 def test_file_with_the_same_bytes_keeps_its_time(tmp_path):
     for name, texts in (("old", ("same", "before")), ("new", ("same", "after"))):
         (tmp_path / name).mkdir()
