@@ -6,6 +6,7 @@ from snakemake.utils import min_version
 
 from scripts.core import progress, resume, stub
 from scripts.core.hashing import remember_code
+from scripts.core.job_rate import lift_rate_limit
 
 min_version("9.0")
 # The jobs of a large cohort are millions of objects that all stay: looking for garbage among them took a tenth of the planning.
@@ -46,6 +47,7 @@ if config["stub"]:
 
 
 onstart:
+    lift_rate_limit(workflow.scheduler)
     resume.record_start(sys.argv[1:])
     progress.started(PLAN)
 

@@ -8,7 +8,6 @@ from snakemake.exceptions import WorkflowError
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of, recall_code, stamps_below
-from scripts.core.job_rate import lift_rate_limit
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors
 from scripts.core.status_interval import limit_status_interval
@@ -35,7 +34,6 @@ if workflow.is_main_process:
     if FREEZES:
         freeze_config(config)
     limit_status_interval(config["cluster"]["status_seconds"])
-    lift_rate_limit(workflow)
     if config["stub"] and FREEZES:
         mark_folder()
 else:

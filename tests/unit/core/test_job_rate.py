@@ -1,15 +1,17 @@
+import inspect
 from types import SimpleNamespace
 
 from scripts.core.job_rate import lift_rate_limit
 
 
-def test_limit_is_taken_off():
-    from snakemake.settings.types import MaxJobsPerTimespan, SchedulingSettings
-
-    settings = SchedulingSettings(max_jobs_per_timespan=MaxJobsPerTimespan.parse_choice("100/1s"))
-    assert lift_rate_limit(SimpleNamespace(scheduling_settings=settings))
-    assert settings.max_jobs_per_timespan is None
+def test_limit_is_taken_off_once():
+    scheduler = SimpleNamespace(job_rate_limiter=object())
+    assert lift_rate_limit(scheduler) and scheduler.job_rate_limiter is None
+    assert not lift_rate_limit(scheduler)
 
 
-def test_workflow_that_is_only_linted_has_no_scheduler():
-    assert not lift_rate_limit(SimpleNamespace(scheduling_settings=None))
+def test_snakemake_has_the_limit_and_can_do_without():
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    assert "self.job_rate_limiter" in inspect.getsource(JobScheduler.__init__)
+    assert "if self.job_rate_limiter is None" in inspect.getsource(JobScheduler.job_selector)
