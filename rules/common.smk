@@ -16,25 +16,31 @@ from scripts.core.withdrawal import deleted, read_lines
 
 CODE_CACHE = Path(".hcc/code.json")
 recall_code(CODE_CACHE)
-# Sheets are frozen, and what withdrew is deleted, by a start that runs jobs, and not while another one runs jobs in this folder
-# (Snakemake then ends with its own message about the lock).
+# Sheets are frozen, and what withdrew is deleted, by a start that runs jobs.
 RUNS = runs_jobs(workflow.output_settings.dryrun, sys.argv)
 LOCKED_FOLDER = any(Path(".snakemake/locks").glob("*.lock"))
-FREEZES = RUNS and not LOCKED_FOLDER
+if workflow.is_main_process and LOCKED_FOLDER and "--nolock" not in sys.argv:
+    # Snakemake 9.27 would take the other run's lock away at its end, also where nothing is to be done.
+    if RUNS or "plan" in sys.argv:
+        sys.stderr.write(
+            f"{Path.cwd()} is locked: another run is at work here; wait for its end. "
+            "After a crash: make resume RUN=<this folder>, or the same command with --unlock first.\n"
+        )
+        sys.exit(1)
 
 if workflow.is_main_process:
     try:
         check_config(config)
         check_folder(config["stub"])
         have_sheets = Path(config["sheets"]).is_dir()
-        PLAN = make_plan(config, write=FREEZES) if have_sheets else empty_plan()
+        PLAN = make_plan(config, write=RUNS) if have_sheets else empty_plan()
     except (ConfigError, SheetErrors, StubError) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
         sys.exit(1)
-    if FREEZES:
+    if RUNS:
         freeze_config(config)
     limit_status_interval(config["cluster"]["status_seconds"])
-    if config["stub"] and FREEZES:
+    if config["stub"] and RUNS:
         mark_folder()
 else:
     PLAN = load_plan()
@@ -62,7 +68,6 @@ localrules:
     describe_imaging,
     describe_genomics,
     freeze_split,
-    lock_bundle,
     relock_bundle,
     write_report,
 

@@ -111,6 +111,7 @@ if not (LOCKED and workflow.is_main_process):
             "logs/lock_bundle.log",
         benchmark:
             "benchmarks/lock_bundle.tsv"
+        localrule: True
         conda:
             "../envs/model.yaml"
         threads: 1
