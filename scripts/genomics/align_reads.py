@@ -6,9 +6,9 @@ Source: cutadapt 5.2; bwa mem; samtools fixmate -m | sort | markdup (samtools do
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
-import os
 import tempfile
 from pathlib import Path
 
