@@ -6,6 +6,7 @@ Source: cutadapt 5.2; bwa mem; samtools fixmate -m | sort | markdup (samtools do
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -159,7 +160,8 @@ def align_sample(
         for row in rows
     ]
     metrics, trimmed = Metrics(), []
-    with tempfile.TemporaryDirectory(dir=Path(paths["alignment"]).parent, prefix=".tmp") as folder:
+    prefix = f".tmp{os.getpid()}."  # as the frame names what is not finished: a killed step leaves it, a resumed run clears it
+    with tempfile.TemporaryDirectory(dir=Path(paths["alignment"]).parent, prefix=prefix) as folder:
         commands = output_commands(settings, reference, paths, folder)
         with (
             hts.piped(commands, source=subprocess.PIPE) as pipe,

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from tests.workflow.runs import ROOT, run_snakemake
 
 _JOB = re.compile(r"^Job (\d+): .*\(log: (\S+)\)$")
 _FINISHED = re.compile(r"^Finished jobid: (\d+) ")
-_LEFT_OVER = re.compile(r"\.tmp[0-9]+\..+")
 
 
 def finished_jobs(folder: Path) -> list[list[str]]:
@@ -87,9 +87,11 @@ class KilledRun:
         for group in self.groups:
             while _lives(group):
                 time.sleep(0.1)
-        for path in self.folder.rglob(".tmp*"):
-            if path.is_file() and _LEFT_OVER.fullmatch(path.name):
-                path.unlink()
+        for path in sorted(self.folder.rglob(".tmp*")):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _lives(group: int) -> bool:
