@@ -188,7 +188,9 @@ def test_second_start_while_jobs_run_changes_nothing(tmp_path):
     second = run_snakemake(tmp_path, "features", config=config, check=False)
     assert second.returncode == 1 and "another run is at work here" in second.stderr
     nothing = run_snakemake(tmp_path, "validate_inputs", config=config, check=False)
-    assert nothing.returncode == 1 and held.exists()  # a start with little to do leaves the lock alone
+    assert (
+        nothing.returncode == 1 and held.exists()
+    )  # a start with little to do leaves the lock alone
     assert (tmp_path / ".hcc/plan.json").read_bytes() == before
     held.unlink()
     run_snakemake(tmp_path, "features", config=config)
