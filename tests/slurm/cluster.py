@@ -22,6 +22,7 @@ class Project:
 
     def __init__(self, folder: Path, patients: int = 2):
         self.tree, self.run = folder / "tree", folder / "run"
+        self.main: subprocess.Popen | None = None
         self.patients = [f"P{number + 1}" for number in range(patients)]
         for name in ("rules", "scripts", "config", "resources", "profiles", "envs"):
             ignored = shutil.ignore_patterns("__pycache__")
@@ -103,7 +104,10 @@ class Project:
         return slurm_jobs(ids) if ids else {}
 
     def cancel(self) -> None:
-        """Cancel what the project left in the queue."""
+        """End a main process that a failed test has left, which would submit again, and cancel its jobs."""
+        if self.main is not None and self.main.poll() is None:
+            self.main.kill()
+            self.main.wait()
         if jobs := self.queued():
             subprocess.run(["scancel", *jobs], check=False)
 
