@@ -22,6 +22,7 @@ class Project:
 
     def __init__(self, folder: Path, patients: int = 2):
         self.tree, self.run = folder / "tree", folder / "run"
+        self.main: subprocess.Popen | None = None
         self.patients = [f"P{number + 1}" for number in range(patients)]
         for name in ("rules", "scripts", "config", "resources", "profiles", "envs"):
             ignored = shutil.ignore_patterns("__pycache__")
@@ -30,9 +31,9 @@ class Project:
         for step in STUBBED:
             shutil.copy2(Path(__file__).with_name("stub_step.py"), self.tree / f"scripts/{step}.py")
         rules = self.tree / "rules/imaging.smk"
-        # Little enough that a test may exceed it: 500 MB at first, 1000 MB the second time.
+        # Little enough that a test may exceed it (500 MB at first, 1000 MB then), enough for a host that is busy.
         text = rules.read_text(encoding="utf-8").replace("memory(2000)", "memory(500)")
-        rules.write_text(text.replace("minutes(15)", "minutes(1)"), encoding="utf-8")
+        rules.write_text(text.replace("minutes(15)", "minutes(2)"), encoding="utf-8")
         self._write_cohort()
 
     def _write_cohort(self) -> None:
@@ -80,7 +81,7 @@ class Project:
             )
         return self.main
 
-    def ended(self, main: subprocess.Popen, seconds: float = 400) -> str:
+    def ended(self, main: subprocess.Popen, seconds: float = 900) -> str:
         """Wait for a main process; what it said. Fails the test when it hangs."""
         try:
             main.wait(seconds)
@@ -94,7 +95,7 @@ class Project:
         """What `make resume` does."""
         command = [sys.executable, "-m", "scripts.core.resume", "--directory", str(self.run)]
         return subprocess.run(
-            command, capture_output=True, text=True, env=environment(), cwd=self.tree, timeout=400
+            command, capture_output=True, text=True, env=environment(), cwd=self.tree, timeout=900
         )
 
     def queued(self) -> dict[str, str]:
@@ -103,7 +104,10 @@ class Project:
         return slurm_jobs(ids) if ids else {}
 
     def cancel(self) -> None:
-        """Cancel what the project left in the queue."""
+        """End a main process that a failed test has left, which would submit again, and cancel its jobs."""
+        if self.main is not None and self.main.poll() is None:
+            self.main.kill()
+            self.main.wait()
         if jobs := self.queued():
             subprocess.run(["scancel", *jobs], check=False)
 
@@ -133,7 +137,7 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
 
 
-def wait_until(true: Callable, what: str, seconds: float = 90):
+def wait_until(true: Callable, what: str, seconds: float = 300):
     """The first true value of `true()`; fails the test when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (value := true()):

@@ -23,7 +23,7 @@ def slurm():
     config = Path("/etc/slurm/slurm.conf")
     if config.exists() and "tests/slurm/slurm_up.sh" not in config.read_text(encoding="utf-8"):
         pytest.skip(f"{config} belongs to a real Slurm, which tests leave alone")
-    was_up = subprocess.run(["sinfo"], capture_output=True, check=False).returncode == 0
+    was_up = subprocess.run(["timeout", "20", "sinfo"], capture_output=True).returncode == 0
     up = subprocess.run(["bash", str(HERE / "slurm_up.sh")], capture_output=True, text=True)
     if up.returncode != 0:
         subprocess.run(["bash", str(HERE / "slurm_down.sh")], check=False)

@@ -34,7 +34,7 @@ for file in slurm.conf slurmdbd.conf; do
     give_up "/etc/slurm/$file belongs to a real Slurm; not touched"
   fi
 done
-if sinfo > /dev/null 2>&1; then echo "already up"; exit 0; fi
+if timeout 20 sinfo > /dev/null 2>&1; then echo "already up"; exit 0; fi
 
 umask 022
 mkdir -p "$base"/{log,run,state,spool/n1,spool/n2,database} /etc/slurm

@@ -26,8 +26,8 @@ def test_every_kind_of_failure_is_named_with_its_cure_and_the_others_finish(slur
     project = Project(tmp_path, patients=5)
     project.order("extract_radiomics.P1", "fail")
     project.order("prepare_volumes.P2", "memory 900")
-    project.order("prepare_volumes.P3", "sleep 400")
-    project.order("prepare_volumes.P4", "sleep 400")
+    project.order("prepare_volumes.P3", "sleep 900")
+    project.order("prepare_volumes.P4", "sleep 900")
     main = project.start("--retries", "0")
     project.wait_for_start("prepare_volumes.P4")
     (job,) = [
@@ -44,7 +44,7 @@ def test_every_kind_of_failure_is_named_with_its_cure_and_the_others_finish(slur
         "prepare_volumes: ran out of memory at 500 MB; give it more with --set-resources prepare_volumes:mem_mb=1000"
     )
     assert reasons["P3"].startswith(
-        "prepare_volumes: ran out of time after 1 min; give it more with"
+        "prepare_volumes: ran out of time after 2 min; give it more with"
     )
     assert reasons["P4"].startswith("prepare_volumes: was cancelled on the cluster")
     assert set(reasons) == {"P1", "P2", "P3", "P4"}
