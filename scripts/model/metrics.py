@@ -127,8 +127,9 @@ def classification(tp, fn, tn, fp, threshold: float, prevalences: list[float]) -
     """Everything that a confusion table says; arguments may be arrays of resampled tables.
 
     Net benefit weighs a false positive by the odds of the threshold (Vickers 2006); PPV and NPV at
-    a stated prevalence follow from Bayes' rule.
+    a stated prevalence follow from Bayes' rule. What would be 0 / 0 (no negative call: NPV) is NaN.
     """
+    tp, fn, tn, fp = (np.asarray(count, dtype="float64") for count in (tp, fn, tn, fp))
     with np.errstate(divide="ignore", invalid="ignore"):
         sensitivity, specificity = tp / (tp + fn), tn / (tn + fp)
         total = tp + fn + tn + fp

@@ -81,3 +81,10 @@ def test_thresholds_keep_what_they_promise(scored):
 def test_scores_that_rank_alike_do_not_differ(scored):
     y, p = scored
     assert metrics.delong_test(y, p, 2 * p)["p"] == 1.0
+
+
+def test_value_of_a_call_that_nobody_got_is_missing():
+    # everybody is called positive: no negative call, so no NPV, and MCC is 0 / 0
+    found = metrics.classification(30, 0, 0, 20, 0.2, [0.01])
+    assert found["sensitivity"] == 1 and found["ppv"] == pytest.approx(0.6)
+    assert np.isnan(found["npv"]) and np.isnan(found["mcc"])
