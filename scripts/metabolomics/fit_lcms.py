@@ -5,8 +5,6 @@ quality of every candidate, dictionary, stability.
 Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics.md.
 """
 
-from typing import TYPE_CHECKING
-
 from scripts.core import job as core_job
 from scripts.core.features import Feature, write_dictionary
 from scripts.metabolomics.candidates import (
@@ -22,9 +20,6 @@ from scripts.metabolomics.normalisation import blank_ratio, qc_quality
 from scripts.metabolomics.retention_alignment import Alignment, align
 from scripts.metabolomics.run_sheet import listed
 from scripts.metabolomics.standards import assign, feature_name, read_standards
-
-if TYPE_CHECKING:
-    pass
 
 SOURCE = "LC-MS, area at the reference position, QC drift corrected, PQN"
 
