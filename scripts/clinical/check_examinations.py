@@ -1,7 +1,7 @@
 """Imaging examinations and pathology reports: what the sheets say of device, protocol, contrast, quality and diagnosis.
 
-In: imaging_studies, equipment, pathology, history, patients sheets; the plan. Out: QC records. Source: requirements IMG-CT, IMG-MRI,
-IMG-US, PAT-01; docs/clinical.md, "Examinations". What the images themselves say is checked by the step that reads them.
+In: imaging_studies, equipment, pathology, history, patients sheets; the plan. Out: QC records. Source: requirements
+IMG-CT, IMG-MRI, IMG-US, PAT-01; docs/clinical.md, "Examinations". The step that reads the images checks these themselves.
 """
 
 from scripts.clinical.checks import Check, record, rows_of

@@ -171,7 +171,8 @@ def all_checks(sheets: dict, plan: dict, settings: dict, folder: Path) -> list[C
 def main(job):
     """Judge quality records, annotations and documents.
 
-    input: the sheets of SHEETS, each as a list of no or one path; output: status, ledger; params: settings, folder (of the sheets)
+    input: the sheets of SHEETS, each as a list of no or one path; output: status, ledger;
+    params: settings, folder (of the sheets)
     """
     with core_job.step(job) as step:
         sheets = {name: rows_of(job.input.get(name)) for name in SHEETS}

@@ -13,12 +13,14 @@ CT = {
     "contrast_dose_ml_kg": 1.5, "injection_rate_ml_s": 4, "phase_delay_s": "30;65;180", "image_quality_score": 4,
 }  # fmt: skip
 MRI = {
-    "study_id": "I2", "patient_id": "P1", "modality": "mri", "study_datetime": "2025-06-10", "manufacturer": "maker", "model": "m2",
+    "study_id": "I2", "patient_id": "P1", "modality": "mri", "study_datetime": "2025-06-10", "manufacturer": "maker",
+    "model": "m2",
     "field_strength_t": 1.5, "slice_thickness_mm": 3, "sequences": "T2;DWI;T1_pre", "phases": "arterial;portal;delayed",
     "contrast_agent": "gadoxetate", "contrast_dose_mmol_kg": 0.025, "b_values": "0;800", "image_quality_score": 3,
 }  # fmt: skip
 US = {
-    "study_id": "I3", "patient_id": "P1", "modality": "us", "study_datetime": "2025-06-10", "manufacturer": "maker", "model": "m3",
+    "study_id": "I3", "patient_id": "P1", "modality": "us", "study_datetime": "2025-06-10", "manufacturer": "maker",
+    "model": "m3",
     "probe": "convex", "frequency_mhz": 3.5, "depth_mm": 150, "gain": 60, "mode": "b_mode", "contrast_agent": "none",
     "image_quality_score": 4,
 }  # fmt: skip

@@ -22,7 +22,8 @@ def plan(**changes) -> dict:
 def person(name: str = "N1", post: str = "phlebotomy", **changes) -> dict:
     row = {
         "person_id": name, "post": post, "centre": "C1", "licence_no": "a" * 16, "valid_from": "2020-01-01",
-        "valid_until": "2028-12-31", "years_experience": 6, "training_date": "2025-01-15", "document_id": f"D{name}", "sha256": SHA,
+        "valid_until": "2028-12-31", "years_experience": 6, "training_date": "2025-01-15",
+        "document_id": f"D{name}", "sha256": SHA,
     }  # fmt: skip
     return {k: v for k, v in (row | changes).items() if v is not None}
 
@@ -169,7 +170,8 @@ def test_scanner_counts_for_its_modality_and_a_sequencer_for_the_quality_point()
         "equipment_id": "T1",
     }
     assays = {"wes": {"P2": [{"assay_id": "a", "equipment_id": "Q1", "date": DAY}]}}
-    sheets = {"imaging_studies": [study], "equipment": [device("T1", "ct"), device("Q1", "sequencer", calibration_due="2025-06-01")]}  # fmt: skip
+    devices = [device("T1", "ct"), device("Q1", "sequencer", calibration_due="2025-06-01")]
+    sheets = {"imaging_studies": [study], "equipment": devices}  # fmt: skip
     assert list(found("IMG-CT", plan(assays=assays), **sheets)) == ["PASS"]
     [check] = found("QCP-01", plan(assays=assays), **sheets)["FAIL"]
     assert check.subject == "P2"
