@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.core.privacy import identifier_in
+from scripts.core.privacy import identifier_in_words
 from scripts.core.sheets import Problem, Sheet, schema_of
 
 FILE_COLUMNS = ("file", "file2", "mask")
@@ -50,10 +50,10 @@ def identifier_problems(sheet: Sheet) -> list[Problem]:
         for column, value in row.items():
             if not isinstance(value, str) or (sheet.name, column) in _FREE_TEXT:
                 continue
-            if column.endswith(("_hash", "sha256", "md5")) or len(value) < 11:
+            if column.endswith(("_hash", "sha256", "md5")) or len(value) < 6:
                 continue
             if value not in seen:
-                seen[value] = identifier_in(value)
+                seen[value] = identifier_in_words(value)
             problems += [
                 Problem(
                     f"{sheet.name}.tsv",
