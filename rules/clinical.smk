@@ -245,7 +245,9 @@ rule check_examinations:
         pathology=sheet("pathology"),
         history=sheet("history"),
         patients=sheet("patients"),
+        terms=f"{workflow.basedir}/resources/diagnoses.tsv",
     output:
+        diagnoses="results/clinical/diagnoses.tsv",
         status="results/clinical/check_examinations.status.json",
         ledger="results/qc/ledger/check_examinations/cohort.jsonl",
     log:

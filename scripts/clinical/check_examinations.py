@@ -1,9 +1,12 @@
-"""Imaging examinations and pathology reports: what the sheets say of device, protocol, contrast, quality and diagnosis.
+"""Imaging examinations, pathology reports, diagnoses: what the sheets say of device, protocol, contrast, quality and diagnosis.
 
 In: imaging_studies, equipment, pathology, history, patients sheets; the plan. Out: QC records. Source: requirements
-IMG-CT, IMG-MRI, IMG-US, PAT-01; docs/clinical.md, "Examinations". The step that reads the images checks these themselves.
+IMG-CT, IMG-MRI, IMG-US, PAT-01, CLE-04; docs/clinical.md, "Examinations". The step that reads an image checks it.
 """
 
+import csv
+
+from scripts.clinical import diagnosis_terms
 from scripts.clinical.checks import Check, record, rows_of
 from scripts.core import job as core_job
 from scripts.core.plan import load_plan
@@ -174,13 +177,22 @@ def all_checks(sheets: dict, plan: dict, settings: dict) -> list[Check]:
 
 
 def main(job):
-    """Judge what the sheets say about imaging and pathology.
+    """Judge what the sheets say about imaging, pathology and diagnoses.
 
-    input: the sheets of SHEETS, each as a list of no or one path; output: status, ledger; params: settings
+    input: the sheets of SHEETS, each as a list of no or one path, terms; output: diagnoses, status, ledger; params: settings
     """
     with core_job.step(job) as step:
         sheets = {name: rows_of(job.input.get(name)) for name in SHEETS}
-        record(step, all_checks(sheets, load_plan(), job.params.settings))
+        plan = load_plan()
+        codes, terms = diagnosis_terms.read_terms(job.input.terms)
+        lines, coded = diagnosis_terms.coded(sheets, plan, codes, terms)
+        record(step, all_checks(sheets, plan, job.params.settings) + coded)
+        with open(step.path(job.output.diagnoses), "w", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(
+                handle, diagnosis_terms.COLUMNS, delimiter="\t", lineterminator="\n"
+            )
+            writer.writeheader()
+            writer.writerows(lines)
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ def _cross_problems(
         return {row[column] for row in sheet.rows if column in row}
 
     problems = birth_problems(sheets["patients"], as_of)
-    born = first_days(sheets["patients"].rows)
+    born = {} if problems else first_days(sheets["patients"].rows)
     for sheet in sheets.values():
         problems += reference_problems(sheet, known) + identifier_problems(sheet)
         problems += before_birth_problems(sheet, born)

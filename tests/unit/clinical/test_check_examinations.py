@@ -1,11 +1,16 @@
 """Imaging examinations and pathology reports: fields and limits. Limits: config clinical.examinations."""
 
+from pathlib import Path
+
 import pytest
 
 from scripts.clinical import check_examinations
 from scripts.clinical.check_examinations import all_checks
+from scripts.clinical.diagnosis_terms import code_of, coded, read_terms
 from scripts.core.config import default_config
+from scripts.core.sheets import schema_of
 
+TERMS = Path(__file__).parents[3] / "resources" / "diagnoses.tsv"
 LIMITS = default_config()["clinical"]["examinations"]
 CT = {
     "study_id": "I1", "patient_id": "P1", "modality": "ct", "study_datetime": "2025-06-10 09:00", "manufacturer": "maker",
@@ -149,11 +154,59 @@ def test_step_writes_records(cohort):
     inputs = {
         "imaging_studies": cohort.sheet("imaging_studies", [CT | {"slice_thickness_mm": 7}]),
         "patients": cohort.sheet("patients", people),
+        "history": cohort.sheet("history", [{"patient_id": "P1", "diagnosis_code": "K74.6"}]),
+        "terms": str(TERMS),
     }
-    outputs = {"status": "status.json", "ledger": "ledger.jsonl"}
+    outputs = {"diagnoses": "diagnoses.tsv", "status": "status.json", "ledger": "ledger.jsonl"}
     job = cohort.job("check_examinations", inputs, outputs, settings=LIMITS)
     check_examinations.main(job)
     failed = {
         (r["subject"], r["requirement_id"]) for r in cohort.records(job) if r["verdict"] == "FAIL"
     }
-    assert failed == {("P1", "IMG-CT")}
+    assert failed == {("P1", "IMG-CT"), ("P1", "CLE-04")}
+    lines = Path(job.output.diagnoses).read_text(encoding="utf-8").splitlines()
+    assert lines[1].split("\t")[:4] == ["P1", "history", "K74.6", "cirrhosis"]
+
+
+def coding(name: str = "pathology", said: str = "hcc", **row) -> tuple[str, str]:
+    """Verdict and code of one diagnosis of a patient who is `said` in patients.tsv."""
+    in_plan = {"patients": {"P1": {"diagnosis": said}}}
+    lines, [check] = coded({name: [{"patient_id": "P1", **row}]}, in_plan, *read_terms(TERMS))
+    assert row.get("diagnosis", "-") not in check.reason  # free text is never repeated
+    return check.verdict, lines[0].get("icd10", "")
+
+
+@pytest.mark.parametrize(
+    ("term", "code"),
+    [
+        ("肝细胞癌", "C22.0"),
+        ("原发性肝细胞癌", "C22.0"),
+        ("ＨＣＣ", "C22.0"),
+        ("Hepatocellular  carcinoma", "C22.0"),
+    ],
+)
+def test_terms_of_both_languages_become_codes(term, code):
+    assert coding(diagnosis=term) == ("PASS", code)
+
+
+def test_code_term_and_patients_sheet_must_agree():
+    assert coding(diagnosis_code="C22.0", diagnosis="肝细胞癌") == ("PASS", "C22.0")
+    assert coding(diagnosis_code="C22.0", diagnosis="肝内胆管癌")[0] == "FAIL"
+    assert coding(diagnosis_code="C22.1")[0] == "FAIL"  # patients.tsv says hcc
+    assert coding(diagnosis_code="C99.9")[0] == "FAIL"
+    assert coding(diagnosis="张伟的诊断")[0] == "WARN"
+    assert coding("history", "cirrhosis", diagnosis_code="B18.1")[0] == "PASS"  # coded by its cause
+    assert coding("history", "healthy", diagnosis_code="C22.0")[0] == "FAIL"
+
+
+def test_longer_code_belongs_to_its_category():
+    codes, _ = read_terms(TERMS)
+    assert code_of("C22.00", codes)["icd10"] == "C22.0"
+    assert code_of("C22", codes) is None
+
+
+def test_every_diagnosis_of_the_patients_sheet_has_a_code():
+    codes, _ = read_terms(TERMS)
+    kinds = {row["kind"] for row in codes.values()}
+    allowed = schema_of("patients")["properties"]["diagnosis"]["enum"]
+    assert set(allowed) <= kinds
