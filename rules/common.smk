@@ -9,7 +9,7 @@ from scripts.core.config import ConfigError, check_config, freeze_config, frozen
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of, recall_code, stamps_below
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
-from scripts.core.sheets import SheetErrors
+from scripts.core.sheets import SheetErrors, read_sheet
 from scripts.core.status_interval import limit_status_interval
 from scripts.core.stub import StubError, check_folder, mark_folder
 from scripts.core.withdrawal import deleted, read_lines
@@ -64,6 +64,9 @@ wildcard_constraints:
 localrules:
     validate_inputs,
     check_custody,
+    check_people,
+    check_quality_records,
+    check_examinations,
     import_ihc,
     describe_imaging,
     describe_genomics,
@@ -108,6 +111,15 @@ def sheet(name: str) -> list[str]:
 def sheet_digest(*names: str) -> str:
     """Changes when the content of one of these sheets changes; passed as a parameter, so that a dry run sees it too."""
     return digest_of([PLAN["sheets"].get(name, "") for name in names])
+
+
+def document_stamps() -> str:
+    """Changes when a document that qc_documents.tsv names changes: the step hashes it and compares."""
+    rows = [row for path in sheet("qc_documents") for row in read_sheet(path, "qc_documents").rows]
+    files = [Path(config["sheets"]) / row["file"] for row in rows if "file" in row]
+    return digest_of(
+        [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files if f.is_file()]
+    )
 
 
 def raw_file(row: dict, column: str = "file") -> str:
@@ -272,6 +284,10 @@ def report_parts() -> dict[str, list[str]]:
     validated = developed and bool(blocks_of("external"))
     return {
         "checks": ["results/clinical/validation.tsv"]
+        + [
+            f"results/qc/ledger/{step}/cohort.jsonl"
+            for step in ("check_people", "check_quality_records", "check_examinations")
+        ]
         + ["results/clinical/custody.exclusions.tsv"] * bool(sheet("samples")),
         "verdicts": [f"results/qc/{b}.verdicts.tsv" for b in blocks_of("development")],
         "external_verdicts": [

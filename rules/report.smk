@@ -10,6 +10,7 @@ rule assess_conformance:
     output:
         findings="results/report/findings.tsv",
         conformance="results/report/conformance.json",
+        nonconformities="results/report/nonconformities.tsv",
     log:
         "logs/assess_conformance/cohort.log",
     benchmark:
@@ -25,7 +26,10 @@ rule assess_conformance:
         plan=".hcc/plan.json",
         plan_digest=digest_of(PLAN),
         ledgers=["results/qc/ledger", "results/external/qc/ledger"],
-        searched=["results", "logs", "benchmarks", ".snakemake/log", "locks"],
+        searched=["results", "logs", "benchmarks", ".snakemake", "locks", "bundles"],
+        watch_list=config["privacy"]["watch_list"],
+        link_table=config["privacy"]["link_table"],
+        apart_from=[".", config["sheets"]],
     message:
         "Conformance of the cohort -> {output.conformance} (log: {log})"
     script:
@@ -100,3 +104,27 @@ rule plan:
         "What the next run would do, also in {params.table} (log: {log})"
     script:
         "../scripts/report/plan.py"
+
+
+# `snakemake check_conformance`: the verdict as an exit code. It has no output, so that it runs whenever it is asked for.
+rule check_conformance:
+    input:
+        conformance="results/report/conformance.json",
+    log:
+        "logs/check_conformance/cohort.log",
+    benchmark:
+        "benchmarks/check_conformance/cohort.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/check_conformance.py"),
+        which="process",
+    message:
+        "The verdict as an exit code (log: {log})"
+    script:
+        "../scripts/report/check_conformance.py"

@@ -4,11 +4,12 @@ In: checked sheets. Out: problems (file, row, column, value, what is allowed). S
 the sheet that must hold the value of that column.
 """
 
+import datetime
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.core.privacy import identifier_in
+from scripts.core.privacy import identifier_in_words
 from scripts.core.sheets import Problem, Sheet, schema_of
 
 FILE_COLUMNS = ("file", "file2", "mask")
@@ -49,10 +50,10 @@ def identifier_problems(sheet: Sheet) -> list[Problem]:
         for column, value in row.items():
             if not isinstance(value, str) or (sheet.name, column) in _FREE_TEXT:
                 continue
-            if column.endswith(("_hash", "sha256", "md5")) or len(value) < 11:
+            if column.endswith(("_hash", "sha256", "md5")) or len(value) < 6:
                 continue
             if value not in seen:
-                seen[value] = identifier_in(value)
+                seen[value] = identifier_in_words(value)
             problems += [
                 Problem(
                     f"{sheet.name}.tsv",
@@ -63,6 +64,57 @@ def identifier_problems(sheet: Sheet) -> list[Problem]:
                 )
                 for what in seen[value]
             ]
+    return problems
+
+
+# Days on which something happened to a patient: none of them lies before the day of birth.
+DATES = {
+    "samples": "collected_at",
+    "imaging_studies": "study_datetime",
+    "assays": "date",
+    "pathology": "report_date",
+    "consents": "signed_date",
+}
+_DAYS_PER_YEAR = 365.25
+
+
+def birth_problems(sheet: Sheet, as_of: str) -> list[Problem]:
+    """Days of birth in patients.tsv that lie in the future or after the index date."""
+    problems = []
+    for row, line in zip(sheet.rows, sheet.lines, strict=True):
+        born = row.get("birth_date")
+        if born is None:
+            continue
+        last = min(as_of, row.get("index_date", as_of))
+        if born > last:
+            allowed = f"a day of birth on or before {last}"
+            problems.append(
+                Problem("patients.tsv", line, "birth_date", born, f"allowed: {allowed}")
+            )
+    return problems
+
+
+def first_days(patients: list[dict]) -> dict[str, str]:
+    """{patient: earliest possible day of birth}, from birth_date or else from age at the index date."""
+    days = {}
+    for row in patients:
+        if "birth_date" in row:
+            days[row["patient_id"]] = row["birth_date"]
+        elif "age" in row and "index_date" in row:
+            index = datetime.date.fromisoformat(row["index_date"])
+            years = datetime.timedelta(days=min((row["age"] + 1) * _DAYS_PER_YEAR, 50_000))
+            days[row["patient_id"]] = (index - years).isoformat()
+    return days
+
+
+def before_birth_problems(sheet: Sheet, born: dict[str, str]) -> list[Problem]:
+    """Samples, images, reports and signatures of a day before the patient was born."""
+    column, problems = DATES.get(sheet.name, ""), []
+    for row, line in zip(sheet.rows, sheet.lines, strict=True) if column else ():
+        first, day = born.get(row.get("patient_id", "")), row.get(column, "")
+        if first and day and day[:10] < first:
+            allowed = f"before the patient was born (not before {first}); allowed: a day of the patient's life"
+            problems.append(Problem(f"{sheet.name}.tsv", line, column, day, allowed))
     return problems
 
 

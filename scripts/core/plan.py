@@ -18,6 +18,9 @@ from scripts.core import withdrawal
 from scripts.core.assays import assay_rows, default_assay_id
 from scripts.core.cross_checks import (
     assay_problems,
+    before_birth_problems,
+    birth_problems,
+    first_days,
     identifier_problems,
     reference_problems,
     references,
@@ -37,6 +40,8 @@ FOLDER = Path(".hcc")
 PLAN = FOLDER / "plan.json"
 SHEETS = FOLDER / "sheets"
 _CACHE = FOLDER / "digests.json"
+# Read at every start, because the gate reads them; the others only when they changed.
+GATE_SHEETS = ("patients", "consents", "assays", "given_up", "imaging_studies")
 # Options of Snakemake with which it runs no job.
 LOOKING = frozenset(
     f"--{name}"
@@ -96,7 +101,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
     for name, path in files.items():
         key = _good_key(name, digests)
         before = cache["good"].get(name)
-        gate_sheet = name in ("patients", "consents", "assays", "given_up")
+        gate_sheet = name in GATE_SHEETS
         if not gate_sheet and isinstance(before, dict) and before["key"] == key:
             encodings[name] = before["encoding"]
             continue
@@ -119,12 +124,12 @@ def make_plan(config: dict, *, write: bool) -> dict:
             "consent: {not_available: reason, document: id}"
         )
         problems.append(Problem(str(folder / "consents.tsv"), 0, "", "", allowed))
+    as_of = str(config.get("as_of") or datetime.date.today().isoformat())
     if not problems:
-        problems = _cross_problems(sheets, folder, files)
+        problems = _cross_problems(sheets, folder, files, as_of)
     if problems:
         raise SheetErrors(problems)
     assays = assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
-    as_of = str(config.get("as_of") or datetime.date.today().isoformat())
     consents = sheets["consents"].rows if "consents" in sheets else None
     plan = compute_gate(
         sheets["patients"].rows,
@@ -133,6 +138,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
         as_of=as_of,
         purpose=config["purpose"],
         given_up=sheets["given_up"].rows if "given_up" in sheets else None,
+        examined=_first_examinations(sheets),
     )
     gone = withdrawn_patients(consents, as_of)
     withdrawal.forget(gone, folder, SHEETS, PLAN, delete=write)
@@ -148,6 +154,16 @@ def make_plan(config: dict, *, write: bool) -> dict:
     if write:
         _freeze(plan, files, strip, cache)
     return plan
+
+
+def _first_examinations(sheets: dict) -> dict[str, str]:
+    """{patient: first day of an imaging study}."""
+    days: dict[str, str] = {}
+    for row in sheets["imaging_studies"].rows if "imaging_studies" in sheets else []:
+        day = row.get("study_datetime", "")[:10]
+        if day:
+            days[row["patient_id"]] = min(day, days.get(row["patient_id"], day))
+    return days
 
 
 def _sheet_files(folder: Path) -> dict[str, Path]:
@@ -201,7 +217,9 @@ def _is_number(text: str) -> bool:
         return text == "NA"
 
 
-def _cross_problems(sheets: dict, folder: Path, files: dict[str, Path]) -> list[Problem]:
+def _cross_problems(
+    sheets: dict, folder: Path, files: dict[str, Path], as_of: str
+) -> list[Problem]:
     """Problems between sheets, of those that were read; a sheet that is only referred to is read on demand."""
 
     @functools.cache
@@ -211,9 +229,11 @@ def _cross_problems(sheets: dict, folder: Path, files: dict[str, Path]) -> list[
         sheet = sheets.get(name) or read_sheet(files[name], name)
         return {row[column] for row in sheet.rows if column in row}
 
-    problems = []
+    problems = birth_problems(sheets["patients"], as_of)
+    born = {} if problems else first_days(sheets["patients"].rows)
     for sheet in sheets.values():
         problems += reference_problems(sheet, known) + identifier_problems(sheet)
+        problems += before_birth_problems(sheet, born)
     if "assays" in sheets:
         problems += assay_problems(sheets["assays"], folder, default_assay_id)
     return problems

@@ -14,6 +14,7 @@ from scripts.model import fused
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
 
+FOLDS = (5, 10)  # named by the notes (MOD-03)
 SCORE_COLUMNS = ["patient_id", "strategy", "fold", "label", "probability", "pattern"]
 
 
@@ -111,7 +112,8 @@ def main(job):
         if not reason:
             scores, folds = cross_validate(cohort, strategy, settings, seed)
             reason = "" if len(scores) else "too few patients have these features"
-        good = bool(folds) and all(
+        good = int(settings["outer_folds"]) in FOLDS and bool(folds)
+        good = good and all(
             fold["shared_groups"] == 0 and 0 < fold["events_test"] < fold["n_test"]
             for fold in folds
         )
