@@ -12,8 +12,6 @@ from scripts.clinical.lab_sheet import read_labs
 from scripts.core.gate import compute_gate
 from scripts.core.sheets import read_sheet
 
-ROOT = Path(__file__).parents[3]
-REAL = ROOT.parent / "shared/data/clinical/fhir_example_bundle.json"
 LOINC, UCUM, SCT = "http://loinc.org", "http://unitsofmeasure.org", "http://snomed.info/sct"
 V3, V2 = (f"http://terminology.hl7.org/CodeSystem/v{n}" for n in ("3", "2"))
 NATIONAL = "11010519491231002X"  # the example of GB 11643-1999
@@ -98,9 +96,9 @@ def labs(found: Imported) -> list[tuple]:
     return [(r["analyte"], r["value"], r["unit"], r["date"]) for r in found.rows("labs")]
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real bundle is not on this machine")
-def test_real_bundle(tmp_path):
-    found = Imported(tmp_path, REAL.read_bytes())
+def test_real_bundle(tmp_path, testdata):
+    bundle = testdata / "clinical/fhir_example_bundle.json"  # a made-up person of Synthea
+    found = Imported(tmp_path, bundle.read_bytes())
     assert found.code == 0
     [row] = found.rows("patients")
     assert (row["sex"], row["age"], row["diagnosis"]) == ("male", "38", "")  # born 1985-03-15
