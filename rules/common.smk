@@ -168,12 +168,12 @@ def register_modality(modality: str, dictionary: str, stability: str = "", table
 
 
 def final_targets(wildcards) -> list[str]:
-    """What `all` makes: the report."""
+    """What `all` makes: the report and the store."""
     if not PLAN["patients"]:
         raise WorkflowError(
             f"No patients: config key sheets names {config['sheets']!r}; see docs/inputs.md"
         )
-    return ["results/report/report.html"]
+    return ["results/report/report.html", "results/clinical/clinical.duckdb"]
 
 
 def feature_targets(wildcards) -> list[str]:

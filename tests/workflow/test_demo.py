@@ -21,6 +21,7 @@ COHORT_STEPS = {
     "select_model",
     "assess_conformance",
     "write_report",
+    "build_store",
 }
 
 

@@ -151,8 +151,8 @@ def comment_in_script(run: Path, code: Path) -> None:
         handle.write("# a remark\n")
 
 
-# What follows every change of a table: the audit, every strategy of the model, the report. No model is locked here (too few
-# patients), so the fit is made again; where one is locked, nothing refits it (test_tables_only.py).
+# What follows every change of a table: the audit, every strategy of the model, the report, the store. No model is locked here
+# (too few patients), so the fit is made again; where one is locked, nothing refits it (test_tables_only.py).
 COHORT = {
     "assemble_cohort": 1,
     "audit_cohort": 1,
@@ -163,6 +163,7 @@ COHORT = {
     "evaluate_test": 1,
     "assess_conformance": 1,
     "write_report": 1,
+    "build_store": 1,
     "all": 1,
 }
 # The drift and the reference of LC-MS need the peaks of all runs, which are temporary: 2 batches of 3 QC and blank runs.
