@@ -127,5 +127,3 @@ def _place(row: dict) -> Text:
 def _some(names: list[str]) -> str:
     more = len(names) - EXAMPLES
     return ", ".join(names[:EXAMPLES]) + (f", … (+{more})" if more > 0 else "")
-
-
