@@ -46,7 +46,7 @@ def report_page(results: Results, *, language: str, run_date: str) -> str:
     meta = text("page.meta", as_of=results.plan["as_of"], run_date=run_date)
     return page.render(
         sections_of(results, run_date),
-        title=text("page.title"),
+        here="report",
         language=language,
         head={"meta": meta, "version": __version__},
     )
