@@ -4,7 +4,7 @@ Source: docs/modelling.md, "Unsupervised view"; requirements FUS-02, OMX-06, CLE
 """
 
 import json
-import numpy as np
+
 import pandas as pd
 
 from scripts.core import job as core_job
