@@ -110,12 +110,12 @@ def compare(scores: pd.DataFrame, variables: dict[str, pd.Series]) -> list[dict]
 
     scores : patients x components; patients without a score are left out of it.
     """
-    out = []
+    out, columns, patients = [], {}, None
     for component in scores:
         own = scores[component].dropna()
-        columns = {
-            name: as_columns(values.reindex(own.index)) for name, values in variables.items()
-        }
+        if patients is None or not patients.equals(own.index):
+            patients = own.index
+            columns = {n: as_columns(values.reindex(patients)) for n, values in variables.items()}
         nothing = np.zeros((len(own), 0))
         for name, added in columns.items():
             held = "centre" if name in ("label", "diagnosis") else "label"

@@ -26,45 +26,47 @@ def explore_block(block: Block, settings: dict, seed: int) -> components.Compone
     return found
 
 
-def explore_jointly(ready: dict[str, Block], settings: dict, seed: int) -> dict:
-    """Multiple factor analysis, t-SNE, MOFA and clusters of all blocks together.
+def explore_jointly(
+    ready: dict[str, Block], units: dict[str, bool], settings: dict, seed: int
+) -> dict:
+    """Multiple factor analysis, t-SNE and MOFA of all blocks together.
 
-    Returns scores (DataFrame, training patients), components, names (block, feature), factors, test (factors of the test
-    part), r2 and r2_test (block x factor), above (factors that noise does not reach), map (DataFrame x, y), clusters, notes.
+    units : {block: whether its features share a unit}. Returns scores (training patients x components), components, names
+    (block, feature), model, factors (training) and test (test part, projected), r2 and r2_test (block x factor), floors
+    (share of a block that noise reaches), map (x, y), projection_error (SD of a factor), notes.
     """
     patients = pd.Index(sorted(set().union(*(b.train.index for b in ready.values()))))
-    trains = {name: block.train for name, block in ready.items()}
-    notes = []
-    X, names = components.joint_table(trains, patients)
+    X, names = components.joint_table({name: b.train for name, b in ready.items()}, patients)
     joint = components.principal_components(X, int(settings["components"]), seed)
     joint.floor = components.noise_floor(X, int(settings["noise_permutations"]), seed)
-    chosen = {}
+    notes, chosen, most = [], {}, int(settings["mofa_features"])
     for name, block in ready.items():
-        chosen[name] = most_informative(
-            block, int(settings["mofa_features"]), settings["one_unit"][name]
-        )
-        if chosen[name].train.shape[1] < block.train.shape[1]:
-            notes.append(
-                f"factors use {settings['mofa_features']} of the {block.train.shape[1]} features of {name}"
-            )
+        chosen[name] = most_informative(block, most, units[name])
+        if block.train.shape[1] > most:
+            notes.append(f"factors use {most} of the {block.train.shape[1]} features of {name}")
+    trains = {name: block.train for name, block in chosen.items()}
+    tests = {name: block.test for name, block in chosen.items()}
+    permuted = int(settings["noise_permutations"])
+    floors = {
+        n: components.noise_floor(t.fillna(0.0).to_numpy(), permuted, seed)
+        for n, t in trains.items()
+    }
     fitted_on = summaries.sample_of(patients, int(settings["mofa_patients"]), seed)
     if len(fitted_on) < len(patients):
         notes.append(
-            f"factors were fitted on {len(fitted_on)} of {len(patients)} patients and projected on the others"
+            f"factors were fitted on {len(fitted_on)} of {len(patients)} patients, the others projected"
         )
-    tables = {name: block.train.reindex(fitted_on) for name, block in chosen.items()}
+    tables = {name: table.reindex(fitted_on) for name, table in trains.items()}
     tables = {name: table for name, table in tables.items() if table.notna().to_numpy().any()}
     k = max(1, min(int(settings["factors"]), len(fitted_on) // 10))
-    found = factors.fit_factors(tables, k, seed, int(settings["mofa_iterations"]))
-    if not found.converged:
-        notes.append(f"the fit of the factors had not settled after {found.iterations} iterations")
-    scores = factors.project(found, {n: b.train for n, b in chosen.items()}, patients)
-    scores.loc[found.scores.index] = found.scores
-    r2 = factors.variance_explained(found, scores, trains)
-    held_out = pd.Index(sorted(set().union(*(b.test.index for b in ready.values()))), dtype=object)
-    tests = {name: block.test for name, block in chosen.items()}
-    test = factors.project(found, tests, held_out)
-    r2_test = factors.variance_explained(found, test, tests)
+    model = factors.fit_factors(tables, k, seed, int(settings["mofa_iterations"]))
+    if not model.converged:
+        notes.append(f"the fit of the factors had not settled after {model.iterations} iterations")
+    scores = factors.project(model, trains, patients)
+    off = (scores.loc[fitted_on] - model.scores).abs() / model.scores.std().clip(lower=1e-9)
+    scores.loc[fitted_on] = model.scores
+    held_out = pd.Index(sorted(set().union(*(t.index for t in tests.values()))), dtype=object)
+    test = factors.project(model, tests, held_out)
     shown = summaries.sample_of(patients, int(settings["tsne_patients"]), seed)
     if len(shown) < len(patients):
         notes.append(f"t-SNE shows {len(shown)} of {len(patients)} patients")
@@ -76,12 +78,14 @@ def explore_jointly(ready: dict[str, Block], settings: dict, seed: int) -> dict:
         ),
         "components": joint,
         "names": names,
-        "model": found,
+        "model": model,
         "factors": scores,
         "test": test,
-        "r2": r2,
-        "r2_test": r2_test,
+        "r2": factors.variance_explained(model, scores, trains),
+        "r2_test": factors.variance_explained(model, test, tests),
+        "floors": floors,
         "map": pd.DataFrame(placed, index=shown, columns=["x", "y"]),
+        "projection_error": float(off.to_numpy().max()),
         "notes": notes,
     }
 
@@ -109,6 +113,39 @@ def technical_findings(tests: list[dict], limit: float) -> list[dict]:
     ]
 
 
+def look_at_block(block: Block, obs: pd.DataFrame, batch, settings: dict, seed: int) -> tuple:
+    """One block by itself: its entry in the summary, its scores (DataFrame), its tests, its loadings (long table).
+
+    obs : training patients; batch : Series of them, or None where the block's modality has none.
+    """
+    most, top = int(settings["figure_points"]), int(settings["top"])
+    found = explore_block(block, settings, seed)
+    patients = block.train.index
+    own = pd.DataFrame(found.scores, index=patients, columns=_named("pc", found.scores.shape[1]))
+    variables = covariates.variables_of(obs.loc[patients], batch, None)
+    tests = covariates.compare(own.iloc[:, : int(settings["tested_components"])], variables)
+    tests = [
+        {"of": block.name, "above_noise": int(t["component"][2:]) <= found.above_noise, **t}
+        for t in tests
+    ]
+    features = [(block.name, str(f)) for f in block.train.columns]
+    entry = {
+        "share": found.share.tolist(),
+        "noise": found.floor,
+        "above_noise": found.above_noise,
+        "top": [summaries.top_loadings(column, features, top) for column in found.loadings.T[:2]],
+        "variance": covariates.share_of_variance(found.scores, found.share, variables, patients),
+        "points": summaries.figure_points(own.iloc[:, :2], obs, most, seed),
+    }
+    loadings = summaries.long_loadings(found.loadings, features, f"{block.name} pc")
+    shown = summaries.sample_of(patients, int(settings["tsne_patients"]), seed)
+    placed = components.neighbour_map(
+        own.loc[shown].to_numpy(), seed, float(settings["perplexity"])
+    )
+    own[["tsne x", "tsne y"]] = pd.DataFrame(placed, index=shown).reindex(patients).to_numpy()
+    return entry, own.add_prefix(f"{block.name} "), tests, loadings
+
+
 def explore(
     parts: Parts, assays: pd.DataFrame, modalities: dict, settings: dict, seed: int
 ) -> tuple[dict, dict]:
@@ -134,85 +171,52 @@ def explore(
             "status": "NOT_ASSESSED",
             "reason": "no block has enough training patients and features",
         }
-        return summary, {
-            "scores": pd.DataFrame(),
-            "loadings": pd.DataFrame(),
-            "projection": pd.DataFrame(),
-        }
-    settings = {
-        **settings,
-        "one_unit": {b: one_unit(parts.dictionaries[b], r.train.columns) for b, r in ready.items()},
-    }
+        return summary, {name: pd.DataFrame() for name in ("scores", "loadings", "projection")}
+    units = {b: one_unit(parts.dictionaries[b], r.train.columns) for b, r in ready.items()}
     batch_of = covariates.batches(assays, train)
-    count = measured.sum(axis=1)
-    tests, scores, loadings, floors, most = [], {}, [], {}, int(settings["figure_points"])
-    for entry in notes:
-        if not entry["used"]:
-            continue
-        name = entry["block"]
-        block = ready[name]
-        found = explore_block(block, settings, seed)
-        floors[name] = found.floor
-        own = pd.DataFrame(
-            found.scores, index=block.train.index, columns=_named("pc", found.scores.shape[1])
-        )
-        variables = covariates.variables_of(
-            obs.loc[own.index], batch_of.get(modalities.get(name, "")), None
-        )
-        rows = covariates.compare(own.iloc[:, : int(settings["tested_components"])], variables)
-        tests += [
-            {"of": name, "above_noise": int(r["component"][2:]) <= found.above_noise, **r}
-            for r in rows
-        ]
-        features = [(name, str(f)) for f in block.train.columns]
-        entry |= {
-            "share": found.share.tolist(),
-            "noise": found.floor,
-            "above_noise": found.above_noise,
-            "top": [
-                summaries.top_loadings(column, features, int(settings["top"]))
-                for column in found.loadings.T[:2]
-            ],
-            "variance": covariates.share_of_variance(
-                found.scores, found.share, variables, own.index
-            ),
-            "points": summaries.figure_points(own.iloc[:, :2], obs, most, seed),
-        }
-        scores |= {f"{name} {column}": own[column] for column in own}
-        loadings.append(summaries.long_loadings(found.loadings, features, f"{name} pc"))
-    joint = explore_jointly(ready, settings, seed)
-    above = above_noise(joint["r2"], floors)
+    tests, scores, loadings = [], [], []
+    for note in notes:
+        if note["used"]:
+            block = ready[note["block"]]
+            batch = batch_of.get(modalities.get(block.name, ""))
+            entry, own, found, weights = look_at_block(block, obs, batch, settings, seed)
+            note |= entry
+            tests, scores, loadings = tests + found, [*scores, own], [*loadings, weights]
+    joint = explore_jointly(ready, units, settings, seed)
+    above, found = above_noise(joint["r2"], joint["floors"]), joint["components"]
+    on_factors = len(above) > 1
     space = (
         joint["factors"][above]
-        if len(above) > 1
-        else joint["scores"].iloc[:, : max(2, joint["components"].above_noise)]
+        if on_factors
+        else joint["scores"].iloc[:, : max(2, found.above_noise)]
     )
     grouped = clusters.find_clusters(space.to_numpy(), settings, seed)
-    variables = covariates.variables_of(obs.loc[space.index], None, count)
+    variables = covariates.variables_of(obs.loc[space.index], None, measured.sum(axis=1))
     rows = covariates.compare(joint["factors"], variables)
     tests += [{"of": "factors", "above_noise": r["component"] in above, **r} for r in rows]
     rows = covariates.compare(
         joint["scores"].iloc[:, : int(settings["tested_components"])], variables
     )
-    reached = joint["components"].above_noise
     tests += [
-        {"of": "all blocks", "above_noise": int(r["component"][2:]) <= reached, **r} for r in rows
+        {"of": "all blocks", "above_noise": int(r["component"][2:]) <= found.above_noise, **r}
+        for r in rows
     ]
-    tests = covariates.with_q(tests)
     summary["notes"] += joint["notes"]
-    summary["tests"] = tests
+    summary["tests"] = covariates.with_q(tests)
     summary["technical"] = technical_findings(tests, float(settings["q"]))
-    summary["joint"] = summaries.joint_summary(joint, settings, obs, most, seed)
-    summary["factors"] = summaries.factor_summary(joint, above, floors, settings, obs, most, seed)
+    summary["joint"] = summaries.joint_summary(joint, settings, obs, seed)
+    summary["factors"] = summaries.factor_summary(joint, above, settings, obs, seed)
     summary["clusters"] = summaries.cluster_summary(
-        grouped, space, variables, settings, seed, bool(len(above) > 1)
+        grouped, space, variables, settings, seed, on_factors
     )
-    scores |= {f"all {column}": joint["scores"][column] for column in joint["scores"]}
-    scores |= {f"tsne {axis}": joint["map"][axis] for axis in ("x", "y")}
-    everyone = pd.concat([joint["factors"], joint["test"]])
-    table = pd.DataFrame(scores).join(everyone, how="outer").sort_index()
+    scores += [joint["scores"].add_prefix("all "), joint["map"].add_prefix("tsne ")]
+    table = (
+        pd.concat(scores, axis=1)
+        .join(pd.concat([joint["factors"], joint["test"]]), how="outer")
+        .sort_index()
+    )
     table["cluster"] = pd.Series(grouped["labels"], index=space.index, dtype=float)
-    loadings.append(summaries.long_loadings(joint["components"].loadings, joint["names"], "all pc"))
+    loadings.append(summaries.long_loadings(found.loadings, joint["names"], "all pc"))
     tables = {"scores": table, "loadings": pd.concat(loadings, ignore_index=True)}
     tables["projection"] = summaries.projection_table(joint["model"], ready)
     return summary, tables

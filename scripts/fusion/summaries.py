@@ -41,6 +41,7 @@ def figure_points(xy: pd.DataFrame, obs: pd.DataFrame, most: int, seed: int) -> 
 
 
 def long_loadings(weights: np.ndarray, names: list[tuple[str, str]], stem: str) -> pd.DataFrame:
+    """Loadings with one line per component and feature."""
     blocks, features = zip(*names, strict=True)
     return pd.DataFrame(
         {
@@ -65,7 +66,9 @@ def projection_table(model: factors.Factors, ready: dict[str, Block]) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
-def joint_summary(joint, settings, obs, most, seed) -> dict:
+def joint_summary(joint, settings, obs, seed) -> dict:
+    """The components of all blocks together, with the points of two figures."""
+    most = int(settings["figure_points"])
     found = joint["components"]
     return {
         "share": found.share.tolist(),
@@ -80,7 +83,9 @@ def joint_summary(joint, settings, obs, most, seed) -> dict:
     }
 
 
-def factor_summary(joint, above, floors, settings, obs, most, seed) -> dict:
+def factor_summary(joint, above, settings, obs, seed) -> dict:
+    """The factors: variance explained in training and test part, what noise reaches, top weights, points of a figure."""
+    most = int(settings["figure_points"])
     model = joint["model"]
     names = [(b, f) for b, features in model.features.items() for f in features]
     stacked = np.vstack([model.weights[b] for b in model.features])
@@ -91,15 +96,17 @@ def factor_summary(joint, above, floors, settings, obs, most, seed) -> dict:
         "blocks": list(joint["r2"].index),
         "r2": joint["r2"].to_numpy().tolist(),
         "r2_test": joint["r2_test"].to_numpy().tolist() if len(joint["test"]) else None,
-        "noise": floors,
+        "noise": joint["floors"],
         "above_noise": above,
         "iterations": model.iterations,
+        "projection_error": joint["projection_error"],
         "top": [top_loadings(column, names, int(settings["top"])) for column in stacked.T],
         "points": {"axes": best, **figure_points(joint["factors"][best], obs, most, seed)},
     }
 
 
 def cluster_summary(grouped, space, variables, settings, seed, on_factors) -> dict:
+    """The clusters, how they were chosen, and what they go with (permutation p, q)."""
     labels = np.array(grouped["labels"])
     tests = []
     if grouped["k"] > 1:
