@@ -146,6 +146,8 @@ def associate(
         "pairs": [],
         "notes": [],
     }
+    limits = ("q", "minimum_rho", "minimum_patients", "permutations", "confounded_loss")
+    summary["limits"] = {name: settings[name] for name in limits}
     summary["resolution"] = 1 / (int(settings["permutations"]) + 1)
     none = pd.DataFrame(columns=EDGE_COLUMNS)
     if len(ready) < 2:

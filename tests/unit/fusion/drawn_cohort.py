@@ -6,7 +6,14 @@ import pandas as pd
 from scripts.core.config import default_config
 from scripts.fusion.training_blocks import Parts
 
-LIMITS = ("icc_minimum", "rsd_maximum", "maximum_missing", "minimum_observed", "maximum_same", "maximum_skew")
+LIMITS = (
+    "icc_minimum",
+    "rsd_maximum",
+    "maximum_missing",
+    "minimum_observed",
+    "maximum_same",
+    "maximum_skew",
+)
 
 
 def settings_of(section: str, **changes) -> dict:

@@ -68,9 +68,15 @@ def test_planted_centre_effect_is_flagged_and_a_label_effect_is_not_taken_for_it
     assert {("lcms", "centre"), ("factors", "centre")} <= found
     variance = {note["block"]: note["variance"] for note in summary["blocks"]}
     assert variance["lcms"]["centre"] > 0.1 > variance["lcms"]["label"]
-    labelled, _ = explore_cohort.explore(draw_parts(label_shift=1.5, seed=3), NO_ASSAYS, {}, SETTINGS, 1)
+    labelled, _ = explore_cohort.explore(
+        draw_parts(label_shift=1.5, seed=3), NO_ASSAYS, {}, SETTINGS, 1
+    )
     assert labelled["technical"] == []
-    first = [t for t in labelled["tests"] if (t["of"], t["component"], t["variable"]) == ("lcms", "pc1", "label")]
+    first = [
+        t
+        for t in labelled["tests"]
+        if (t["of"], t["component"], t["variable"]) == ("lcms", "pc1", "label")
+    ]
     assert first[0]["q"] < 0.001
 
 
@@ -90,7 +96,15 @@ def test_clusters_are_found_where_they_are():
     X = centres[np.arange(90) % 3] + rng.normal(size=(90, 2))
     found = clusters.find_clusters(X, SETTINGS, 1)
     assert found["k"] == 3 and found["table"][2]["agreement"] > 0.95
-    assert len({tuple(sorted(set(np.array(found["labels"])[np.arange(90) % 3 == g]))) for g in range(3)}) == 3
+    assert (
+        len(
+            {
+                tuple(sorted(set(np.array(found["labels"])[np.arange(90) % 3 == g])))
+                for g in range(3)
+            }
+        )
+        == 3
+    )
     one = clusters.find_clusters(rng.normal(size=(90, 3)), SETTINGS, 1)
     assert one["k"] == 1 and one["reason"]
 
@@ -164,10 +178,17 @@ def run_step(tmp_path, monkeypatch, parts, name="a"):
     cohort = to_mudata(parts.tables, parts.dictionaries, verdicts, parts.obs.drop(columns="latent"))
     write_cohort("cohort.h5mu", cohort)
     job = Named()
-    outputs = {"summary": "explore.json", "scores": "scores.parquet", "loadings": "loadings.parquet"}
+    outputs = {
+        "summary": "explore.json",
+        "scores": "scores.parquet",
+        "loadings": "loadings.parquet",
+    }
     outputs |= {"projection": "projection.parquet", "ledger": "ledger.jsonl"}
     outputs = {key: f"{name}/{value}" for key, value in outputs.items()}
-    job.input, job.output = Named([], cohort="cohort.h5mu", assays=[]), Named(outputs.values(), **outputs)
+    job.input, job.output = (
+        Named([], cohort="cohort.h5mu", assays=[]),
+        Named(outputs.values(), **outputs),
+    )
     params = {"settings": SETTINGS, "limits": {}, "modalities": {}, "seed": 1}
     job.params, job.wildcards, job.log = Named(params.values(), **params), Named(), [f"{name}.log"]
     job.threads, job.rule = 1, "explore_cohort"
@@ -182,7 +203,9 @@ def test_step_writes_the_same_bytes_twice_and_its_records(tmp_path, monkeypatch)
     for path in sorted((tmp_path / "a").glob("*")):
         if path.suffix != ".jsonl":
             assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
-    records = [json.loads(line) for line in (tmp_path / "a" / "ledger.jsonl").read_text().splitlines()]
+    records = [
+        json.loads(line) for line in (tmp_path / "a" / "ledger.jsonl").read_text().splitlines()
+    ]
     found = {record["requirement_id"]: record["verdict"] for record in records}
     assert found == {"FUS-02": "PASS", "OMX-06": "PASS", "CLE-01": "PASS"}
     assert "P0001" not in json.dumps(summary)
@@ -211,4 +234,6 @@ def test_projection_file_places_a_new_patient(tmp_path, monkeypatch):
 def test_cohort_without_any_usable_block_is_not_assessed(tmp_path, monkeypatch):
     summary = run_step(tmp_path, monkeypatch, draw_parts(n=24, widths={"lcms": 5}))
     assert summary["status"] == "NOT_ASSESSED"
-    assert summary["blocks"][0]["reason"].endswith("training patients have it; at least 20 are needed")
+    assert summary["blocks"][0]["reason"].endswith(
+        "training patients have it; at least 20 are needed"
+    )
