@@ -224,6 +224,25 @@ def given_up_of(block: str, role: str) -> dict[str, str]:
     return {p: why for p, why in sorted(found.items()) if PLAN["patients"][p]["role"] == role}
 
 
+# Filters of features that looking at the cohort without a model shares with the models.
+FEATURE_LIMITS = {
+    key: config["model"][key]
+    for key in (
+        "icc_minimum",
+        "rsd_maximum",
+        "maximum_missing",
+        "minimum_observed",
+        "maximum_same",
+        "maximum_skew",
+    )
+}
+
+
+def modality_of_blocks() -> dict[str, str]:
+    """{block: modality} of every block."""
+    return {block: entry["modality"] for block, entry in PLAN["blocks"].items()}
+
+
 def blocks_of(role: str) -> list[str]:
     """Blocks that a cohort step of a role joins: every block while the role has patients."""
     return list(PLAN["blocks"]) if subjects_of(role) else []
@@ -295,6 +314,8 @@ def report_parts() -> dict[str, list[str]]:
         ],
         "split": ["results/cohort/split.tsv"] * developed,
         "audit": ["results/cohort/audit.json"] * developed,
+        "explore": ["results/cohort/explore/explore.json"] * developed,
+        "associations": ["results/cohort/associations/associations.json"] * developed,
         "performance": ["results/model/performance.json"] * developed,
         "test": ["results/model/test.json"] * developed,
         "external": ["results/external/performance.json"] * validated,

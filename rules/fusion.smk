@@ -162,3 +162,68 @@ rule audit_cohort:
         "Auditing the data before any model -> {output.audit} (log: {log})"
     script:
         "../scripts/fusion/audit_cohort.py"
+
+
+rule explore_cohort:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        assays=sheet("assays"),
+    output:
+        summary="results/cohort/explore/explore.json",
+        scores="results/cohort/explore/scores.parquet",
+        loadings="results/cohort/explore/loadings.parquet",
+        projection="results/cohort/explore/projection.parquet",
+        ledger="results/qc/ledger/explore_cohort/cohort.jsonl",
+    log:
+        "logs/explore_cohort.log",
+    benchmark:
+        "benchmarks/explore_cohort.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/fusion/explore_cohort.py"),
+        sheets=sheet_digest("assays"),
+        settings=config["fusion"]["explore"],
+        limits=FEATURE_LIMITS,
+        modalities=modality_of_blocks(),
+        seed=config["seed"],
+    message:
+        "Looking at the training part without labels -> {output.summary} (log: {log})"
+    script:
+        "../scripts/fusion/explore_cohort.py"
+
+
+rule associate_blocks:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        assays=sheet("assays"),
+    output:
+        summary="results/cohort/associations/associations.json",
+        edges="results/cohort/associations/edges.parquet",
+        network="results/cohort/associations/network.graphml",
+        ledger="results/qc/ledger/associate_blocks/cohort.jsonl",
+    log:
+        "logs/associate_blocks.log",
+    benchmark:
+        "benchmarks/associate_blocks.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/fusion/associate_blocks.py"),
+        sheets=sheet_digest("assays"),
+        settings=config["fusion"]["associate"],
+        limits=FEATURE_LIMITS,
+        modalities=modality_of_blocks(),
+        seed=config["seed"],
+    message:
+        "Association between blocks -> {output.summary} (log: {log})"
+    script:
+        "../scripts/fusion/associate_blocks.py"

@@ -31,6 +31,8 @@ class Results:
     external_verdicts: dict[str, dict] = field(default_factory=dict)
     split: dict[str, str] = field(default_factory=dict)
     audit: dict = field(default_factory=dict)
+    explore: dict = field(default_factory=dict)
+    associations: dict = field(default_factory=dict)
     performance: dict = field(default_factory=dict)
     test: dict = field(default_factory=dict)
     external: dict = field(default_factory=dict)
@@ -112,6 +114,8 @@ def read_results(
         external_verdicts=read_verdicts(many(inputs.get("external_verdicts"))),
         split={r["patient_id"]: r["part"] for r in read_table(one(inputs.get("split")))},
         audit=read_json(one(inputs.get("audit"))),
+        explore=read_json(one(inputs.get("explore"))),
+        associations=read_json(one(inputs.get("associations"))),
         performance=read_json(one(inputs.get("performance"))),
         test=read_json(one(inputs.get("test"))),
         external=read_json(one(inputs.get("external"))),

@@ -61,6 +61,15 @@ class Drawing:
             f'fill="{fill or colour}" stroke="{colour}"/>'
         )
 
+    def dots(self, points, colour, diameter=5.0) -> None:
+        """Many points of one colour as one element: a path of round spots at [(x, y), ...]."""
+        d = "".join(f"M{_number(x)} {_number(y)}h0" for x, y in points)
+        if d:
+            self.items.append(
+                f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{_number(diameter)}" '
+                f'stroke-linecap="round" stroke-opacity="0.8"/>'
+            )
+
     def text(
         self, x, y, content, size=12, anchor="start", colour=BLACK, weight="", turn=False
     ) -> None:
@@ -153,6 +162,13 @@ def legend(drawing: Drawing, x: float, y: float, entries: list[tuple], step: flo
         level = y + position * step
         drawing.line(x, level - 4, x + 26, level - 4, colour, 2.4, dash)
         drawing.text(x + 32, level, name, 11)
+
+
+def shade(colour: str, strength: float) -> str:
+    """A colour thinned with white: strength 0 is white, 1 the colour itself."""
+    strength = min(max(strength, 0.0), 1.0)
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 - (255 - part) * strength):02x}" for part in parts)
 
 
 def whisker(low: float, estimate: float, high: float, colour=BLUE, reference=0.5) -> str:

@@ -9,9 +9,11 @@ import datetime
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.report import (
+    associations,
     audit,
     cohort,
     conformity,
+    exploration,
     flow,
     page,
     performance,
@@ -33,6 +35,8 @@ def sections_of(results: Results, run_date: str) -> list[Section]:
         cohort.section(results),
         quality.section(results),
         audit.section(results),
+        exploration.section(results),
+        associations.section(results),
         performance.section(results),
         validation.section(results),
         provenance.bundle_section(results),
