@@ -16,7 +16,7 @@ class UnknownCentre(KeyError):
     """A centre that was not in training and was not adapted."""
 
     def __str__(self) -> str:
-        return f"centre {self.args[0]!r} was not in training; adapt it from its own patients first"
+        return f"centre {str(self.args[0])!r} was not in training; adapt it from its own patients first"
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Combat:
         A centre with fewer than `minimum_centre` patients, or the only one, is left as it is.
         """
         X, centre = np.asarray(X, float), np.asarray(centre, str)
-        names = sorted(set(centre))
+        names = [str(name) for name in np.unique(centre)]
         observed = ~np.isnan(X)
         counts = np.maximum(observed.sum(0), 1)
         self.mean = np.where(observed, X, 0.0).sum(0) / counts
@@ -84,7 +84,7 @@ class Combat:
         """X with every patient's centre taken out. Raises UnknownCentre."""
         X, centre = np.asarray(X, float), np.asarray(centre, str)
         out = np.empty_like(X)
-        for name in sorted(set(centre)):
+        for name in map(str, np.unique(centre)):
             if name not in self.shift:
                 raise UnknownCentre(name)
             rows = centre == name

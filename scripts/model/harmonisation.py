@@ -69,9 +69,7 @@ class Harmoniser:
         return X, notes
 
 
-def fit_harmoniser(
-    columns, settings: dict, X: np.ndarray, centre: np.ndarray
-) -> Harmoniser | None:
+def fit_harmoniser(columns, settings: dict, X: np.ndarray, centre: np.ndarray) -> Harmoniser | None:
     """Learn from training patients; None when no block of the member asks for it.
 
     columns : ((block, feature), ...) of X.

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from scripts.core.hashing import ROOT
 from scripts.model.pipelines import Limits, usable_features
 
+MUTATED = "MUTATED_"  # sets of this name hold burdens of variants, all others amounts
 # What may stand before a member's name, and behind it: derivative, UniProt accession, protein or promoter variant.
 _PREFIX = re.compile(r"^(altering|truncating|vaf)_")
 _SUFFIX = re.compile(
@@ -49,6 +50,11 @@ def bare_name(feature: str) -> str:
     return name
 
 
+def is_variant(feature: str) -> bool:
+    """Whether a feature tells of variants in a gene, not of the amount of its product."""
+    return bool(_PREFIX.match(feature.lower()))
+
+
 def sets_of(features: list[str], settings: dict) -> dict[str, tuple[str, ...]]:
     """{set: its features} of the sets that at least `minimum_set` of these features belong to."""
     own = settings["knowledge"]
@@ -56,7 +62,8 @@ def sets_of(features: list[str], settings: dict) -> dict[str, tuple[str, ...]]:
     found = {}
     for path in own["sets"]:
         for title, members in read_sets(path).items():
-            inside = tuple(f for f in features if names[f] in members)
+            mutated = title.startswith(MUTATED)
+            inside = tuple(f for f in features if names[f] in members and is_variant(f) == mutated)
             if len(inside) >= int(own["minimum_set"]):
                 found[title] = inside
     return dict(sorted(found.items()))
@@ -91,9 +98,7 @@ class SetScores(TransformerMixin, BaseEstimator):
         spread = np.sqrt((np.where(observed, Z - self.mean_, 0.0) ** 2).sum(0) / counts)
         self.sd_ = np.where(spread > 0, spread, 1.0)
         place = np.cumsum(self.usable_.kept_) - 1
-        kept = [
-            [int(place[i]) for i in members if self.usable_.kept_[i]] for members in self.sets
-        ]
+        kept = [[int(place[i]) for i in members if self.usable_.kept_[i]] for members in self.sets]
         self.members_ = [members for members in kept if members]
         self.names_ = [n for n, members in zip(self.names, kept, strict=True) if members]
         self.n_features_in_ = np.shape(X)[1]

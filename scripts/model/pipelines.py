@@ -29,9 +29,7 @@ class UsableFeatures(TransformerMixin, BaseEstimator):
         without any value of the block was not measured; those stay missing.
     """
 
-    def __init__(
-        self, maximum_missing=0.4, maximum_same=0.95, maximum_skew=2.0, below_limit=False
-    ):
+    def __init__(self, maximum_missing=0.4, maximum_same=0.95, maximum_skew=2.0, below_limit=False):
         self.maximum_missing = maximum_missing
         self.maximum_same = maximum_same
         self.maximum_skew = maximum_skew
