@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.core.hashing import digest_of_file, person_hash
-from scripts.model import fused
+from scripts.model import fused, harmonisation
 
 SCHEMA_VERSION = 1
 SUMS = "SHA256SUMS"
@@ -21,11 +21,15 @@ MARK = ".snakemake_timestamp"  # Snakemake leaves it in every folder that is an 
 ALLOWED_TYPES = frozenset(
     {
         "numpy.dtype",
+        "scripts.model.knowledge.SetScores",
         "scripts.model.pipelines.BlockWeight",
         "scripts.model.pipelines.Limits",
-        "scripts.model.pipelines.Strongest",
         "scripts.model.pipelines.UsableFeatures",
+        "scripts.model.selectors.Mrmr",
+        "scripts.model.selectors.StabilitySelection",
+        "scripts.model.selectors.Strongest",
         "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.tree._tree.Tree",
     }
 )
 _ID = re.compile(r'("__id__": |"file": ")(\d+)')
@@ -84,9 +88,14 @@ def write_bundle(folder: Path, model: fused.FusedModel, description: dict) -> st
         else:
             file = f"{stem}.model.skops"
             (folder / file).write_bytes(skops_bytes(member.model))
+        harmonise = ""
+        if member.harmoniser is not None:
+            harmonise = f"{stem}.harmonise.npz"
+            harmonisation.write_harmoniser(folder / harmonise, member.harmoniser)
         members.append(
             {
                 "name": member.member.name,
+                "harmonise": harmonise,
                 "learner": member.member.learner,
                 "blocks": member.member.blocks,
                 "columns": [list(column) for column in member.columns],
@@ -102,7 +111,13 @@ def write_bundle(folder: Path, model: fused.FusedModel, description: dict) -> st
     evidence.index = [person_hash(patient) for patient in evidence.index]
     evidence.insert(0, "label", model.y)
     evidence.rename_axis("person").sort_index().to_parquet(folder / "oof.parquet")
-    body = {"schema_version": SCHEMA_VERSION, "members": members, **description}
+    fusion = {"weights": model.weights, "rules": model.rules}
+    body = {
+        "schema_version": SCHEMA_VERSION,
+        "members": members,
+        "fusion": fusion,
+        **description,
+    }
     text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     (folder / "bundle.json").write_text(text, encoding="utf-8")
     return write_sums(folder)
@@ -153,7 +168,11 @@ def load_bundle(folder: Path, expected: str = "") -> tuple[fused.FusedModel, dic
     stored = pd.read_parquet(folder / "oof.parquet")
     y = stored.pop("label").to_numpy(int)
     members = [_load_member(folder, entry, stored) for entry in description["members"]]
-    return fused.FusedModel(members, stored, y, description["settings"]), description
+    fusion = description["fusion"]
+    model = fused.FusedModel(
+        members, stored, y, description["settings"], fusion["weights"], fusion["rules"]
+    )
+    return model, description
 
 
 def _load_member(folder: Path, entry: dict, stored: pd.DataFrame) -> fused.TrainedMember:
@@ -166,6 +185,9 @@ def _load_member(folder: Path, entry: dict, stored: pd.DataFrame) -> fused.Train
         model.load_model(folder / entry["model"])
     else:
         model = load_skops((folder / entry["model"]).read_bytes(), entry["model"])
+    harmoniser = None
+    if entry["harmonise"]:
+        harmoniser = harmonisation.read_harmoniser(folder / entry["harmonise"])
     return fused.TrainedMember(
         member=fused.Member(entry["name"], columns, entry["learner"]),
         columns=columns,
@@ -177,6 +199,7 @@ def _load_member(folder: Path, entry: dict, stored: pd.DataFrame) -> fused.Train
         evidence=stored[entry["name"]].dropna(),
         weights={},
         parameters=entry["parameters"],
+        harmoniser=harmoniser,
     )
 
 

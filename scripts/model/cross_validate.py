@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.core import job as core_job
-from scripts.model import fused
+from scripts.model import fused, rules
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
 
@@ -19,11 +19,15 @@ SCORE_COLUMNS = ["patient_id", "strategy", "fold", "label", "probability", "patt
 
 
 def missing_features(strategy: str, cohort: Cohort, settings: dict) -> str:
-    """Why a baseline cannot be computed from this cohort, "" when it can."""
+    """Why a baseline or the knowledge level cannot be computed from this cohort, "" when it can."""
     for name in settings["baselines"].get(strategy, []):
         block, feature = name.split("__", 1)
         if feature not in cohort.tables.get(block, pd.DataFrame()).columns:
             return f"feature {feature} of block {block} is not in this cohort"
+    if strategy == "knowledge":
+        allowed, _ = predictors(cohort, settings)
+        if allowed and not fused.members_of(strategy, allowed, settings):
+            return "no gene set, metabolite set or published score fits these features"
     return ""
 
 
@@ -56,6 +60,7 @@ def learned(model: fused.FusedModel) -> list[dict]:
             "slope": m.slope,
             "n": len(m.evidence),
             "weights": [[b, f, w] for (b, f), w in sorted(m.weights.items())],
+            "fusion_weight": model.weights.get(m.member.name),
         }
         for m in model.members
     ]
@@ -106,6 +111,9 @@ def main(job):
         _, notes = predictors(cohort, settings)
         reason = too_few(cohort.labels, int(settings["minimum_class"]))
         reason = reason or missing_features(strategy, cohort, settings)
+        if strategy == "knowledge":
+            for text in rules.applicable(settings, cohort)[1]:
+                step.log.info("switched off: %s", text)
         if not reason and not any(note["used"] for note in notes):
             reason = "no block may enter a model"
         scores, folds = pd.DataFrame(columns=SCORE_COLUMNS), []

@@ -66,6 +66,8 @@ def score(model, description: dict, cohort: Cohort) -> pd.DataFrame:
         if scored[patient] and out.loc[patient, "calibrated_on"] != out.loc[patient, "pattern"]:
             used = out.loc[patient, "calibrated_on"]
             flags[patient].append(f"pattern too rare in training; only {used} used")
+        if scored[patient] and out.loc[patient, "notes"]:
+            flags[patient].append(out.loc[patient, "notes"])
     out["flags"] = ["; ".join(found) for found in flags]
     return out
 
