@@ -65,8 +65,9 @@ def select(
     """The chosen strategy and the table of candidates.
 
     scores : strategy, repeat, fold, patient_id, label, probability; fold_score : gives the AUCs of a
-    strategy's folds. Baselines are never candidates; a strategy must score `minimum_coverage` of the training patients. Simplicity: one block, late,
-    early, XGBoost; XGBoost is chosen only where it is better by more than two standard errors.
+    strategy's folds. Baselines are never candidates; a strategy must score `minimum_coverage` of the
+    training patients. Simplicity: one block, late, early, XGBoost; XGBoost is chosen only where it
+    is better by more than two standard errors.
     """
     lines = []
     for strategy, own in scores.groupby("strategy", sort=True):
