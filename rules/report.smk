@@ -46,6 +46,7 @@ rule write_report:
                 "report.js",
                 "reasons.yaml",
                 "texts.yaml",
+                "texts_classes.yaml",
                 "texts_names.yaml",
             )
         ],

@@ -10,6 +10,7 @@ from scripts import __version__
 from scripts.core import job as core_job
 from scripts.report import (
     audit,
+    classes,
     cohort,
     conformity,
     flow,
@@ -27,14 +28,15 @@ from scripts.report.results import Results, read_results
 def sections_of(results: Results, run_date: str) -> list[Section]:
     """All sections in their order; every one exists, and says so when it has nothing to show."""
     counted = flow.count(results)
+    many = classes.multiclass(results)
     return [
-        summary.section(results, counted),
+        classes.summary_section(results, counted) if many else summary.section(results, counted),
         flow.section(results, counted),
         cohort.section(results),
         quality.section(results),
         audit.section(results),
-        performance.section(results),
-        validation.section(results),
+        classes.section(results) if many else performance.section(results),
+        classes.validation_section(results) if many else validation.section(results),
         provenance.bundle_section(results),
         conformity.section(results),
         provenance.run_section(results, run_date),
