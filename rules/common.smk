@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of, recall_code, stamps_below
+from scripts.core.outcome import NEEDS_STAGE, check_outcome
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors, read_sheet
 from scripts.core.status_interval import limit_status_interval
@@ -34,6 +35,8 @@ if workflow.is_main_process:
         check_folder(config["stub"])
         have_sheets = Path(config["sheets"]).is_dir()
         PLAN = make_plan(config, write=RUNS) if have_sheets else empty_plan()
+        if have_sheets:
+            check_outcome(config["model"]["outcome"], config["sheets"])
     except (ConfigError, SheetErrors, StubError) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
         sys.exit(1)
@@ -67,6 +70,7 @@ localrules:
     check_people,
     check_quality_records,
     check_examinations,
+    define_outcome,
     import_ihc,
     describe_imaging,
     describe_genomics,
@@ -186,6 +190,23 @@ DEMO_SIMULATORS = ("imaging", "metabolomics", "genomics", "proteomics", "clinica
 
 
 # --- fusion -------------------------------------------------------------------------------------
+def outcome_inputs() -> dict[str, list[str]]:
+    """What says which class a patient is in: the sheet of a subtype, or what tells the stage where the outcome needs it."""
+    outcome = config["model"]["outcome"]
+    staged = outcome["name"] in NEEDS_STAGE
+    clinical = "clinical" if staged and "clinical" in PLAN["blocks"] else ""
+    return {
+        "patients": sheet("patients"),
+        "labels": sheet(outcome["sheet"]) if outcome["name"] == "subtype" else [],
+        "history": sheet("history") if staged else [],
+        "clinical": [
+            f"results/{folder}features/{clinical}.parquet"
+            for role, folder in (("development", ""), ("external", "external/"))
+            if clinical and subjects_of(role)
+        ],
+    }
+
+
 def subjects_of(role: str, domain: str = "", admitted: bool = True) -> list[str]:
     """Patients of a role, sorted: those whose consent covers the domain ("" = any), or those whose does not."""
     found = sorted(p for p, entry in PLAN["patients"].items() if entry["role"] == role)
@@ -313,6 +334,7 @@ def report_parts() -> dict[str, list[str]]:
             f"results/external/qc/{b}.verdicts.tsv" for b in blocks_of("external")
         ],
         "split": ["results/cohort/split.tsv"] * developed,
+        "outcome": ["results/cohort/outcome.tsv"] * developed,
         "audit": ["results/cohort/audit.json"] * developed,
         "explore": ["results/cohort/explore/explore.json"] * developed,
         "associations": ["results/cohort/associations/associations.json"] * developed,

@@ -69,9 +69,39 @@ use rule collect_block as collect_external_block with:
         "Collecting external block {wildcards.block} -> {output.table} (log: {log})"
 
 
+rule define_outcome:
+    input:
+        **outcome_inputs(),
+    output:
+        table="results/cohort/outcome.tsv",
+        description="results/cohort/outcome.json",
+        ledger="results/qc/ledger/define_outcome/cohort.jsonl",
+    log:
+        "logs/define_outcome.log",
+    benchmark:
+        "benchmarks/define_outcome.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(5),
+    params:
+        code=code_of("scripts/fusion/define_outcome.py"),
+        sheets=sheet_digest("patients", "history", config["model"]["outcome"]["sheet"]),
+        settings=config["model"]["outcome"],
+        roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
+        follow_up_days=config["clinical"]["follow_up_days"],
+    message:
+        "Classes of the outcome -> {output.table} (log: {log})"
+    script:
+        "../scripts/fusion/define_outcome.py"
+
+
 rule freeze_split:
     input:
         patients=sheet("patients"),
+        outcome="results/cohort/outcome.tsv",
     output:
         split="results/cohort/split.tsv",
         status="results/cohort/split.status.json",
@@ -105,6 +135,8 @@ rule assemble_cohort:
         dictionaries=expand("results/features/{block}.features.tsv", block=blocks_of("development")),
         verdicts=expand("results/qc/{block}.verdicts.tsv", block=blocks_of("development")),
         patients=sheet("patients"),
+        outcome="results/cohort/outcome.tsv",
+        description="results/cohort/outcome.json",
         split="results/cohort/split.tsv",
     output:
         cohort="results/cohort/cohort.h5mu",
@@ -136,6 +168,8 @@ rule audit_cohort:
         external=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
         patients=sheet("patients"),
         assays=sheet("assays"),
+        outcome="results/cohort/outcome.tsv",
+        description="results/cohort/outcome.json",
         split="results/cohort/split.tsv",
         raw=raw_inputs(),
     output:

@@ -191,6 +191,8 @@ rule validate_external:
     input:
         tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
         patients=sheet("patients"),
+        outcome="results/cohort/outcome.tsv",
+        description="results/cohort/outcome.json",
         lock=LOCK_FILE,
     output:
         performance="results/external/performance.json",

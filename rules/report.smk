@@ -50,6 +50,7 @@ rule write_report:
                 "report.js",
                 "reasons.yaml",
                 "texts.yaml",
+                "texts_classes.yaml",
                 "texts_explore.yaml",
                 "texts_names.yaml",
             )

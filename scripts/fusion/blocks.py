@@ -20,6 +20,12 @@ def read_tsv(path: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=header, dtype=str)
 
 
+def read_classes(path: str | Path) -> pd.Series:
+    """Class of the outcome of every patient who has one; index patient_id."""
+    table = read_tsv(path)
+    return table[table["class"] != ""].set_index("patient_id")["class"]
+
+
 def read_ready_table(path: str | Path) -> pd.DataFrame:
     """A ready-made feature table (patient_id, then numbers; empty or NA = missing) as float64."""
     table = read_tsv(path).set_index("patient_id")

@@ -12,7 +12,7 @@ import pandas as pd
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.core.hashing import digest_of
-from scripts.model import bundle, fused, selection
+from scripts.model import bundle, class_performance, classes, fused, selection
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded
 
@@ -30,6 +30,19 @@ Research use, not a diagnosis.
 - Not covered: other diseases, children, treated tumours; see the report for limits and subgroups.
 """
 
+_CLASS_CARD = """# Model card: {title}
+
+Research use, not a diagnosis.
+
+- Predicts: the class of {outcome}, one of {classes}; probabilities add up to one, the most probable class is called.
+- Trained on: {n} patients of centres {centres}; hcc-omics {version}, seed {seed}.
+- Blocks: {blocks}.
+- Internal validation (nested cross-validation): macro AUC {macro_auc}; balanced accuracy {balanced_accuracy};
+  log loss {log_loss}; {verdict}
+- Missing blocks: evidence of the present blocks only, calibrated for that pattern; fewer than {least} usable block(s): refused.
+- Not covered: classes that were not trained, children, treated tumours; see the report for limits and subgroups.
+"""
+
 
 def train_chosen(strategy: str, train: Cohort, settings: dict, seed: int):
     """The chosen strategy on the whole training part."""
@@ -37,7 +50,9 @@ def train_chosen(strategy: str, train: Cohort, settings: dict, seed: int):
     if strategy.startswith("block_"):
         block = strategy.removeprefix("block_")
         allowed, strategy = {block: allowed[block]}, "late"
-    return fused.train(fused.members_of(strategy, allowed, settings), train, settings, seed)
+    members = fused.members_of(strategy, allowed, settings)
+    learner = classes if train.multiclass else fused
+    return learner.train(members, train, settings, seed)
 
 
 def describe_features(model: fused.FusedModel, train: Cohort) -> list[dict]:
@@ -97,8 +112,16 @@ def libraries() -> dict[str, str]:
     return {n: version(n) for n in ("numpy", "scikit-learn", "scipy", "skops", "xgboost-cpu")}
 
 
-def describe(model, train: Cohort, performance: dict, settings: dict, seed: int, code: str) -> dict:
-    """Everything of bundle.json but the members."""
+def describe(
+    model,
+    train: Cohort,
+    performance: dict,
+    settings: dict,
+    seed: int,
+    code: str,
+    patterns: list[dict] | None = None,
+) -> dict:
+    """Everything of bundle.json but the members; `patterns` : those of three or more classes."""
     strategy = performance["selected"]
     entry = performance["strategies"][strategy]
     return {
@@ -113,9 +136,10 @@ def describe(model, train: Cohort, performance: dict, settings: dict, seed: int,
             key: settings[key]
             for key in ("minimum_class", "minimum_blocks", "minimum_observed", "required_blocks")
         },
-        "thresholds": {name: e["threshold"] for name, e in entry["thresholds"].items()},
+        "outcome": train.outcome,
+        "thresholds": {name: e["threshold"] for name, e in entry.get("thresholds", {}).items()},
         "features": describe_features(model, train),
-        "patterns": describe_patterns(model),
+        "patterns": describe_patterns(model) if patterns is None else patterns,
         "centres": sorted(set(train.obs["centre"].astype(str))),
         "training": {
             "n": len(model.y),
@@ -145,6 +169,54 @@ def model_card(description: dict) -> str:
     )
 
 
+def write_classes(
+    folder: Path,
+    model: classes.ClassModel,
+    train: Cohort,
+    performance: dict,
+    settings: dict,
+    seed: int,
+    code: str,
+) -> float:
+    """Write the bundle of a model of three or more classes; returns how far the reloaded one is off."""
+    packed, names = model.packed(), model.classes
+    patterns = class_performance.describe_patterns(model)
+    description = describe(packed, train, performance, settings, seed, code, patterns)
+    description["training"] |= {
+        "events": None,
+        "classes": {name: int((packed.y == n).sum()) for n, name in enumerate(names)},
+    }
+    description["coupling"] = {"slope": model.slope, "intercepts": model.intercepts.tolist()}
+    (folder / "model_card.md").write_text(class_card(description), encoding="utf-8")
+    bundle.write_bundle(folder, packed, rounded_floats(description))
+    again = classes.unpacked(*bundle.load_bundle(folder))
+    columns = classes.probability_columns(names)
+    ours, theirs = (m.score(train)[columns].to_numpy(float) for m in (model, again))
+    return float(np.nanmax(np.abs(ours - theirs)))
+
+
+def class_card(description: dict) -> str:
+    """The model card of three or more classes as Markdown."""
+    metrics, counts = description["internal"]["metrics"], description["training"]["classes"]
+    shown = {
+        key: "{value:.3f} (95 % CI {low:.3f}-{high:.3f})".format(**metrics[key])
+        for key in ("macro_auc", "balanced_accuracy", "log_loss")
+    }
+    return _CLASS_CARD.format(
+        title=description["title"],
+        outcome=description["outcome"]["name"],
+        classes=", ".join(f"{name} ({n})" for name, n in counts.items()),
+        n=description["training"]["n"],
+        centres=", ".join(description["centres"]),
+        version=description["version"],
+        seed=description["seed"],
+        blocks=", ".join(dict.fromkeys(f["block"] for f in description["features"])),
+        verdict=description["internal"]["verdict"]["text_en"],
+        least=description["settings"]["minimum_blocks"],
+        **shown,
+    )
+
+
 def main(job):
     """Fit the chosen strategy on the training part.
 
@@ -166,12 +238,16 @@ def main(job):
             return
         train = read_cohort(job.input.cohort).part("train")
         model = train_chosen(performance["selected"], train, settings, seed)
-        description = describe(model, train, performance, settings, seed, str(job.params.code))
-        (folder / "model_card.md").write_text(model_card(description), encoding="utf-8")
-        bundle.write_bundle(folder, model, rounded_floats(description))
-        again, _ = bundle.load_bundle(folder)
-        ours, theirs = (m.score(train)["probability"].to_numpy() for m in (model, again))
-        gap = float(np.nanmax(np.abs(ours - theirs)))
+        code = str(job.params.code)
+        if train.multiclass:
+            gap = write_classes(folder, model, train, performance, settings, seed, code)
+        else:
+            description = describe(model, train, performance, settings, seed, code)
+            (folder / "model_card.md").write_text(model_card(description), encoding="utf-8")
+            bundle.write_bundle(folder, model, rounded_floats(description))
+            again, _ = bundle.load_bundle(folder)
+            ours, theirs = (m.score(train)["probability"].to_numpy() for m in (model, again))
+            gap = float(np.nanmax(np.abs(ours - theirs)))
         step.check(
             "MOD-10",
             "reloaded model predicts as the trained one",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.model import bundle, metrics
-from scripts.model.cohort_tables import Cohort
+from scripts.model.cohort_tables import BINARY, Cohort
 from scripts.model.evaluation import NOT_ASSESSED, assess, subgroup_table
 from scripts.model.subgroups import subgroup_masks
 
@@ -40,6 +40,21 @@ def locked_at(bundles: Path, name: str) -> str | None:
             if cells[0] == name:
                 return cells[1]
     return None
+
+
+def other_outcome(description: dict, configured: dict) -> str:
+    """Why a bundle cannot be judged by the outcome of the configuration, "" when it was trained for it.
+
+    description : of the bundle ({} while none is locked); configured : an outcome with its classes
+    """
+    trained = description.get("outcome") or dict(BINARY)
+    if not description or trained["classes"] == configured["classes"]:
+        return ""
+    apart, asked = (", ".join(outcome["classes"]) for outcome in (trained, configured))
+    return (
+        f"the locked bundle tells {apart} apart, the configuration asks for {asked}; "
+        "lock a new one with relock_bundle or name another bundle"
+    )
 
 
 def score(model, description: dict, cohort: Cohort) -> pd.DataFrame:

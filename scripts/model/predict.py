@@ -7,7 +7,7 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.core.sheets import SheetErrors, read_text_table
-from scripts.model import locked
+from scripts.model import class_performance, classes, locked
 from scripts.model.cohort_tables import Cohort
 
 COLUMNS = [
@@ -59,6 +59,18 @@ def read_new(path: str) -> Cohort:
     return Cohort(obs, tables, {})
 
 
+def predictions(model, description: dict, cohort: Cohort) -> pd.DataFrame:
+    """What is written for every patient; of three or more classes a probability each and the most probable."""
+    if "coupling" not in description:
+        return locked.score(model, description, cohort)[COLUMNS].round(6)
+    found = class_performance.call(classes.unpacked(model, description), description, cohort)
+    names = description["outcome"]["classes"]
+    columns = dict(zip(classes.probability_columns(names), names, strict=True))
+    found = found.rename(columns={c: f"probability {name}" for c, name in columns.items()})
+    probabilities = [f"probability {name}" for name in names]
+    return found[["class", *probabilities, *COLUMNS[2:]]].round(6)
+
+
 def main(job):
     """Score new patients with the locked bundle.
 
@@ -78,7 +90,7 @@ def main(job):
             raise core_job.InputDefect(
                 "no column of the sheet is a feature of the model; write them as block__feature"
             )
-        scores = locked.score(model, description, cohort)[COLUMNS].round(6)
+        scores = predictions(model, description, cohort)
         scores.insert(0, "bundle", lock["bundle"])
         refused = int((scores["refused"] != "").sum())
         step.log.info("%d scored, %d refused", len(scores) - refused, refused)

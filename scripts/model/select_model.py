@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.core import job as core_job
-from scripts.model import increments, published, selection
+from scripts.model import class_performance, increments, published, selection
 from scripts.model.cohort_tables import predictors, read_cohort
 from scripts.model.evaluation import (
     NOT_ASSESSED,
@@ -181,6 +181,25 @@ def record(step, performance: dict, settings: dict) -> None:
     )
 
 
+def judge_classes(entry: dict | None, controls: list[dict], settings: dict) -> dict:
+    """`judge` by the macro AUC of three or more classes."""
+    if entry is None or entry["status"] == NOT_ASSESSED:
+        return judge(None, controls, settings)
+    auc = {"status": "ASSESSED", "metrics": {"auc": entry["metrics"]["macro_auc"]}}
+    found = judge(auc, controls, settings)
+    found["text_en"] = found["text_en"].replace("AUC", "macro AUC")
+    found["text_zh"] = found["text_zh"].replace("AUC", "宏平均AUC")
+    return found
+
+
+def write(step, output, performance: dict, mean: pd.DataFrame) -> None:
+    """Write performance and mean out-of-fold scores."""
+    mean.to_parquet(step.path(output.oof), index=False)
+    text = json.dumps(rounded(performance), sort_keys=True, indent=1, ensure_ascii=False)
+    step.path(output.performance).write_text(text + "\n", encoding="utf-8")
+    step.log.info("chosen: %s; %s", performance["selected"], performance["verdict"]["text_en"])
+
+
 def main(job):
     """Compare strategies, choose one, write how well it does.
 
@@ -193,9 +212,17 @@ def main(job):
         whole = read_cohort(job.input.cohort)
         train = whole.part("train")
         scores, runs = read_runs(list(job.input.scores), list(job.input.folds))
+        audit = json.loads(Path(job.input.audit).read_text(encoding="utf-8") or "{}")
+        if whole.multiclass:
+            controls = audit.get("negative_controls", [])
+            performance, mean = class_performance.internal(whole, scores, runs, settings, seed)
+            entry = performance["strategies"].get(performance["selected"])
+            performance["verdict"] = judge_classes(entry, controls, settings)
+            class_performance.record(step, performance, settings)
+            write(step, job.output, performance, mean)
+            return
         as_published, reasons = published.score_table(train, settings)
         scores = pd.concat([t for t in (scores, as_published) if len(t)] or [scores])
-        audit = json.loads(Path(job.input.audit).read_text(encoding="utf-8") or "{}")
         strategies, mean = describe_strategies(scores, runs, len(train.obs), settings, seed)
         strategies |= {name: absent(name, why, settings) for name, why in reasons.items()}
         chosen, table = selection.select(scores, len(train.obs), settings)
@@ -211,7 +238,8 @@ def main(job):
         performance = {
             "status": "ASSESSED" if chosen else NOT_ASSESSED,
             "reason": "" if chosen else reason,
-            "label": {"positive": "hcc", "negative": "control"},
+            "label": dict(zip(("negative", "positive"), whole.outcome["classes"], strict=True)),
+            "outcome": whole.outcome,
             "cohort": {
                 part: {"n": int(counts.loc[part, "size"]), "events": int(counts.loc[part, "sum"])}
                 if counts is not None and part in counts.index
@@ -262,10 +290,7 @@ def main(job):
             performance["increments"], strategies, chosen
         )
         record(step, performance, settings)
-        mean.to_parquet(step.path(job.output.oof), index=False)
-        text = json.dumps(rounded(performance), sort_keys=True, indent=1, ensure_ascii=False)
-        step.path(job.output.performance).write_text(text + "\n", encoding="utf-8")
-        step.log.info("chosen: %s; %s", chosen, performance["verdict"]["text_en"])
+        write(step, job.output, performance, mean)
 
 
 if __name__ == "__main__":

@@ -43,16 +43,19 @@ def fold_aucs(scores: pd.DataFrame) -> np.ndarray:
     return np.array(found)
 
 
-def select(scores: pd.DataFrame, patients: int, settings: dict) -> tuple[str | None, list[dict]]:
+def select(
+    scores: pd.DataFrame, patients: int, settings: dict, fold_score=fold_aucs
+) -> tuple[str | None, list[dict]]:
     """The chosen strategy and the table of candidates.
 
-    scores : strategy, repeat, fold, patient_id, label, probability. Baselines are never candidates;
-    a strategy must score `minimum_coverage` of the training patients. Simplicity: `rank_of`, one block
-    first; XGBoost is chosen only where it is better by more than two standard errors.
+    scores : strategy, repeat, fold, patient_id, label, probability; fold_score : gives the AUCs of a
+    strategy's folds. Baselines are never candidates; a strategy must score `minimum_coverage` of the
+    training patients. Simplicity: `rank_of`, one block first; XGBoost is chosen only where it is
+    better by more than two standard errors.
     """
     lines = []
     for strategy, own in scores.groupby("strategy", sort=True):
-        aucs = fold_aucs(own)
+        aucs = fold_score(own)
         coverage = own["patient_id"].nunique() / max(1, patients)
         kind = kind_of(strategy, settings)
         reason = ""

@@ -11,6 +11,7 @@ from scripts.core import job as core_job
 from scripts.report import (
     associations,
     audit,
+    classes,
     cohort,
     conformity,
     exploration,
@@ -29,16 +30,17 @@ from scripts.report.results import Results, read_results
 def sections_of(results: Results, run_date: str) -> list[Section]:
     """All sections in their order; every one exists, and says so when it has nothing to show."""
     counted = flow.count(results)
+    many = classes.multiclass(results)
     return [
-        summary.section(results, counted),
+        classes.summary_section(results, counted) if many else summary.section(results, counted),
         flow.section(results, counted),
         cohort.section(results),
         quality.section(results),
         audit.section(results),
         exploration.section(results),
         associations.section(results),
-        performance.section(results),
-        validation.section(results),
+        classes.section(results) if many else performance.section(results),
+        classes.validation_section(results) if many else validation.section(results),
         provenance.bundle_section(results),
         conformity.section(results),
         provenance.run_section(results, run_date),

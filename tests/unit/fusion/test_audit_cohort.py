@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.fusion import audit_cohort, reuse
+from scripts.fusion import audit_cohort, class_separation, reuse
 from scripts.fusion.audit_cohort import Audit, ReuseAcrossRoles, check_reuse
 from scripts.fusion.negative_controls import control_model, mask_columns
+
+NAMES = ["control", "hcc"]
 
 
 def table(patients, features=20, seed=0):
@@ -87,7 +89,7 @@ def test_missing_mask_that_predicts_the_label_is_flagged():
     results = {}
     for name, tables in {"often": {"a": often}, "chance": {"a": chance}}.items():
         X = mask_columns(tables, patients)
-        results[name] = control_model("mask", X, y, patients.to_numpy(str), 10, settings, 1)
+        results[name] = control_model("mask", X, y, patients.to_numpy(str), NAMES, 10, settings, 1)
     assert results["often"]["flag"] and results["often"]["auc"]["value"] > 0.7
     assert not results["chance"]["flag"]
 
@@ -110,7 +112,7 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
     values.loc[y == 0, "tumour_size"] = np.nan
     roles = pd.DataFrame({"role": ["predictor", "annotation"]}, ["alb", "tumour_size"])
     people = pd.DataFrame({"patient_id": patients, "centre": "A"})
-    people["diagnosis"] = np.where(y == 1, "hcc", "cirrhosis")
+    classes = pd.Series(np.where(y == 1, "hcc", "control"), patients)
     split = pd.DataFrame({"patient_id": patients, "part": "train", "group": patients})
     controls = audit_cohort.control_models(
         {"clinical": values},
@@ -118,6 +120,8 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
         people,
         pd.DataFrame(),
         split,
+        classes,
+        NAMES,
         {"resamples": 9},
         1,
     )
@@ -125,26 +129,58 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
     assert mask["reason"] == "nothing varies"
 
 
+def test_mask_that_tells_one_of_three_classes_is_flagged():
+    rng = np.random.default_rng(0)
+    patients = pd.Index([f"P{i:03d}" for i in range(150)])
+    y = np.arange(150) % 3
+    measured = table(patients[(y == 2) | (rng.random(150) < 0.3)])
+    X = mask_columns({"a": measured}, patients)
+    groups, names = patients.to_numpy(str), ["control", "early", "late"]
+    found = control_model("mask", X, y, groups, names, 10, {"resamples": 200}, 1)
+    assert found["flag"] and 0.6 < found["auc"]["value"] < 0.9
+    few = control_model("mask", X[:30], y[:30], groups[:30], names, 20, {"resamples": 9}, 1)
+    assert few["reason"] == "too few patients (10 control, 10 early, 10 late)"
+
+
 def test_centre_confounded_with_label_is_measured():
-    y = np.r_[np.zeros(30, int), np.ones(30, int)]
-    p, v = audit_cohort.centre_association(pd.Series(["A"] * 30 + ["B"] * 30), y)
+    y = np.repeat(["control", "hcc"], 30)
+    centres = pd.Series(["A"] * 30 + ["B"] * 30)
+    p, v = class_separation.centre_association(centres, y)
     assert p < 1e-6 and v > 0.9
-    assert audit_cohort.centre_association(pd.Series(["A"] * 60), y) == (None, None)
+    assert class_separation.centre_association(pd.Series(["A"] * 60), y) == (None, None)
 
 
 def test_single_feature_that_separates_the_classes_is_named():
     patients = [f"P{i}" for i in range(40)]
-    label = pd.Series(np.arange(40) % 2, patients)
+    classes = pd.Series(["control", "hcc"] * 20, patients)
     values = table(patients)
-    values["leak"] = -label.astype(float)
-    values["size"] = label.astype(float)
+    values["leak"] = -(classes == "hcc").astype(float)
+    values["size"] = (classes == "hcc").astype(float)
     roles = pd.DataFrame({"role": "predictor"}, values.columns)
     roles.loc["size", "role"] = "annotation"
-    found = audit_cohort.single_features({"ct": values}, {"ct": roles}, label, 0.99)
+    found = class_separation.single_features({"ct": values}, {"ct": roles}, classes, NAMES, 0.99)
     assert found == ["ct: leak"]
 
 
+def test_single_feature_that_tells_one_class_from_the_rest_names_the_class():
+    patients = [f"P{i}" for i in range(60)]
+    classes = pd.Series(["a", "b", "c"] * 20, patients)
+    values = table(patients).assign(leak=(classes == "b").astype(float))
+    roles = pd.DataFrame({"role": "predictor"}, values.columns)
+    found = class_separation.single_features(
+        {"ct": values}, {"ct": roles}, classes, ["a", "b", "c"], 0.99
+    )
+    assert found == ["ct: leak (b)"]
+
+
 def test_block_of_cases_only_is_named_and_left_out_of_the_mask():
-    label = pd.Series(np.arange(40) % 2, [f"P{i}" for i in range(40)])
-    cases = table(label.index[label == 1])
-    assert audit_cohort.one_sided({"ihc": cases, "ct": table(label.index)}, label) == ["ihc"]
+    classes = pd.Series(["control", "hcc"] * 20, [f"P{i}" for i in range(40)])
+    tables = {"ihc": table(classes.index[classes == "hcc"]), "ct": table(classes.index)}
+    assert class_separation.one_sided(tables, classes, NAMES) == ["ihc"]
+
+
+def test_controls_without_any_follow_up_are_a_red_flag():
+    audit = Audit()
+    audit_cohort.check_outcome(audit, {"follow_up_recorded": False, "stages_disagree": ["P3"]})
+    found = {check["check"]: check["verdict"] for check in audit.checks}
+    assert found == {"follow-up of controls": "WARN", "stage differs between sources": "WARN"}

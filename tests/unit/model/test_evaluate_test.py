@@ -43,6 +43,7 @@ class Chain:
     def store(self, cohort):
         verdicts = {b: pd.Series("pass", index=t.index) for b, t in cohort.tables.items()}
         whole = to_mudata(cohort.tables, cohort.dictionaries, verdicts, cohort.obs)
+        whole.uns["outcome"] = json.dumps(cohort.outcome)
         write_cohort("cohort.h5mu", whole)
 
     def select(self, controls=()):
@@ -80,7 +81,14 @@ class Chain:
         sheet["diagnosis"] = np.where(cohort.obs["label"] == 1, "hcc", "cirrhosis")
         sheet["role"] = "external"
         sheet.assign(**columns).to_csv("patients.tsv", sep="\t", index=False)
+        names = np.array(cohort.outcome["classes"])
+        outcome = pd.DataFrame({"patient_id": cohort.obs.index, "role": "external"})
+        outcome = outcome.assign(**{"class": names[cohort.labels], "reason": ""})
+        outcome.to_csv("outcome.tsv", sep="\t", index=False)
+        with open("outcome.json", "w") as handle:
+            json.dump(cohort.outcome, handle)
         inputs = {"tables": [f"{b}.parquet" for b in cohort.tables], "patients": "patients.tsv"}
+        inputs |= {"outcome": "outcome.tsv", "description": "outcome.json"}
         outputs = {"performance": "ext.json", "predictions": "p.parquet", "ledger": "e.jsonl"}
         params = self.base | self.lock | {"openings": "locks/openings.tsv"}
         params |= {"blocks": list(cohort.tables), "admitted": list(cohort.obs.index)}
@@ -132,6 +140,19 @@ def test_from_cohort_to_external_validation_and_prediction(chain, make_cohort):
     assert again == found
     with open("locks/openings.tsv") as handle:
         assert len(handle.readlines()) == 2  # header and one opening, although opened twice
+
+
+def test_bundle_of_another_outcome_judges_nobody(chain, make_cohort):
+    chain.select()
+    chain.fit_and_lock()
+    other = {"name": "early_hcc_vs_controls", "kind": "binary", "classes": ["control", "early_hcc"]}
+    chain.cohort.outcome = other
+    chain.store(chain.cohort)
+    outside = make_cohort(n=40, seed=5)
+    outside.outcome = other
+    for found in (chain.test_part(), chain.external(outside)):
+        assert found["status"] == "NOT_ASSESSED" and "pooled" not in found
+        assert found["reason"].startswith("the locked bundle tells control, hcc apart")
 
 
 def test_locked_threshold_is_the_training_threshold(chain):

@@ -41,5 +41,12 @@ def test_only_admitted_patients_are_read(tmp_path):
     (tmp_path / "patients.tsv").write_text(
         "patient_id\tcentre\tdiagnosis\trole\nE2\tE\thcc\texternal\nE1\tE\thealthy\texternal\n"
     )
-    table = external_patients(tmp_path / "patients.tsv", ["E2"])
+    outcome = tmp_path / "outcome.tsv"
+    outcome.write_text(
+        "patient_id\trole\tclass\treason\nE1\texternal\tcontrol\t\nE2\texternal\thcc\t\n"
+        "E3\texternal\t\tno_follow_up\n"
+    )
+    names = ["control", "hcc"]
+    table = external_patients(tmp_path / "patients.tsv", ["E2"], outcome, names)
     assert table["label"].to_dict() == {"E2": 1}
+    assert external_patients(tmp_path / "patients.tsv", ["E3"], outcome, names).empty
