@@ -192,6 +192,8 @@ rule build_store:
         "Building the store -> {output.store} (log: {log})"
     script:
         "../scripts/clinical/build_store.py"
+
+
 rule check_people:
     input:
         personnel=sheet("personnel"),

@@ -1,6 +1,7 @@
 """What does not conform, who has to act, and how.
 
-In: nonconformities.tsv of the conformance step. Out: one table, the decisive severities first. Source: docs/report.md, "Conformance report".
+In: nonconformities.tsv of the conformance step. Out: one table, the decisive severities first.
+Source: docs/report.md, "Conformance report".
 """
 
 from scripts.report.page import Cell, Table, Text, join, reason, same, text, text_or

@@ -61,7 +61,7 @@ def find_printer() -> Printer:
             contextlib.redirect_stdout(io.StringIO()),
         ):
             warnings.simplefilter("always")
-            import weasyprint.text.ffi  # noqa: F401
+            import weasyprint.text.ffi
             import weasyprint.text.fonts  # noqa: F401
     except OSError as error:
         return Printer((), f"pango cannot be loaded ({str(error).splitlines()[0]})")
@@ -104,7 +104,7 @@ def one_language(html: str, language: str) -> str:
         f'<html lang="{"zh-CN" if language == "zh" else "en"}" data-lang="{language}">',
         html,
     )
-    title = re.search(rf'<h1 data-zh="([^"]*)" data-en="([^"]*)"', html)
+    title = re.search(r'<h1 data-zh="([^"]*)" data-en="([^"]*)"', html)
     if title:
         shown = title.group(1 + LANGUAGES.index(language))
         html = re.sub(r"<title>.*?</title>", lambda _: f"<title>{shown}</title>", html)
