@@ -75,7 +75,7 @@ def _stripped(column: pd.Series) -> pd.Categorical:
 
 
 def _is_personal(cell: str, inside: bool) -> bool:
-    """Whether a cell holds an identifier of a person or reads like a name (`inside`: a part of it does); no output may hold it."""
+    """Whether a cell holds an identifier of a person or reads like a name (`inside`: a part of it does): no output has it."""
     if cell.isascii():
         return len(cell) >= 6 and bool(identifier_in_words(cell))
     words = _HAN.findall(cell) if inside else [cell]
