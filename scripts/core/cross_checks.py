@@ -51,7 +51,9 @@ def identifier_problems(sheet: Sheet, watched: re.Pattern | None = None) -> list
     seen: dict[tuple[str, bool], list[str]] = {}
     for row, line in zip(sheet.rows, sheet.lines, strict=True):
         for column, value in row.items():
-            if not isinstance(value, str) or column.endswith(("_hash", "sha256", "md5")):
+            if not isinstance(value, str) or (not watched and len(value) < 6 and value.isascii()):
+                continue
+            if column.endswith(("_hash", "sha256", "md5")):
                 continue
             is_path = column in FILE_COLUMNS
             if (value, is_path) not in seen:
