@@ -38,11 +38,9 @@ rule validate_inputs:
         },
         consent=config["consent"],
         plan=digest_of(
-            [
-                PLAN[key]
-                for key in ("as_of", "patients", "assays", "refused", "withdrawn", "encodings")
-            ]
+            [PLAN[key] for key in ("as_of", "patients", "refused", "withdrawn", "encodings")]
         ),
+        acts=ACTS,
         deleted=deleted(),
         sheets=sheet_digest(
             "patients",
@@ -221,7 +219,8 @@ rule check_people:
     params:
         code=code_of("scripts/clinical/check_people.py"),
         settings=config["clinical"]["people"],
-        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "assays", "blocks")]),
+        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        acts=ACTS,
         sheets=sheet_digest(
             "personnel",
             "equipment",
@@ -269,7 +268,8 @@ rule check_quality_records:
         settings=config["clinical"]["quality"],
         folder=config["sheets"],
         documents=document_stamps(),
-        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "assays", "blocks")]),
+        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        acts=ACTS,
         sheets=sheet_digest(
             "qc_records",
             "qc_documents",
@@ -313,7 +313,8 @@ rule check_examinations:
     params:
         code=code_of("scripts/clinical/check_examinations.py"),
         settings=config["clinical"]["examinations"],
-        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "assays", "blocks")]),
+        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        acts=ACTS,
         sheets=sheet_digest("imaging_studies", "equipment", "pathology", "history", "patients"),
     message:
         "Imaging examinations, pathology reports -> {output.ledger} (log: {log})"

@@ -117,6 +117,22 @@ def sheet_digest(*names: str) -> str:
     return digest_of([PLAN["sheets"].get(name, "") for name in names])
 
 
+def acts_digest() -> str:
+    """Changes when what assays.tsv says of day, person, device and batch changes, not when a file does."""
+    names = ("date", "reader", "operator_id", "equipment_id", "batch")
+    return digest_of(
+        [
+            [modality, patient, [row.get(name, "") for name in names]]
+            for modality, patients in sorted(PLAN["assays"].items())
+            for patient, rows in sorted(patients.items())
+            for row in rows
+        ]
+    )
+
+
+ACTS = acts_digest()
+
+
 def document_stamps() -> str:
     """Changes when a document that qc_documents.tsv names changes: the step hashes it and compares."""
     rows = [row for path in sheet("qc_documents") for row in read_sheet(path, "qc_documents").rows]

@@ -16,7 +16,6 @@ SHEETS = (
     *("imaging_studies", "annotations", "ihc", "qc_records"),
 )
 REQUIREMENT_OF_DEVICE = {"ct": "IMG-CT", "mri": "IMG-MRI", "us": "IMG-US", "centrifuge": "BLD-04"}
-LAST_DAY = "9999-12-31"
 DAYS_PER_MONTH = 30.44
 
 

@@ -6,13 +6,15 @@ the sheet that must hold the value of that column.
 
 import datetime
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.core.privacy import identifier_in_words
+from scripts.core.privacy import identifier_in_words, looks_like_a_name
 from scripts.core.sheets import Problem, Sheet, schema_of
 
 FILE_COLUMNS = ("file", "file2", "mask")
+_HAN = re.compile("[\u4e00-\u9fff]+")
 _FREE_TEXT = {("labs", "value")}  # cleaning hides identifiers there and records them (ETH-09)
 
 
@@ -42,18 +44,21 @@ def reference_problems(sheet: Sheet, known: Callable[[str, str], set[str] | None
     return problems
 
 
-def identifier_problems(sheet: Sheet) -> list[Problem]:
-    """Cells that look like an identifier of a person; the value itself is never repeated."""
+def identifier_problems(sheet: Sheet, watched: re.Pattern | None = None) -> list[Problem]:
+    """Cells that look like an identifier of a person, paths that hold what reads like a name, cells with an entry of the watch
+    list; the value itself is never repeated."""
     problems = []
-    seen: dict[str, list[str]] = {}
+    seen: dict[tuple[str, bool], list[str]] = {}
     for row, line in zip(sheet.rows, sheet.lines, strict=True):
         for column, value in row.items():
-            if not isinstance(value, str) or (sheet.name, column) in _FREE_TEXT:
+            if not isinstance(value, str) or (not watched and len(value) < 6 and value.isascii()):
                 continue
-            if column.endswith(("_hash", "sha256", "md5")) or len(value) < 6:
+            if column.endswith(("_hash", "sha256", "md5")):
                 continue
-            if value not in seen:
-                seen[value] = identifier_in_words(value)
+            is_path = column in FILE_COLUMNS
+            if (value, is_path) not in seen:
+                free = (sheet.name, column) in _FREE_TEXT
+                seen[value, is_path] = _personal(value, is_path, free, watched)
             problems += [
                 Problem(
                     f"{sheet.name}.tsv",
@@ -62,9 +67,17 @@ def identifier_problems(sheet: Sheet) -> list[Problem]:
                     "(hidden)",
                     f"looks like {what}; use a study id",
                 )
-                for what in seen[value]
+                for what in seen[value, is_path]
             ]
     return problems
+
+
+def _personal(value: str, is_path: bool, free: bool, watched: re.Pattern | None) -> list[str]:
+    listed = ["an entry of the watch list"] if watched and watched.search(value) else []
+    if free or len(value) < 3 or (value.isascii() and len(value) < 6):
+        return listed
+    named = is_path and any(map(looks_like_a_name, _HAN.findall(value)))
+    return identifier_in_words(value) + (["a name"] if named else []) + listed
 
 
 # Days on which something happened to a patient: none of them lies before the day of birth.

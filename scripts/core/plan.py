@@ -27,6 +27,7 @@ from scripts.core.cross_checks import (
 )
 from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate, withdrawn_patients
 from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.privacy import watched
 from scripts.core.sheets import (
     Problem,
     SheetErrors,
@@ -98,8 +99,10 @@ def make_plan(config: dict, *, write: bool) -> dict:
     digests = {name: _digest(path, cache) for name, path in files.items()}
     problems: list[Problem] = []
     sheets, encodings = {}, {}
+    watch_list = config.get("privacy", {}).get("watch_list", "")
+    listed = digest_of_file(watch_list) if watch_list and Path(watch_list).is_file() else ""
     for name, path in files.items():
-        key = _good_key(name, digests)
+        key = _good_key(name, digests, listed)
         before = cache["good"].get(name)
         gate_sheet = name in GATE_SHEETS
         if not gate_sheet and isinstance(before, dict) and before["key"] == key:
@@ -126,7 +129,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
         problems.append(Problem(str(folder / "consents.tsv"), 0, "", "", allowed))
     as_of = str(config.get("as_of") or datetime.date.today().isoformat())
     if not problems:
-        problems = _cross_problems(sheets, folder, files, as_of)
+        problems = _cross_problems(sheets, folder, files, as_of, watch_list)
     if problems:
         raise SheetErrors(problems)
     assays = assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
@@ -218,7 +221,7 @@ def _is_number(text: str) -> bool:
 
 
 def _cross_problems(
-    sheets: dict, folder: Path, files: dict[str, Path], as_of: str
+    sheets: dict, folder: Path, files: dict[str, Path], as_of: str, watch_list: str
 ) -> list[Problem]:
     """Problems between sheets, of those that were read; a sheet that is only referred to is read on demand."""
 
@@ -231,8 +234,15 @@ def _cross_problems(
 
     problems = birth_problems(sheets["patients"], as_of)
     born = {} if problems else first_days(sheets["patients"].rows)
+    listed = None
+    if watch_list:
+        try:
+            listed = watched(watch_list)
+        except (OSError, UnicodeError):
+            allowed = "a UTF-8 text file, one name, hospital number or address a line"
+            problems.append(Problem("config key privacy.watch_list", 0, "", watch_list, allowed))
     for sheet in sheets.values():
-        problems += reference_problems(sheet, known) + identifier_problems(sheet)
+        problems += reference_problems(sheet, known) + identifier_problems(sheet, listed)
         problems += before_birth_problems(sheet, born)
     if "assays" in sheets:
         problems += assay_problems(sheets["assays"], folder, default_assay_id)
@@ -279,12 +289,12 @@ def _blocks(plan: dict) -> dict[str, dict]:
     return dict(sorted(blocks.items()))
 
 
-def _good_key(name: str, digests: dict[str, str]) -> str:
-    """Changes with the sheet, its schema and the sheets that it points to."""
+def _good_key(name: str, digests: dict[str, str], listed: str) -> str:
+    """Changes with the sheet, its schema, the sheets that it points to and the watch list."""
     if name.startswith("features/"):
         return digest_of([digests[name], "table"])
     others = sorted({digests.get(other, "") for other in references(name).values()})
-    return digest_of([digests[name], schema_of(name), others])
+    return digest_of([digests[name], schema_of(name), others, listed])
 
 
 def _read_cache() -> dict:

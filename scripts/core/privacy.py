@@ -26,7 +26,7 @@ _COMPOUND = ("欧阳", "上官", "司马", "诸葛", "皇甫", "尉迟")
 _HAN = "\u4e00-\u9fff"
 # Characters of the names of tests, which names of persons hardly have.
 _OF_TESTS = re.compile(
-    "[酶酸素糖脂蛋胞球板值率比抗原体液尿血清检测项指标离子钙钠钾氯镁磷铁铜锌氨氮碱酐红胆固醇]"
+    "[酶酸素糖脂蛋胞球板值率比抗原体液尿血清检测项指标离子钙钠钾氯镁磷铁铜锌氨氮碱酐红胆固醇疸汗痰便]"
 )
 _NAMED = re.compile(
     rf"(?:姓\s*名|患者名|病人名)\s*[:：]?\s*[{_HAN}·]{{2,6}}|(?:patient\W?s?\s*)?\bname\s*[:：=]\s*[A-Za-z{_HAN}]",

@@ -1,11 +1,13 @@
-"""What no step but the last can say: requirements about the run as a whole, and those about which there is no record.
+"""What no step but the last can say: requirements about the run as a whole, and those that nothing is recorded of.
 
-In: the plan, requirements. Out: QC records of the cohort. Source: requirements ETH-10, OMX-05, MOD-01, TRC-02; docs/report.md.
+In: the plan, requirements, the run folder. Out: QC records of the cohort. Source: requirements ETH-10, OMX-05, MOD-01, TRF-03,
+SHR-02, TRC-02; docs/report.md.
 """
 
 from pathlib import Path
 
 from scripts.core.gate import DOMAIN_OF_MODALITY
+from scripts.report import stored_files
 
 STEP = "assess_conformance"
 
@@ -64,6 +66,16 @@ def records(plan: dict, requirements: dict, params) -> list[dict]:
     )
     text = f"RNA-seq is {'in' if has else 'not in'} the cohort; it is accepted and never required"
     out.append(_record("OMX-05", "RNA-seq is optional", "PASS", text))
+    for name, check, found in (
+        ("TRF-03", "tables have a dictionary and a hash", stored_files.tables_have_dictionaries()),
+        (
+            "SHR-02",
+            "bundles hold no patient",
+            stored_files.bundles_hold_no_patient(set(plan["patients"])),
+        ),
+    ):
+        if found:
+            out.append(_record(name, check, *found))
     return [*out, link_table(getattr(params, "link_table", ""), getattr(params, "apart_from", []))]
 
 

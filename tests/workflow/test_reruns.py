@@ -168,6 +168,13 @@ COHORT = {
 }
 # The drift and the reference of LC-MS need the peaks of all runs, which are temporary: 2 batches of 3 QC and blank runs.
 LCMS = {"fit_lcms": 1}
+SHEET_STEPS = dict.fromkeys(
+    (
+        *("validate_inputs", "build_clinical_table", "check_custody", "import_ihc"),
+        *("check_people", "check_quality_records", "check_examinations"),
+    ),
+    1,
+)
 CHANGES = [
     # P0001's ultrasound: its chain, the agreement of its two readers, its block
     (
@@ -196,7 +203,7 @@ CHANGES = [
         {"prepare_volumes": 1, "extract_radiomics": 1, "assess_stability": 1}
         | {"detect_lcms": 9, "fit_lcms_batch": 2, "apply_lcms": 3}
         | {"align_reads": 1, "extract_fragments": 1, "import_dia": 1, "describe_dia": 1}
-        | {"validate_inputs": 1, "build_clinical_table": 1, "check_custody": 1, "import_ihc": 1}
+        | SHEET_STEPS
         | {"freeze_split": 1, "collect_block": 14}
         | LCMS
         | COHORT,
@@ -205,7 +212,7 @@ CHANGES = [
     (
         remove_patient,
         {"detect_lcms": 4, "fit_lcms_batch": 1, "apply_lcms": 1, "assess_stability": 3}
-        | {"validate_inputs": 1, "build_clinical_table": 1, "check_custody": 1, "import_ihc": 1}
+        | SHEET_STEPS
         | {"freeze_split": 1, "collect_block": 9}
         | LCMS
         | COHORT,
