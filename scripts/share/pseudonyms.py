@@ -36,10 +36,14 @@ class Pseudonyms:
     def __init__(self, key: bytes, recipient: str, purpose: str, *, dates: str, shift_days: int):
         self._key, self._context = key, f"{recipient}\0{purpose}"
         self._dates, self._shift = dates, shift_days
+        self._known: dict[tuple[str, str], int] = {}
 
     def _number(self, kind: str, text: str) -> int:
-        message = f"{self._context}\0{kind}\0{text}".encode()
-        return int.from_bytes(hmac.new(self._key, message, hashlib.sha256).digest())
+        if (kind, text) not in self._known:
+            message = f"{self._context}\0{kind}\0{text}".encode()
+            digest = hmac.new(self._key, message, hashlib.sha256).digest()
+            self._known[kind, text] = int.from_bytes(digest)
+        return self._known[kind, text]
 
     def name(self, kind: str, text: str) -> str:
         """The pseudonym of a patient (kind S), person (P), site (C) or sample (T): the kind's letter and twelve letters."""

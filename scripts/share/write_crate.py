@@ -48,10 +48,16 @@ def names_nobody(path: Path, ids: set[str]) -> bool:
     if path.suffix not in TEXTS or path.stat().st_size > LARGEST:
         return False
     text = path.read_text(encoding="utf-8", errors="replace")
-    words = set(_WORD.findall(text))
-    # P0001_ct is P0001 too.
-    words |= {part for word in words for part in word.split("_")}
-    return not identifier_in(text) and not words & ids
+    if identifier_in(text):
+        return False
+    return not any(part in ids for word in set(_WORD.findall(text)) for part in parts_of(word))
+
+
+def parts_of(word: str) -> set[str]:
+    """A word and every run of its parts between _ and -: P-1_ct is P-1 too."""
+    pieces = re.split(r"([_-])", word)
+    ends = range(0, len(pieces), 2)
+    return {"".join(pieces[i : j + 1]) for i in ends for j in ends if i <= j}
 
 
 def without_paths(value):

@@ -64,6 +64,10 @@ def entities(folder: Path) -> dict[str, dict]:
     return {entity["@id"]: entity for entity in graph}
 
 
+def test_part_of_a_word_is_seen_too():
+    assert {"HCC-001", "R1", "HCC-001_R1", "001"} <= write_crate.parts_of("HCC-001_R1")
+
+
 def test_library_reads_it_back(made):
     read = ROCrate(made)
     assert read.mainEntity.id == "workflow/Snakefile"
