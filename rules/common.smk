@@ -33,10 +33,15 @@ if workflow.is_main_process:
     try:
         check_config(config)
         check_folder(config["stub"])
+        if "share_package" in sys.argv:
+            check_declared(config["share"])
         have_sheets = Path(config["sheets"]).is_dir()
         PLAN = make_plan(config, write=RUNS) if have_sheets else empty_plan()
     except (ConfigError, SheetErrors, StubError) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
+        sys.exit(1)
+    except ExportRefused as refused:
+        sys.stderr.write(f"Nothing is shared: {refused}\n")
         sys.exit(1)
     if RUNS:
         freeze_config(config)
@@ -434,11 +439,7 @@ def shared_blocks() -> list[str]:
 
 
 def share_inputs(wildcards) -> dict[str, list[str]]:
-    """Sheets, laboratory rows and feature tables of a share package; a plain message when its terms are not declared."""
-    try:
-        check_declared(config["share"])
-    except ExportRefused as refused:
-        raise WorkflowError(str(refused))
+    """Sheets, laboratory rows and feature tables of a share package."""
     names = ("history", "pathology", "samples", "imaging_studies", "ihc")
     blocks = shared_blocks()
     roles = {"development": "results", "external": "results/external"}

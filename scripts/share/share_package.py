@@ -107,9 +107,10 @@ class Package:
     def block(self, name: str, tables: list[str], dictionary: str, domain: str, ages: set) -> None:
         """The feature table of a block, development and external patients together."""
         parts = [self.sharer.features(read_block(path), domain, ages) for path in tables]
-        table = pd.concat(parts).sort_index()
-        if table.empty:
+        parts = [part for part in parts if len(part)]
+        if not parts:
             return
+        table = pd.concat(parts).sort_index()
         path = self.folder / "features" / f"{name}.tsv"
         path.parent.mkdir(exist_ok=True)
         table.to_csv(path, sep="\t", lineterminator="\n")

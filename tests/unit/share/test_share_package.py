@@ -125,9 +125,9 @@ class Export:
         )
 
     def _labs(self) -> str:
-        table = pd.DataFrame({"patient_id": self.values.index, "variable": "alb", "value": 40.0})
-        table = table.assign(censor="", date=pd.Timestamp("2025-06-08"), used=True, status="ok")
-        table.loc[len(table)] = ["HCC-001", "plt", float("nan"), "", pd.NaT, False, "quarantined"]
+        table = pd.DataFrame({"patient_id": [*self.values.index, "HCC-001"], "variable": "alb"})
+        table = table.assign(value=40.0, censor="", date=pd.Timestamp("2025-06-08"), used=True)
+        table["status"] = ["ok"] * len(self.values) + ["quarantined"]
         table.to_parquet(self.folder / "labs.parquet")
         return str(self.folder / "labs.parquet")
 
