@@ -14,6 +14,7 @@ from scripts.core.sheets import SheetErrors, read_sheet
 from scripts.core.status_interval import limit_status_interval
 from scripts.core.stub import StubError, check_folder, mark_folder
 from scripts.core.withdrawal import deleted, read_lines
+from scripts.share.terms import ExportRefused, check_declared
 
 CODE_CACHE = Path(".hcc/code.json")
 recall_code(CODE_CACHE)
@@ -33,12 +34,17 @@ if workflow.is_main_process:
     try:
         check_config(config)
         check_folder(config["stub"])
+        if "share_package" in sys.argv:
+            check_declared(config["share"])
         have_sheets = Path(config["sheets"]).is_dir()
         PLAN = make_plan(config, write=RUNS) if have_sheets else empty_plan()
         if have_sheets:
             check_outcome(config["model"]["outcome"], config["sheets"])
     except (ConfigError, SheetErrors, StubError) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
+        sys.exit(1)
+    except ExportRefused as refused:
+        sys.stderr.write(f"Nothing is shared: {refused}\n")
         sys.exit(1)
     if RUNS:
         freeze_config(config)
@@ -497,3 +503,58 @@ def ladders_of(assay: str) -> list[dict]:
 def described(runs: list[dict]) -> list[dict]:
     """Runs as a parameter of a rule: what a step needs to know, without paths."""
     return [{key: run[key] for key in ("assay", "role", "block", "batch", "order")} for run in runs]
+
+
+# --- share --------------------------------------------------------------------------------------
+def shared_blocks() -> list[str]:
+    """Blocks of a kind of data that the config shares; one whose kind is not known stays here."""
+    return [
+        b for b, entry in PLAN["blocks"].items() if entry["domain"] in config["share"]["domains"]
+    ]
+
+
+def share_inputs(wildcards) -> dict[str, list[str]]:
+    """Sheets, laboratory rows and feature tables of a share package."""
+    names = ("history", "pathology", "samples", "imaging_studies", "ihc")
+    blocks = shared_blocks()
+    roles = {"development": "results", "external": "results/external"}
+    clinical = "clinical" in config["share"]["domains"] and bool(sheet("labs"))
+    return {
+        "patients": sheet("patients"),
+        "consents": sheet("consents"),
+        "assays": sheet("assays"),
+        "sheets": [path for name in names for path in sheet(name)],
+        "labs": ["results/clinical/labs.parquet"] * clinical,
+        "tables": [
+            f"{folder}/features/{block}.parquet"
+            for block in blocks
+            for role, folder in roles.items()
+            if block in blocks_of(role)
+        ],
+        "dictionaries": [
+            f"{roles[[role for role in roles if block in blocks_of(role)][0]]}/features/{block}.features.tsv"
+            for block in blocks
+        ],
+    }
+
+
+def crate_files() -> list[str]:
+    """Results that the crate of a run describes: what the report reads, the report, feature tables, the store."""
+    parts = [path for paths in report_parts().values() for path in paths]
+    tables = [
+        f"{folder}/features/{block}{suffix}"
+        for role, folder in (("development", "results"), ("external", "results/external"))
+        for block in blocks_of(role)
+        for suffix in (".parquet", ".features.tsv")
+    ]
+    cohort = ["results/cohort/cohort.h5mu"] * bool(blocks_of("development"))
+    pages = ["findings.tsv", "conformance.json", "report.html"]
+    return sorted(
+        {
+            *parts,
+            *tables,
+            *cohort,
+            *(f"results/report/{name}" for name in pages),
+            "results/clinical/clinical.duckdb",
+        }
+    )

@@ -4,6 +4,7 @@ In: (Place, resource) pairs. Out: rows of the sheets, what was not taken over, w
 Source: FHIR R4 (4.0.1), references; docs/clinical.md, "Import of FHIR resources".
 """
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -46,7 +47,7 @@ class Cohort:
         self._pseudonyms, self._settings = pseudonyms, settings
         self.out = Sheets()
         self._people: dict[str, fhir_people.Person] = {}
-        self._seen: dict[tuple[str, str], str] = {}
+        self._seen: dict[tuple[str, str], bytes] = {}
         self._relations: dict[str, str] = {}
         self._read: list[tuple[Place, str, dict, object]] = []  # (place, kind, subject, what)
 
@@ -67,10 +68,11 @@ class Cohort:
     def _is_new(self, place: Place, resource: dict) -> bool:
         """Whether a resource of this type and id was not seen yet. The same again counts once; another content is refused."""
         key, text = (place.kind, place.name), json.dumps(resource, sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).digest()  # a bulk export has millions of resources
         if key not in self._seen:
-            self._seen[key] = text
+            self._seen[key] = digest
             return True
-        if self._seen[key] != text:
+        if self._seen[key] != digest:
             raise Refused("id", place.name, "another resource of this id stands before; keep one")
         self._left(place.kind, Coding("", "", ""), "the same resource stands before")
         return False
