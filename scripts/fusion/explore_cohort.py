@@ -10,7 +10,14 @@ import pandas as pd
 from scripts.core import job as core_job
 from scripts.fusion import clusters, components, covariates, factors, missing_blocks, summaries
 from scripts.fusion.blocks import read_tsv
-from scripts.fusion.training_blocks import Block, Parts, most_informative, prepare_all, read_parts
+from scripts.fusion.training_blocks import (
+    NO_PREDICTOR,
+    Block,
+    Parts,
+    most_informative,
+    prepare_all,
+    read_parts,
+)
 
 
 def one_unit(dictionary: pd.DataFrame, features) -> bool:
@@ -156,7 +163,9 @@ def explore(
     ready, notes = prepare_all(parts, settings)
     train = parts.patients("train")
     obs = parts.obs.loc[train]
-    measured = pd.DataFrame({b: train.isin(t.index) for b, t in parts.tables.items()}, index=train)
+    predicting = [note["block"] for note in notes if note["reason"] != NO_PREDICTOR]
+    measured = {block: train.isin(parts.tables[block].index) for block in predicting}
+    measured = pd.DataFrame(measured, index=train)
     summary: dict = {
         "status": "ASSESSED",
         "reason": "",
