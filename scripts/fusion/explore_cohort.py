@@ -10,7 +10,14 @@ import pandas as pd
 from scripts.core import job as core_job
 from scripts.fusion import clusters, components, covariates, factors, missing_blocks, summaries
 from scripts.fusion.blocks import read_tsv
-from scripts.fusion.training_blocks import Block, Parts, most_informative, prepare_all, read_parts
+from scripts.fusion.training_blocks import (
+    NO_PREDICTOR,
+    Block,
+    Parts,
+    most_informative,
+    prepare_all,
+    read_parts,
+)
 
 
 def one_unit(dictionary: pd.DataFrame, features) -> bool:
@@ -27,13 +34,14 @@ def explore_block(block: Block, settings: dict, seed: int) -> components.Compone
 
 
 def explore_jointly(
-    ready: dict[str, Block], units: dict[str, bool], settings: dict, seed: int
+    ready: dict[str, Block], units: dict[str, bool], reached: dict, settings: dict, seed: int
 ) -> dict:
     """Multiple factor analysis, t-SNE and MOFA of all blocks together.
 
-    units : {block: whether its features share a unit}. Returns scores (training patients x components), components, names
-    (block, feature), model, factors (training) and test (test part, projected), r2 and r2_test (block x factor), floors
-    (share of a block that noise reaches), map (x, y), projection_error (SD of a factor), notes.
+    units : {block: whether its features share a unit}; reached : {block: share of variance that noise reaches}.
+    Returns scores (training patients x components), components, names (block, feature), model, factors (training) and
+    test (test part, projected), r2 and r2_test (block x factor), floors (as reached, for the features that were used),
+    map (x, y), projection_error (SD of a factor), notes.
     """
     patients = pd.Index(sorted(set().union(*(b.train.index for b in ready.values()))))
     X, names = components.joint_table({name: b.train for name, b in ready.items()}, patients)
@@ -47,10 +55,9 @@ def explore_jointly(
     trains = {name: block.train for name, block in chosen.items()}
     tests = {name: block.test for name, block in chosen.items()}
     permuted = int(settings["noise_permutations"])
-    floors = {
-        n: components.noise_floor(t.fillna(0.0).to_numpy(), permuted, seed)
-        for n, t in trains.items()
-    }
+    floors = dict(reached)
+    for name in (n for n in ready if chosen[n] is not ready[n]):
+        floors[name] = components.noise_floor(trains[name].fillna(0.0).to_numpy(), permuted, seed)
     fitted_on = summaries.sample_of(patients, int(settings["mofa_patients"]), seed)
     if len(fitted_on) < len(patients):
         notes.append(
@@ -156,7 +163,9 @@ def explore(
     ready, notes = prepare_all(parts, settings)
     train = parts.patients("train")
     obs = parts.obs.loc[train]
-    measured = pd.DataFrame({b: train.isin(t.index) for b, t in parts.tables.items()}, index=train)
+    predicting = [note["block"] for note in notes if note["reason"] != NO_PREDICTOR]
+    measured = {block: train.isin(parts.tables[block].index) for block in predicting}
+    measured = pd.DataFrame(measured, index=train)
     summary: dict = {
         "status": "ASSESSED",
         "reason": "",
@@ -182,7 +191,8 @@ def explore(
             entry, own, found, weights = look_at_block(block, obs, batch, settings, seed)
             note |= entry
             tests, scores, loadings = tests + found, [*scores, own], [*loadings, weights]
-    joint = explore_jointly(ready, units, settings, seed)
+    reached = {note["block"]: note["noise"] for note in notes if note["used"]}
+    joint = explore_jointly(ready, units, reached, settings, seed)
     above, found = above_noise(joint["r2"], joint["floors"]), joint["components"]
     on_factors = len(above) > 1
     space = (

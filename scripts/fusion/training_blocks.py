@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+NO_PREDICTOR = "no predictor in its dictionary"
 LIMIT_SD = 5.0  # scaled values are held within this; one wild value must not make a component
 
 
@@ -146,7 +147,7 @@ def prepare_all(parts: Parts, settings: dict) -> tuple[dict[str, Block], list[di
         n, p = block.train.shape
         reason = ""
         if not predictors:
-            reason = "no predictor in its dictionary"
+            reason = NO_PREDICTOR
         elif p < int(settings["minimum_features"]):
             reason = f"{p} usable features; at least {settings['minimum_features']} are needed"
         elif n < int(settings["minimum_patients"]):

@@ -25,14 +25,14 @@ from scripts.report.results import Results
 WORDS = ("holds", "weakened", "confounded", "masked")
 KINDS = {"holds": "pass", "weakened": "", "confounded": "warn", "masked": "missing"}
 LIMIT = 0.05
-LABELS = 34  # nodes that are named in the picture
+LABELS = 50  # features that are named on either side of the picture
 
 
 def matrix(found: dict) -> str:
     """Blocks by blocks: canonical correlation below the diagonal, number of associations above."""
     pairs = [p for p in found["pairs"] if not p["reason"]]
     blocks = sorted({p[side] for p in pairs for side in ("first", "second")})
-    left, top, wide, high = 150, 96, 62, 25
+    left, top, wide, high = 150, 140, 62, 25
     draw = svg.Drawing(
         left + wide * len(blocks) + 10,
         top + high * len(blocks) + 8,
@@ -66,7 +66,7 @@ def network(edges: list[dict]) -> str:
     """Features on a circle, one arc a block, joined by the associations."""
     nodes = sorted({(e[f"block_{i}"], e[f"feature_{i}"]) for e in edges for i in (1, 2)})
     blocks = sorted({block for block, _ in nodes})
-    width, height, radius = 1000, 640, 205
+    width, height, radius = 1000, 600, 190
     cx, cy = width / 2, height / 2
     draw = svg.Drawing(width, height, text("association.network_title"))
     gap = 2.0 if len(blocks) > 1 else 0.0
@@ -94,28 +94,38 @@ def network(edges: list[dict]) -> str:
     for edge in edges:
         for i in (1, 2):
             degree[(edge[f"block_{i}"], edge[f"feature_{i}"])] += 1
-    named = (
-        set(sorted(nodes, key=lambda node: (-degree[node], node))[:LABELS])
-        if len(nodes) > LABELS
-        else set(nodes)
-    )
     for position, block in enumerate(blocks):
         colour = svg.SERIES[position % len(svg.SERIES)]
         start, end = arcs[block]
-        steps = [start + (end - start) * t / 24 for t in range(25)]
+        steps = [start - 0.01 + (end - start + 0.02) * t / 24 for t in range(25)]
         draw.path([at(turn, radius + 9) for turn in steps], colour, 5)
         draw.dots([at(place[node], radius) for node in nodes if node[0] == block], colour, 6)
-        for node in (node for node in nodes if node[0] == block and node in named):
-            turn = place[node]
-            x, y = at(turn, radius + 22)
-            anchor = "start" if math.cos(turn) >= 0 else "end"
-            label = node[1] if len(node[1]) <= 34 else node[1][:32] + "…"
-            draw.text(x, y + 3, label, 9.5, anchor, "#3b4652")
-    for position, block in enumerate(blocks):
-        level = 20 + 18 * position
-        draw.dots([(10, level - 4)], svg.SERIES[position % len(svg.SERIES)], 9)
-        draw.text(20, level, block_name(block), 11.5)
+    for side in (1, -1):
+        own = [node for node in nodes if (math.cos(place[node]) >= 0) == (side > 0)]
+        own = sorted(own, key=lambda node: (-degree[node], node))[:LABELS]
+        own.sort(key=lambda node: at(place[node], radius)[1])
+        levels = _apart([at(place[node], radius)[1] for node in own], height)
+        for node, level in zip(own, levels, strict=True):
+            near, far = at(place[node], radius + 13), cx + side * (radius + 34)
+            colour = svg.SERIES[blocks.index(node[0]) % len(svg.SERIES)]
+            draw.path([near, (far, level), (far + side * 6, level)], svg.RULE, 0.7)
+            label = node[1] if len(node[1]) <= 38 else node[1][:14] + "…" + node[1][-22:]
+            words = join([block_name(node[0]), label], " · ", " · ")
+            anchor = "start" if side > 0 else "end"
+            draw.text(far + side * 9, level + 3.5, words, 9.5, anchor, colour)
     return draw.markup()
+
+
+def _apart(levels: list[float], height: float, step: float = 11.5) -> list[float]:
+    """Sorted levels moved so that neighbours are at least `step` apart and all stay within the height."""
+    out: list[float] = []
+    for level in levels:
+        out.append(max(level, out[-1] + step if out else 8.0))
+    limit = height - 8.0
+    for position in range(len(out) - 1, -1, -1):
+        out[position] = min(out[position], limit)
+        limit = out[position] - step
+    return out
 
 
 def _bend(a, b, centre, t: float) -> tuple[float, float]:

@@ -155,7 +155,7 @@ def found_table(found: dict) -> Table | Paragraph:
                 owner_name(t["of"]),
                 component_name(t["component"]),
                 Cell(variable_name(t["variable"]), mark),
-                text("explore.yes" if t["above_noise"] else "explore.no"),
+                text("explore.is_above" if t["above_noise"] else "explore.is_within"),
                 percent(t["r2"]),
                 small(t["q"]),
                 small(t["q_held"]),
@@ -313,7 +313,7 @@ def section(results: Results) -> Section:
         drawn = scatter.grid(panels, by, text("explore.blocks_title"))
         parts.append(Figure(text("explore.blocks", by=text(f"explore.by_{by}")), drawn, "wide"))
     parts += [block_table(found), found_table(found), loading_table(factors)]
-    parts.append(Heading(text("column.blocks_had")))
+    parts.append(Heading(text("explore.missing")))
     parts += missing_parts(found["missing"])
     out = [
         join([block_name(e["block"]), reason(e["reason"])], "：", ": ")

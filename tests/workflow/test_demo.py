@@ -17,6 +17,8 @@ COHORT_STEPS = {
     "evaluate_test",
     "audit_cohort",
     "assemble_cohort",
+    "explore_cohort",
+    "associate_blocks",
     "cross_validate",
     "select_model",
     "assess_conformance",

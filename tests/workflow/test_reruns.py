@@ -156,6 +156,8 @@ def comment_in_script(run: Path, code: Path) -> None:
 COHORT = {
     "assemble_cohort": 1,
     "audit_cohort": 1,
+    "explore_cohort": 1,
+    "associate_blocks": 1,
     "cross_validate": 3,  # early and the two baselines, one repeat
     "select_model": 1,
     "fit_model": 1,

@@ -9,6 +9,7 @@ import pytest
 from scripts.core.job import Named
 from scripts.fusion import associate_blocks, canonical, network, rank_association
 from scripts.fusion.assemble_cohort import to_mudata, write_cohort
+from tests.methods import checks_explore
 from tests.unit.fusion.drawn_cohort import draw_parts, settings_of
 
 SETTINGS = settings_of("associate")
@@ -223,21 +224,18 @@ def test_step_says_why_there_is_nothing_to_compare_and_writes_the_same_twice(tmp
 
 
 @pytest.mark.real
-def test_messenger_and_micro_rna_and_protein_of_breast_cancers_go_together(testdata):
-    # Rohart 2017 (PLoS Comput Biol 13:e1005752), training set of 150 with three omics: first components correlate .8-.9
-    folder = testdata / "tables" / "breast_tcga"
-    tables = {
-        n: pd.read_csv(folder / f"train_{n}.csv", index_col=0) for n in ("mrna", "mirna", "protein")
-    }
-    parts = draw_parts(n=150)
-    index = tables["mrna"].index
-    subtype = pd.read_csv(folder / "train_subtype.csv")["subtype"].to_numpy()
-    parts.obs = parts.obs.set_axis(index).assign(part="train", centre="C1")
-    parts.obs["label"] = (subtype == "Basal").astype(int)
-    parts.tables = tables
-    entry = {"role": "predictor", "unit": "", "stability": np.nan}
-    parts.dictionaries = {n: pd.DataFrame(entry, index=t.columns) for n, t in tables.items()}
-    summary, _ = associate_blocks.associate(parts, NO_ASSAYS, {}, SETTINGS, 1)
-    for pair in summary["pairs"]:
-        assert pair["p"] == pytest.approx(1 / 1001) and pair["held_out"] > 0.7, pair["first"]
-        assert pair["p_adjusted"] < 0.01 and pair["edges"]["holds"] > 100
+def test_messenger_rna_micro_rna_and_protein_of_breast_cancers_go_together(testdata):
+    found = checks_explore.breast_associations(testdata)
+    assert found["holds"], found["measured"]
+
+
+def test_blocks_without_shared_patients_are_not_compared():
+    parts = draw_parts(n=80, widths=WIDTHS)
+    train = parts.patients("train")
+    parts.tables["lcms"], parts.tables["dda"] = (
+        parts.tables["lcms"].loc[train[:40]],
+        parts.tables["dda"].loc[train[30:]],
+    )
+    summary, edges = associate_blocks.associate(parts, NO_ASSAYS, {}, SETTINGS, 1)
+    assert summary["pairs"][0]["reason"] == "10 patients have both; at least 20 are needed"
+    assert summary["status"] == "NOT_ASSESSED" and edges.empty

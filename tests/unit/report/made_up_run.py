@@ -9,6 +9,7 @@ import random
 from pathlib import Path
 
 from scripts.core.gate import compute_gate, withdrawn_patients
+from tests.unit.report.made_up_structure import make_associations, make_explore
 
 BLOCKS = {
     "clinical": "clinical",
@@ -308,6 +309,10 @@ class Run:
         """A whole run with model, validation and conformance."""
         inputs = self.base()
         inputs["audit"] = self.write("results/cohort/audit.json", make_audit())
+        inputs["explore"] = self.write("results/cohort/explore/explore.json", make_explore())
+        inputs["associations"] = self.write(
+            "results/cohort/associations/associations.json", make_associations()
+        )
         inputs["performance"] = self.write(
             "results/model/performance.json", make_performance(60, auc)
         )

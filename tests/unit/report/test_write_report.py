@@ -90,12 +90,12 @@ def test_page_asks_for_nothing_from_elsewhere(run):
 
 def test_all_sections_are_there_and_none_is_empty(run):
     html = _report(run.full())
-    for name in ("summary", "flow", "cohort", "quality", "audit", "performance"):
+    for name in ("summary", "flow", "cohort", "quality", "audit", "explore", "performance"):
         assert f'<section id="{name}">' in html
-    for name in ("validation", "model", "conformance", "run"):
+    for name in ("associations", "validation", "model", "conformance", "run"):
         assert f'<section id="{name}">' in html
     bodies = re.findall(r"<section id=.*?</h2>(.*?)</section>", html, flags=re.DOTALL)
-    assert len(bodies) == 10 and all(re.search(r"<(p|table|dl|figure)", body) for body in bodies)
+    assert len(bodies) == 12 and all(re.search(r"<(p|table|dl|figure)", body) for body in bodies)
 
 
 def test_full_run_names_figures_of_every_part(run):
