@@ -5,6 +5,7 @@ requirements FUS-04, MOD-03, MOD-09.
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from scripts.core import job as core_job
 from scripts.model import fused, rules
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
+from scripts.model.strategies import STACKING
 
 SCORE_COLUMNS = ["patient_id", "strategy", "fold", "label", "probability", "pattern"]
 
@@ -42,9 +44,11 @@ def outer_folds(cohort: Cohort, folds: int, seed: int) -> list[tuple[pd.Index, p
 
 
 def views(strategy: str, model: fused.FusedModel, train: Cohort, settings: dict) -> dict:
-    """{strategy: model}: the strategy itself and, from late fusion, every block alone."""
+    """{strategy: model}: the strategy itself and, from late fusion, its members stacked and each alone."""
     found = {strategy: model}
     if strategy == "late":
+        stacked = [replace(m, member=replace(m.member, fusion=STACKING)) for m in model.members]
+        found["stacking"] = fused.fuse(stacked, train, settings)
         for member in model.members:
             found[f"block_{member.member.name}"] = fused.fuse([member], train, settings)
     return found
@@ -59,7 +63,6 @@ def learned(model: fused.FusedModel) -> list[dict]:
             "slope": m.slope,
             "n": len(m.evidence),
             "weights": [[b, f, w] for (b, f), w in sorted(m.weights.items())],
-            "fusion_weight": model.weights.get(m.member.name),
         }
         for m in model.members
     ]
@@ -82,7 +85,10 @@ def cross_validate(
         if model is None:
             continue
         fold["members"] = learned(model)
-        for name, view in views(strategy, model, inside, settings).items():
+        shown = views(strategy, model, inside, settings)
+        if "stacking" in shown:
+            fold["stacking_weights"] = shown["stacking"].weights
+        for name, view in shown.items():
             found = view.score(outside)
             found = found[found["probability"].notna()]
             table = found[["probability", "pattern"]].rename_axis("patient_id").reset_index()

@@ -86,11 +86,10 @@ def _largest_share(X: np.ndarray, counts: np.ndarray) -> np.ndarray:
     change = np.ones(ordered.shape, bool)
     change[1:] = ordered[1:] != ordered[:-1]
     change |= np.isnan(ordered)
-    out = np.zeros(X.shape[1])
-    for column in range(X.shape[1]):
-        starts = np.flatnonzero(change[:, column])
-        out[column] = np.diff(np.r_[starts, len(X)]).max() if len(starts) else 1.0
-    return out / counts
+    row = np.arange(len(X))[:, None]
+    start = np.maximum.accumulate(np.where(change, row, 0), axis=0)
+    longest = np.where(np.isnan(ordered), 0, row - start + 1).max(axis=0)
+    return np.where(longest > 0, longest, 1) / counts
 
 
 class Limits(TransformerMixin, BaseEstimator):
