@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.core.features import read_block
+from scripts.model.pipelines import largest_share
 
 
 @dataclass
@@ -95,6 +96,13 @@ def stable(dictionary: pd.DataFrame, settings: dict) -> pd.Series:
     return ~(icc_fails | rsd_fails)
 
 
+def varies(table: pd.DataFrame, maximum_same: float) -> bool:
+    """Whether any feature has less than this share of its observed values in one single value."""
+    values = table.to_numpy(float)
+    counts = np.maximum((~np.isnan(values)).sum(0), 1)
+    return bool((largest_share(values, counts) <= maximum_same).any())
+
+
 def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], list[dict]]:
     """{block: features} that may enter a model, and for every block why or why not.
 
@@ -117,6 +125,8 @@ def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], li
             reason = "no predictor passes the stability gate"
         elif min(events, controls) < minimum:
             reason = f"{events} hcc and {controls} controls have it; at least {minimum} of each"
+        elif not varies(table[names], float(settings["maximum_same"])):
+            reason = "every feature has one value in nearly all patients"
         if not reason:
             allowed[block] = names
         notes.append(

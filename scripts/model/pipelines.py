@@ -41,7 +41,7 @@ class UsableFeatures(TransformerMixin, BaseEstimator):
         observed = ~np.isnan(X)
         counts = np.maximum(observed.sum(0), 1)
         self.kept_ = (observed.mean(0) >= 1 - self.maximum_missing) & (
-            _largest_share(X, counts) <= self.maximum_same
+            largest_share(X, counts) <= self.maximum_same
         )
         self.logged_, self.offset_ = skewed_features(X, self.maximum_skew)
         lowest = np.where(observed, X, np.inf).min(0)
@@ -80,7 +80,7 @@ def skewed_features(X: np.ndarray, maximum_skew: float) -> tuple[np.ndarray, np.
     return logged, np.where(logged, smallest_positive / 2, 0.0)
 
 
-def _largest_share(X: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def largest_share(X: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Share of the most frequent value of each column among its observed values."""
     ordered = np.sort(X, axis=0)  # NaN last
     change = np.ones(ordered.shape, bool)
