@@ -151,7 +151,7 @@ def removed_block_stays_calibrated(folder: Path | None) -> dict:
     settings, said, good = model_settings(), [], True
     train = drawn_cohort(400, 0, missing=0.2)
     test = drawn_cohort(400, 9)
-    test = Cohort(test.obs, {"a": test.tables["a"]}, test.dictionaries)
+    test.tables = {"a": test.tables["a"]}
     allowed, _ = predictors(train, settings)
     inside, _ = cross_validate(train, "late", settings, 0)
     alone = inside[inside["strategy"] == "block_a"]
@@ -221,19 +221,20 @@ def _centres(confounded: bool, harmonise: str, seed: int) -> tuple[float, float]
 
 def harmonisation_helps_only_without_confounding(folder: Path | None) -> dict:
     """ComBat or none, centres balanced or confounded with the label; why none is the default."""
-    said = []
+    said, inner = [], {}
     for confounded in (False, True):
         for harmonise in ("none", "combat"):
             found = side_by_side(_centres, [(confounded, harmonise, seed) for seed in range(6)])
             inside, outside = np.mean(found, axis=0)
             name = "confounded" if confounded else "balanced"
             said.append(f"{name}, {harmonise}: {inside:.2f} / {outside:.2f}")
+            inner[name, harmonise] = inside
     return {
         "name": "harmonisation: AUC in cross-validation / centre left out",
         "data": "drawn, 240 patients, 40 features shifted by centre, 6 seeds",
         "measured": "; ".join(said),
-        "limit": "stated, not limited: the reason for harmonise: none",
-        "holds": None,
+        "limit": "balanced centres: ComBat loses at most .03; confounded ones are the reason for harmonise: none",
+        "holds": bool(inner["balanced", "combat"] >= inner["balanced", "none"] - 0.03),
     }
 
 
