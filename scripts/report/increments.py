@@ -57,7 +57,7 @@ def pair_name(performance: dict, row: dict) -> Text:
 
 
 def comparisons(performance: dict, found: list[dict], caption: str, folded: bool) -> Table | None:
-    """AUC, net benefit, NRI and IDI of pairs, on the patients whom both can score."""
+    """AUC and net benefit of pairs, on the patients whom both can score."""
     if not found:
         return None
     rows = [
@@ -69,8 +69,6 @@ def comparisons(performance: dict, found: list[dict], caption: str, folded: bool
             curves.estimate(row.get("delta_auc")),
             p_value(row.get("p_delong")),
             number(row.get("delta_net_benefit"), 3),
-            curves.estimate((row.get("nri") or {}).get("total")),
-            curves.estimate(row.get("idi") if isinstance(row.get("idi"), dict) else None),
         ]
         for row in found
     ]
@@ -82,21 +80,19 @@ def comparisons(performance: dict, found: list[dict], caption: str, folded: bool
         "delta_auc",
         "p_delong",
         "delta_benefit",
-        "nri",
-        "idi",
     )
     return Table(
         caption=text(f"performance.{caption}"),
         columns=[text(f"column.{name}") for name in names],
         rows=rows,
-        numeric=tuple(range(1, 9)),
-        notes=[text("performance.increments_note"), text("performance.nri_note")],
+        numeric=tuple(range(1, 7)),
+        notes=[text("performance.increments_note")],
         folded=folded,
     )
 
 
 def benefits(performance: dict, found: list[dict]) -> Table | None:
-    """Difference in net benefit at the stated thresholds."""
+    """Difference in net benefit at the stated thresholds, NRI and IDI."""
     found = [row for row in found if row.get("net_benefit")]
     if not found:
         return None
@@ -105,6 +101,8 @@ def benefits(performance: dict, found: list[dict]) -> Table | None:
         [
             pair_name(performance, row),
             *(curves.estimate(entry["delta"], 3) for entry in row["net_benefit"]),
+            curves.estimate((row.get("nri") or {}).get("total")),
+            curves.estimate(row.get("idi")),
         ]
         for row in found
     ]
@@ -113,10 +111,12 @@ def benefits(performance: dict, found: list[dict]) -> Table | None:
         columns=[
             text("column.comparison"),
             *(text("performance.at_threshold", threshold=f"{t:g}") for t in thresholds),
+            text("column.nri"),
+            text("column.idi"),
         ],
         rows=rows,
-        numeric=tuple(range(1, len(thresholds) + 1)),
-        notes=[text("performance.net_benefit_note")],
+        numeric=tuple(range(1, len(thresholds) + 3)),
+        notes=[text("performance.net_benefit_note"), text("performance.nri_note")],
         folded=True,
     )
 
