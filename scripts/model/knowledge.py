@@ -18,6 +18,9 @@ from scripts.model.pipelines import Limits, usable_features
 
 MUTATED = "MUTATED_"  # sets of this name hold burdens of variants, all others amounts
 # What may stand before a member's name, and behind it: derivative, UniProt accession, protein or promoter variant.
+_NUMBERED = re.compile(
+    r"^[a-z]\d+$"
+)  # F2, C3: a name of nothing in particular unless an accession follows
 _PREFIX = re.compile(r"^(altering|truncating|vaf)_")
 _SUFFIX = re.compile(
     r"_(\d*tms|meox|\d+meox|[opq]\d[a-z\d]{3}\d|[a-nr-z]\d([a-z][a-z\d]{2}\d){1,2}|[a-z]\d+[a-z])$"

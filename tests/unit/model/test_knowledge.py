@@ -33,6 +33,12 @@ def test_sets_of_variants_and_of_amounts_stay_apart(settings):
     assert found["ACUTE_PHASE_FALLING"] == ("ALB_P02768", "TTR_P02766")
 
 
+def test_numbered_features_are_not_taken_for_clotting_factors(settings):
+    assert knowledge.sets_of(["f2", "f5", "F10", "c3", "c5"], settings) == {}
+    found = knowledge.sets_of(["F2_P00734", "F10_P00742"], settings)
+    assert found == {"COAGULATION": ("F2_P00734", "F10_P00742")}
+
+
 def test_every_set_has_a_source_and_two_members():
     for path in default_config()["model"]["knowledge"]["sets"]:
         for title, members in knowledge.read_sets(path).items():
