@@ -66,7 +66,13 @@ def sets_of(features: list[str], settings: dict) -> dict[str, tuple[str, ...]]:
     for path in own["sets"]:
         for title, members in read_sets(path).items():
             mutated = title.startswith(MUTATED)
-            inside = tuple(f for f in features if names[f] in members and is_variant(f) == mutated)
+            inside = tuple(
+                f
+                for f in features
+                if names[f] in members
+                and is_variant(f) == mutated
+                and not _NUMBERED.match(f.lower())
+            )
             if len(inside) >= int(own["minimum_set"]):
                 found[title] = inside
     return dict(sorted(found.items()))
