@@ -116,6 +116,10 @@ def main(job):
         _, notes = predictors(cohort, settings)
         reason = too_few(cohort.labels, int(settings["minimum_class"]))
         reason = reason or missing_features(strategy, cohort, settings)
+        unknown = sorted(set(settings["blocks"]) - {"default", *cohort.tables})
+        if unknown:
+            named = ", ".join(unknown)
+            step.log.warning("model.blocks names blocks that this cohort has not: %s", named)
         if strategy == "knowledge":
             for text in rules.applicable(settings, cohort)[1]:
                 step.log.info("switched off: %s", text)
