@@ -110,7 +110,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
             continue
         try:
             if name.startswith("features/"):
-                _check_table(path)
+                _check_table(path, files.get("patients"))
                 encodings[name] = "utf-8"
             else:
                 sheets[name] = read_sheet(path, name)
@@ -178,9 +178,9 @@ def _sheet_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _check_table(path: Path) -> None:
-    """A ready-made feature table: patient_id, then numbers; or its dictionary
-    `<block>.features.tsv`."""
+def _check_table(path: Path, patients: Path | None) -> None:
+    """A ready-made feature table: patient_id, then numbers, of somebody in the patients sheet; or its
+    dictionary `<block>.features.tsv`."""
     if path.name.endswith(".features.tsv"):
         read_sheet(path, "feature_dictionary")
         return
@@ -209,8 +209,24 @@ def _check_table(path: Path) -> None:
                 problems.append(
                     Problem(file, number, column, text, "allowed: a number, or empty when missing")
                 )
+    if seen and patients is not None and not problems:
+        known = _ids_of(patients)
+        if known and not known & set(seen):
+            first = next(iter(seen))
+            allowed = (
+                "no patient_id of this table is in patients.tsv: ids must be written alike in both"
+            )
+            problems.append(Problem(file, lines[0], "patient_id", first, allowed))
     if problems:
         raise SheetErrors(problems)
+
+
+def _ids_of(patients: Path) -> set[str]:
+    """patient_id of every row of the patients sheet; empty when it is broken, which is told by itself."""
+    try:
+        return {row.get("patient_id") for row in read_sheet(patients, "patients").rows}
+    except SheetErrors:
+        return set()
 
 
 def _is_number(text: str) -> bool:

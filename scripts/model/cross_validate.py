@@ -5,6 +5,7 @@ requirements FUS-04, MOD-03, MOD-09.
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from scripts.core import job as core_job
 from scripts.model import class_metrics, class_selection, fused, rules
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
+from scripts.model.strategies import STACKING
 
 FOLDS = (5, 10)  # named by the notes (MOD-03)
 SCORE_COLUMNS = ["patient_id", "strategy", "fold", "label", "probability", "pattern"]
@@ -43,9 +45,11 @@ def outer_folds(cohort: Cohort, folds: int, seed: int) -> list[tuple[pd.Index, p
 
 
 def views(strategy: str, model: fused.FusedModel, train: Cohort, settings: dict) -> dict:
-    """{strategy: model}: the strategy itself and, from late fusion, every block alone."""
+    """{strategy: model}: the strategy itself and, from late fusion, its members stacked and each alone."""
     found = {strategy: model}
     if strategy == "late":
+        stacked = [replace(m, member=replace(m.member, fusion=STACKING)) for m in model.members]
+        found["stacking"] = fused.fuse(stacked, train, settings)
         for member in model.members:
             found[f"block_{member.member.name}"] = fused.fuse([member], train, settings)
     return found
@@ -60,7 +64,6 @@ def learned(model: fused.FusedModel) -> list[dict]:
             "slope": m.slope,
             "n": len(m.evidence),
             "weights": [[b, f, w] for (b, f), w in sorted(m.weights.items())],
-            "fusion_weight": model.weights.get(m.member.name),
         }
         for m in model.members
     ]
@@ -86,7 +89,10 @@ def cross_validate(
         if model is None:
             continue
         fold["members"] = learned(model)
-        for name, view in views(strategy, model, inside, settings).items():
+        shown = views(strategy, model, inside, settings)
+        if "stacking" in shown:
+            fold["stacking_weights"] = shown["stacking"].weights
+        for name, view in shown.items():
             found = view.score(outside)
             found = found[found["probability"].notna()]
             table = found[["probability", "pattern"]].rename_axis("patient_id").reset_index()
@@ -129,6 +135,10 @@ def main(job):
         _, notes = predictors(cohort, settings)
         reason = why_not(cohort, int(settings["minimum_class"]))
         reason = reason or missing_features(strategy, cohort, settings)
+        unknown = sorted(set(settings["blocks"]) - {"default", *cohort.tables})
+        if unknown:
+            named = ", ".join(unknown)
+            step.log.warning("model.blocks names blocks that this cohort has not: %s", named)
         if strategy == "knowledge":
             for text in rules.applicable(settings, cohort)[1]:
                 step.log.info("switched off: %s", text)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import sklearn
 from scipy.special import expit, logit
 
 from scripts.model import calibrators, learners, pipelines, rules, stacking
@@ -123,6 +124,13 @@ def train_member(member: Member, cohort: Cohort, settings: dict, seed: int) -> T
         return None
     X, centre = table.to_numpy(float), centres_of(cohort, patients)
     groups = cohort.obs.loc[patients, "group"].to_numpy(str)
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        return _train(member, columns, X, y, centre, groups, patients, settings, seed)
+
+
+def _train(member, columns, X, y, centre, groups, patients, settings, seed) -> TrainedMember:
+    """`train_member` on arrays; the checks of scikit-learn are left out, the arrays are ours."""
+    folds = int(settings["inner_folds"])
     grid = pipelines.learner_grid(member.learner, settings, seed)
     linear = np.full((len(y), len(grid)), np.nan)
     for train, test in inner_folds(y, groups, folds, seed):

@@ -18,6 +18,9 @@ from scripts.model.pipelines import Limits, usable_features
 
 MUTATED = "MUTATED_"  # sets of this name hold burdens of variants, all others amounts
 # What may stand before a member's name, and behind it: derivative, UniProt accession, protein or promoter variant.
+_NUMBERED = re.compile(
+    r"^[a-z]\d+$"
+)  # F2, C3: a name of nothing in particular unless an accession follows
 _PREFIX = re.compile(r"^(altering|truncating|vaf)_")
 _SUFFIX = re.compile(
     r"_(\d*tms|meox|\d+meox|[opq]\d[a-z\d]{3}\d|[a-nr-z]\d([a-z][a-z\d]{2}\d){1,2}|[a-z]\d+[a-z])$"
@@ -63,7 +66,13 @@ def sets_of(features: list[str], settings: dict) -> dict[str, tuple[str, ...]]:
     for path in own["sets"]:
         for title, members in read_sets(path).items():
             mutated = title.startswith(MUTATED)
-            inside = tuple(f for f in features if names[f] in members and is_variant(f) == mutated)
+            inside = tuple(
+                f
+                for f in features
+                if names[f] in members
+                and is_variant(f) == mutated
+                and not _NUMBERED.match(f.lower())
+            )
             if len(inside) >= int(own["minimum_set"]):
                 found[title] = inside
     return dict(sorted(found.items()))

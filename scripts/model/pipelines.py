@@ -41,7 +41,7 @@ class UsableFeatures(TransformerMixin, BaseEstimator):
         observed = ~np.isnan(X)
         counts = np.maximum(observed.sum(0), 1)
         self.kept_ = (observed.mean(0) >= 1 - self.maximum_missing) & (
-            _largest_share(X, counts) <= self.maximum_same
+            largest_share(X, counts) <= self.maximum_same
         )
         self.logged_, self.offset_ = skewed_features(X, self.maximum_skew)
         lowest = np.where(observed, X, np.inf).min(0)
@@ -80,17 +80,16 @@ def skewed_features(X: np.ndarray, maximum_skew: float) -> tuple[np.ndarray, np.
     return logged, np.where(logged, smallest_positive / 2, 0.0)
 
 
-def _largest_share(X: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def largest_share(X: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Share of the most frequent value of each column among its observed values."""
     ordered = np.sort(X, axis=0)  # NaN last
     change = np.ones(ordered.shape, bool)
     change[1:] = ordered[1:] != ordered[:-1]
     change |= np.isnan(ordered)
-    out = np.zeros(X.shape[1])
-    for column in range(X.shape[1]):
-        starts = np.flatnonzero(change[:, column])
-        out[column] = np.diff(np.r_[starts, len(X)]).max() if len(starts) else 1.0
-    return out / counts
+    row = np.arange(len(X))[:, None]
+    start = np.maximum.accumulate(np.where(change, row, 0), axis=0)
+    longest = np.where(np.isnan(ordered), 0, row - start + 1).max(axis=0)
+    return np.where(longest > 0, longest, 1) / counts
 
 
 class Limits(TransformerMixin, BaseEstimator):

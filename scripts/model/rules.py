@@ -3,6 +3,7 @@ Source: resources/knowledge/rules.yaml; three-valued logic (Kleene): an unknown 
 """
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def withheld(cohort: Cohort, rules: list[dict]) -> Cohort:
                 table = tables[block].copy()
                 table.loc[table.index.intersection(patients), feature] = np.nan
                 tables[block] = table
-    return Cohort(cohort.obs, tables, cohort.dictionaries)
+    return replace(cohort, tables=tables)
 
 
 def overruled(scores: pd.DataFrame, cohort: Cohort, rules: list[dict]) -> pd.DataFrame:

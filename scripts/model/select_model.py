@@ -79,7 +79,7 @@ def describe_strategies(
             found[strategy] = head | describe_published(own, strategy, settings, seed)
             continue
         y, p = own["label"].to_numpy(int), own["probability"].to_numpy()
-        source = "late" if strategy.startswith("block_") else strategy
+        source = "late" if strategy.startswith(("block_", "stacking")) else strategy
         folds = [fold for run in runs if run["strategy"] == source for fold in run["folds"]]
         features = selection.feature_table(folds, strategy)
         entry = head | {

@@ -33,6 +33,7 @@ def _largest(scores: np.ndarray, k: int) -> np.ndarray:
 class Mrmr(SelectorMixin, BaseEstimator):
     """k features, one after the other: the largest F statistic over the mean |correlation| with those chosen.
 
+    Correlations smaller than those of independent features count as these, else chance would decide.
     k : number of features, all when there are fewer
     """
 
@@ -48,9 +49,10 @@ class Mrmr(SelectorMixin, BaseEstimator):
         z = X[:, pool] - X[:, pool].mean(0)
         z = z / np.maximum(np.sqrt((z**2).sum(0)), 1e-12)
         strength, overlap = relevance[pool], np.zeros(len(pool))
+        chance = np.sqrt(2 / (np.pi * len(X)))  # mean |correlation| of independent features
         free, chosen = np.ones(len(pool), bool), []
         for step in range(min(self.k, len(pool))):
-            score = strength / np.maximum(overlap / max(step, 1), 1e-3) if step else strength
+            score = strength / np.maximum(overlap / step, chance) if step else strength
             best = int(np.argmax(np.where(free, score, -1.0)))
             free[best] = False
             chosen.append(best)

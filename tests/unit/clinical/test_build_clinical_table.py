@@ -303,7 +303,9 @@ def test_upper_limit_of_the_laboratory_wins_over_the_default(cohort):
 def test_tumour_findings_are_annotation_and_so_is_what_only_cases_have(cohort):
     history = [
         {"patient_id": "P1", "cirrhosis": "yes", "ecog_ps": 0, "tumour_number": 1, "tumour_max_cm": 2,
-         "vascular_invasion": "no", "extrahepatic": "no", "ascites": "none", "encephalopathy": "none"},
+         "vascular_invasion": "no", "extrahepatic": "no", "ascites": "none", "encephalopathy": "none",
+         "us_category": 3},
+        {"patient_id": "P2", "us_category": 1},
     ]  # fmt: skip
     rows = [lab("ALB", "40", "g/L", n) for n in (1, 2)] + [
         lab("CEA", "3", "ng/mL"),
@@ -315,6 +317,8 @@ def test_tumour_findings_are_annotation_and_so_is_what_only_cases_have(cohort):
     assert roles[["tumour_max_cm", "milan", "bclc", "cnlc", "alb_bin"]].eq("annotation").all()
     assert roles["cea"] == "annotation"  # measured in the case only
     assert roles["alb"] == "predictor"
+    assert roles["us_category"] == "annotation"  # for the surveillance baseline only
+    assert built.table["us_category"].tolist() == [3, 1]
     assert built.table.loc["P1", ["bclc", "cnlc", "milan"]].tolist() == [0, 0, 1]
 
 

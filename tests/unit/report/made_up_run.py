@@ -145,9 +145,17 @@ def make_performance(n: int, auc: float = 0.91) -> dict:
             "delta_auc": estimate(delta, 0.05),
             "p_delong": 0.0004,
             "delta_net_benefit": 0.05,
+            "net_benefit": [
+                {"threshold": t, "value": 0.3, "baseline": 0.25, "delta": estimate(0.05, 0.02)}
+                for t in (0.1, 0.2)
+            ],
+            "nri": {"total": estimate(0.4, 0.2)},
+            "idi": estimate(0.1, 0.05),
         }
         for baseline, delta in (("block_lcms", 0.02), ("afp", 0.15))
     ]
+    verdict = {"fusion": "late", "better": ["afp"], "not_shown": ["block_lcms"], "worse": []}
+    verdict |= {"text_en": "Fusion (late) does not win.", "text_zh": "融合（late）未能胜出。"}
     groups = (("stage", "early"), ("stage", "advanced"), ("sex", "female"), ("afp", "negative"))
     subgroups = [
         {"group": g, "value": v, "n": 40, "events": 18, "status": "ASSESSED", "auc": estimate(0.85)}
@@ -165,6 +173,7 @@ def make_performance(n: int, auc: float = 0.91) -> dict:
         "selected": "late",
         "strategies": strategies,
         "increments": increments,
+        "fusion_verdict": verdict,
         "subgroups": subgroups,
         "patterns": [
             {

@@ -103,6 +103,8 @@ def test_full_run_names_figures_of_every_part(run):
     assert "0.91 (0.86–0.96)" in english  # AUC of the made-up performance
     assert "Fusion is not shown to beat the best single block" in english
     assert "The chosen strategy beats AFP alone" in english
+    assert "Fusion does not win: of 2 single blocks and baselines" in english
+    assert "NRI (95 % interval)" in english and "no evidence by themselves" in english
     assert "External centre E1" in english and "3f2a" * 16 in english
     assert "Predictive values at stated prevalences" in english and "not conformant" in english
     assert "Prospective (locked before enrolment): FAIL" in english
