@@ -1,8 +1,8 @@
 """Acceptance figures of outcomes: three classes from ready-made tables in one command, and the memory of a large cohort.
 
 In: the folder of real test data. Out: CHECKS, see validate_methods.py.
-Source: the acceptance list of docs/modelling.md; breast.TCGA of mixOmics (training part: 150 patients, three omics, three subtypes);
-as in its published test part, proteins are not measured in the patients who are kept back as external.
+Source: the acceptance list of docs/modelling.md; breast.TCGA of mixOmics (training part: 150 patients, three omics, three
+subtypes); as in its published test part, proteins are not measured in the patients who are kept back as external.
 """
 
 import csv
