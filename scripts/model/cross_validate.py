@@ -123,6 +123,8 @@ def main(job):
         _, notes = predictors(cohort, settings)
         reason = why_not(cohort, int(settings["minimum_class"]))
         reason = reason or missing_features(strategy, cohort, settings)
+        if not reason and cohort.multiclass:
+            reason = class_selection.two_classes_only(strategy, settings)
         if not reason and not any(note["used"] for note in notes):
             reason = "no block may enter a model"
         names, columns = cohort.outcome["classes"], SCORE_COLUMNS
