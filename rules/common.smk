@@ -212,6 +212,13 @@ DEMO_SIMULATORS = ("imaging", "metabolomics", "genomics", "proteomics", "clinica
 
 
 # --- fusion -------------------------------------------------------------------------------------
+def outcome_sheets() -> list[str]:
+    """Sheets that say which class a patient is in."""
+    outcome = config["model"]["outcome"]
+    labels = [outcome["sheet"]] if outcome["name"] == "subtype" else []
+    return ["patients", *labels, *(["history"] if outcome["name"] in NEEDS_STAGE else [])]
+
+
 def outcome_inputs() -> dict[str, list[str]]:
     """What says which class a patient is in: the sheet of a subtype, or what tells the stage where the outcome needs it."""
     outcome = config["model"]["outcome"]

@@ -88,7 +88,7 @@ rule define_outcome:
         runtime=minutes(5),
     params:
         code=code_of("scripts/fusion/define_outcome.py"),
-        sheets=sheet_digest("patients", "history", config["model"]["outcome"]["sheet"]),
+        sheets=sheet_digest(*outcome_sheets()),
         settings=config["model"]["outcome"],
         roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
         follow_up_days=config["clinical"]["follow_up_days"],

@@ -32,10 +32,10 @@ from scripts.core.sheets import (
     Problem,
     SheetErrors,
     read_sheet,
-    read_text_table,
     schema_of,
     sheet_names,
 )
+from scripts.core.table_stream import stream_table
 
 FOLDER = Path(".hcc")
 PLAN = FOLDER / "plan.json"
@@ -185,7 +185,7 @@ def _check_table(path: Path, patients: Path | None) -> None:
         read_sheet(path, "feature_dictionary")
         return
     file = f"features/{path.name}"
-    header, rows, lines, _ = read_text_table(path)
+    header, rows = stream_table(path)
     problems = []
     if not re.fullmatch(r"[a-z0-9_]+", path.stem):
         problems.append(
@@ -198,7 +198,7 @@ def _check_table(path: Path, patients: Path | None) -> None:
             Problem(file, 1, header[0], header[0], "the first column must be patient_id")
         )
     seen: dict[str, int] = {}
-    for number, row in zip(lines, rows, strict=True):
+    for number, row in rows:
         if row[0] in seen:
             problems.append(
                 Problem(file, number, "patient_id", row[0], f"already in row {seen[row[0]]}")
@@ -216,7 +216,7 @@ def _check_table(path: Path, patients: Path | None) -> None:
             allowed = (
                 "no patient_id of this table is in patients.tsv: ids must be written alike in both"
             )
-            problems.append(Problem(file, lines[0], "patient_id", first, allowed))
+            problems.append(Problem(file, seen[first], "patient_id", first, allowed))
     if problems:
         raise SheetErrors(problems)
 

@@ -21,7 +21,10 @@ def mask_columns(tables: dict[str, pd.DataFrame], patients: pd.Index) -> pd.Data
         if share.nunique() > 1:
             out[f"{block} missing share"] = share.fillna(share.mean())
         missing = own.isna().astype(float)
-        missing = missing.loc[:, missing[has].nunique() > 1].T.drop_duplicates().T
+        missing = missing.loc[:, missing[has].nunique() > 1]
+        first = {missing[column].to_numpy().tobytes(): column for column in missing.columns[::-1]}
+        kept = set(first.values())  # of features that are missing in the same patients, the first
+        missing = missing[[column for column in missing if column in kept]]
         missing = missing.mask(~pd.Series(has, patients), missing[has].mean(), axis=1)
         columns.append(missing.add_prefix(f"{block} missing "))
     return pd.concat([out, *columns], axis=1)

@@ -15,6 +15,13 @@ FEATURES_SHOWN = 15  # of each class
 PATTERN_MINIMUM = 15  # patients of a pattern that is shown
 
 
+def two_classes_only(strategy: str, settings: dict) -> str:
+    """Why a strategy cannot be made of models of every class against the rest, "" when it can."""
+    if strategy in settings["baselines"] or strategy.startswith(("late", "early")):
+        return ""
+    return f"{strategy} is defined for two classes only"
+
+
 def score_columns(names: list[str]) -> list[str]:
     """Columns of the scores of cross-validation."""
     return [

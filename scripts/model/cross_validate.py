@@ -135,6 +135,8 @@ def main(job):
         _, notes = predictors(cohort, settings)
         reason = why_not(cohort, int(settings["minimum_class"]))
         reason = reason or missing_features(strategy, cohort, settings)
+        if not reason and cohort.multiclass:
+            reason = class_selection.two_classes_only(strategy, settings)
         unknown = sorted(set(settings["blocks"]) - {"default", *cohort.tables})
         if unknown:
             named = ", ".join(unknown)

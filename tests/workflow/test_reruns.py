@@ -206,7 +206,7 @@ CHANGES = [
         | {"detect_lcms": 9, "fit_lcms_batch": 2, "apply_lcms": 3}
         | {"align_reads": 1, "extract_fragments": 1, "import_dia": 1, "describe_dia": 1}
         | SHEET_STEPS
-        | {"freeze_split": 1, "collect_block": 14}
+        | {"define_outcome": 1, "freeze_split": 1, "collect_block": 14}
         | LCMS
         | COHORT,
     ),
@@ -215,7 +215,7 @@ CHANGES = [
         remove_patient,
         {"detect_lcms": 4, "fit_lcms_batch": 1, "apply_lcms": 1, "assess_stability": 3}
         | SHEET_STEPS
-        | {"freeze_split": 1, "collect_block": 9}
+        | {"define_outcome": 1, "freeze_split": 1, "collect_block": 9}
         | LCMS
         | COHORT,
     ),

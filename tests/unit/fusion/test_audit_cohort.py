@@ -101,6 +101,7 @@ def test_mask_names_each_feature_whose_missingness_varies_once():
     values.loc["P1", "c"] = np.nan
     X = mask_columns({"lab": values}, patients)
     assert list(X) == ["lab measured", "lab missing share", "lab missing a", "lab missing c"]
+    assert X.shape == (6, 4)
     assert X["lab missing a"].tolist() == [1, 0, 0, 0, 0, 0.2]  # P5 has no block: the mean
 
 

@@ -72,6 +72,14 @@ def test_permuted_classes_are_called_useless(done):
     assert verdict["discrimination"] == "none" and "macro AUC" in verdict["text_en"]
 
 
+def test_strategy_of_two_classes_is_said_to_be_one():
+    settings = {"baselines": {"afp": ["clinical__afp"]}}
+    assert class_selection.two_classes_only("late_xgboost", settings) == ""
+    assert class_selection.two_classes_only("afp", settings) == ""
+    found = class_selection.two_classes_only("knowledge", settings)
+    assert found == "knowledge is defined for two classes only"
+
+
 def test_mean_over_repeats_keeps_sums_of_one():
     table = pd.DataFrame(
         {"strategy": "late", "patient_id": "P1", "label": 0, "pattern": "ct", "fold": 0},
