@@ -280,6 +280,7 @@ def report_parts() -> dict[str, list[str]]:
         "split": ["results/cohort/split.tsv"] * developed,
         "audit": ["results/cohort/audit.json"] * developed,
         "performance": ["results/model/performance.json"] * developed,
+        "internal": ["results/model/internal.json"] * developed,
         "test": ["results/model/test.json"] * developed,
         "external": ["results/external/performance.json"] * validated,
         "bundle": ["locks/bundle.json"] * developed,
@@ -319,9 +320,11 @@ def raw_inputs() -> list[str]:
 
 # --- model --------------------------------------------------------------------------------------
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
-# What a fit depends on: naming a bundle or giving a reason for a new lock trains nothing again.
+# What a fit depends on: naming a bundle, a reason for a new lock, the number of refits train nothing again.
 MODEL_SETTINGS = {
-    key: value for key, value in config["model"].items() if key not in ("bundle", "relock_reason")
+    key: value
+    for key, value in config["model"].items()
+    if key not in ("bundle", "relock_reason", "refits")
 }
 LOCKED = Path("locks/bundle.json").exists() and bool(
     json.loads(Path("locks/bundle.json").read_text()).get("bundle")
