@@ -253,6 +253,7 @@ rule evaluate_test:
 rule validate_external:
     input:
         tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        audit=["results/external/audit.json"] * bool(blocks_of("external")),
         patients=sheet("patients"),
         lock=LOCK_FILE,
     output:

@@ -88,7 +88,7 @@ def _tables(folder: Path | None, patients: int = 80) -> tuple[str, pd.DataFrame]
 
 def reused_rows_stop_the_run(folder: Path | None) -> dict:
     """Five development rows put among the external ones, slightly rounded: all five must be named."""
-    from scripts.fusion import audit_cohort
+    from scripts.fusion import audit_external, reuse
 
     data, table = _tables(folder)
     inside, outside = table.iloc[:60], table.iloc[60:].copy()
@@ -100,8 +100,8 @@ def reused_rows_stop_the_run(folder: Path | None) -> dict:
     message = ""
     try:
         blocks = ({"metabolites": inside}, {"metabolites": outside})
-        audit_cohort.check_reuse(audit_cohort.Audit(), *blocks, {}, roles, 30)
-    except audit_cohort.ReuseAcrossRoles as error:
+        audit_external.check_reuse(*blocks, {}, roles, 30)
+    except reuse.ReuseAcrossRoles as error:
         message = str(error)
     pairs = [" = ".join(sorted(pair)) for pair in planted.items()]
     named = sum(f"{pair} (" in message for pair in pairs)
