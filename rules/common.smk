@@ -283,6 +283,7 @@ def report_parts() -> dict[str, list[str]]:
         "internal": ["results/model/internal.json"] * developed,
         "test": ["results/model/test.json"] * developed,
         "external": ["results/external/performance.json"] * validated,
+        "external_audit": ["results/external/audit.json"] * validated,
         "bundle": ["locks/bundle.json"] * developed,
         "dispersion": [
             f"results/metabolomics/{entry['modality']}/reference/{block}.dispersion.tsv"

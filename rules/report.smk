@@ -46,11 +46,14 @@ rule write_report:
                 "report.js",
                 "reasons.yaml",
                 "texts.yaml",
+                "texts_internal.yaml",
                 "texts_names.yaml",
+                "tripod_ai.tsv",
             )
         ],
     output:
         report="results/report/report.html",
+        tripod="results/report/tripod_ai.csv",
     log:
         "logs/write_report/cohort.log",
     benchmark:

@@ -32,8 +32,10 @@ class Results:
     split: dict[str, str] = field(default_factory=dict)
     audit: dict = field(default_factory=dict)
     performance: dict = field(default_factory=dict)
+    internal: dict = field(default_factory=dict)
     test: dict = field(default_factory=dict)
     external: dict = field(default_factory=dict)
+    external_audit: dict = field(default_factory=dict)
     bundle: dict = field(default_factory=dict)
     openings: list[dict] = field(default_factory=list)
     withdrawals: list[dict] = field(default_factory=list)
@@ -113,8 +115,10 @@ def read_results(
         split={r["patient_id"]: r["part"] for r in read_table(one(inputs.get("split")))},
         audit=read_json(one(inputs.get("audit"))),
         performance=read_json(one(inputs.get("performance"))),
+        internal=read_json(one(inputs.get("internal"))),
         test=read_json(one(inputs.get("test"))),
         external=read_json(one(inputs.get("external"))),
+        external_audit=read_json(one(inputs.get("external_audit"))),
         bundle=read_json(one(inputs.get("bundle"))),
         openings=read_table(openings),
         withdrawals=read_table(withdrawals),
