@@ -215,11 +215,125 @@ def met_gu_is_called_useless(folder: Path | None) -> dict:
     return line(name, data, measured, limit, verdict["discrimination"] == "none")
 
 
+def external_rows_do_not_reach_the_bundle(folder: Path | None) -> dict:
+    """The bundle of a cohort whose external rows exist, and of the same cohort without any of them."""
+    from tests.workflow.runs import write_table_cohort
+
+    locked, early = {}, []
+    with tempfile.TemporaryDirectory() as place:
+        for name in ("with", "without"):
+            run = Path(place) / name
+            run.mkdir()
+            config = write_table_cohort(run, development=60, external=24)
+            if name == "without":
+                sheet = pd.read_csv(run / "cohort" / "patients.tsv", sep="\t")
+                gone = set(sheet.loc[sheet["role"] == "external", "patient_id"])
+                for path in (run / "cohort" / "features").glob("*.tsv"):
+                    table = pd.read_csv(path, sep="\t", dtype=str)
+                    table = table[~table["patient_id"].isin(gone)]
+                    table.to_csv(path, sep="\t", index=False)
+            command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
+            command += ["--cores", "2", "--directory", str(run), "locks/bundle.json"]
+            done = subprocess.run(
+                [*command, "--configfile", str(config)], cwd=run, capture_output=True, text=True
+            )
+            if done.returncode:
+                raise RuntimeError(done.stderr.strip().splitlines()[-1])
+            early += [str(p) for p in (run / "results").rglob("*external*")]
+            locked[name] = json.loads((run / "locks" / "bundle.json").read_text())["bundle"]
+    same = locked["with"] == locked["without"]
+    return {
+        "name": "no step reads an external row before the lock",
+        "data": "made: 60 development and 24 external patients, two blocks",
+        "measured": f"external files before the lock: {len(early)}; bundle {locked['with'][:12]} with external rows, "
+        f"{locked['without'][:12]} in a folder that holds none of them",
+        "limit": "no file, the same bundle",
+        "holds": same and not early and bool(locked["with"]),
+    }
+
+
+def _latent_cohort(patients: int, effect: float, seed: int, features: int = 20):
+    """Two blocks, four features of each see the label with `effect` SD; the rest is noise."""
+    from scripts.model.cohort_tables import Cohort
+
+    rng = np.random.default_rng(seed)
+    index = pd.Index([f"P{i:05d}" for i in range(patients)])
+    label = rng.permutation(np.arange(patients) % 2)
+    obs = pd.DataFrame({"label": label, "part": "train", "group": index, "centre": "C1"}, index)
+    tables, dictionaries = {}, {}
+    for block in ("ct", "lcms"):
+        columns = [f"f{i}" for i in range(features)]
+        seen = np.where(np.arange(features) < 4, effect, 0.0)
+        values = rng.normal(size=(patients, features)) + label[:, None] * seen
+        tables[block] = pd.DataFrame(values, index, columns)
+        entry = {"role": "predictor", "unit": "umol/L", "stability": np.nan}
+        dictionaries[block] = pd.DataFrame(entry, index=columns)
+    return Cohort(obs, tables, dictionaries)
+
+
+def optimism_is_measured(folder: Path | None) -> dict:
+    """1000 refits on 100 patients: corrected AUC against the same model on 20,000 new patients."""
+    import copy
+
+    from scripts.core.config import default_config
+    from scripts.model import fit_model, metrics, refits
+
+    settings = copy.deepcopy(default_config()["model"])
+    train = _latent_cohort(100, 0.5, 1)
+    model = fit_model.train_chosen("early", train, settings, 1)
+    start = time.process_time()
+    table = refits.resample(model, train, range(1000), settings, 1)
+    seconds = time.process_time() - start
+    found = refits.optimism(refits.apparent(model, train), table)["auc"]
+    new = _latent_cohort(20000, 0.5, 2)
+    truth = metrics.auc(new.labels, model.score(new)["probability"].to_numpy())
+    apparent, corrected = found["apparent"], found["corrected"]["value"]
+    return {
+        "name": "1000 bootstrap refits: AUC corrected for optimism",
+        "data": "made: 100 patients, 2 x 20 features, early fusion; truth from 20,000 new patients",
+        "measured": f"apparent {apparent:.3f}, corrected {corrected:.3f}, not drawn {found['outside']['value']:.3f}, "
+        f"truth {truth:.3f}; {len(table)} refits in {seconds:.0f} s of CPU",
+        "limit": "1000 refits; corrected within .06 of the truth and closer than apparent",
+        "holds": len(table) == 1000
+        and abs(corrected - truth) <= 0.06
+        and abs(corrected - truth) < abs(apparent - truth),
+    }
+
+
+def permuted_labels_are_not_learned(folder: Path | None) -> dict:
+    """Twenty permutations of the labels of 120 patients through cross-validation: every learned step sees them."""
+    import copy
+
+    from scripts.core.config import default_config
+    from scripts.model import cross_validate, metrics
+
+    settings = copy.deepcopy(default_config()["model"])
+    settings["elastic_net"] = {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}
+    cohort, aucs = _latent_cohort(120, 0.8, 3), []
+    for seed in range(20):
+        permuted = cohort.subset(cohort.obs.index)
+        permuted.obs["label"] = np.random.default_rng(seed).permutation(cohort.labels)
+        scores, _ = cross_validate.cross_validate(permuted, "late", settings, seed)
+        own = scores[scores["strategy"] == "late"]
+        aucs.append(metrics.auc(own["label"].to_numpy(int), own["probability"].to_numpy()))
+    mean = float(np.mean(aucs))
+    return {
+        "name": "permuted labels through nested cross-validation",
+        "data": "made: 120 patients, 2 x 20 features with signal, 20 permutations, late fusion",
+        "measured": f"mean AUC {mean:.3f} (from {min(aucs):.2f} to {max(aucs):.2f})",
+        "limit": ".45-.55",
+        "holds": 0.45 <= mean <= 0.55,
+    }
+
+
 CHECKS = [
     delong_equals_proc,
     resampling_is_fast,
     reused_rows_stop_the_run,
     one_patient_in_two_parts,
     mask_that_predicts_as_well,
+    external_rows_do_not_reach_the_bundle,
+    optimism_is_measured,
+    permuted_labels_are_not_learned,
     met_gu_is_called_useless,
 ]

@@ -19,6 +19,9 @@ COHORT_STEPS = {
     "assemble_cohort",
     "cross_validate",
     "select_model",
+    "refit_model",
+    "validate_internal",
+    "audit_external",
     "assess_conformance",
     "write_report",
 }
