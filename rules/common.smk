@@ -368,8 +368,10 @@ def report_parts() -> dict[str, list[str]]:
         "explore": ["results/cohort/explore/explore.json"] * developed,
         "associations": ["results/cohort/associations/associations.json"] * developed,
         "performance": ["results/model/performance.json"] * developed,
+        "internal": ["results/model/internal.json"] * developed,
         "test": ["results/model/test.json"] * developed,
         "external": ["results/external/performance.json"] * validated,
+        "external_audit": ["results/external/audit.json"] * validated,
         "bundle": ["locks/bundle.json"] * developed,
         "dispersion": [
             f"results/metabolomics/{entry['modality']}/reference/{block}.dispersion.tsv"
@@ -379,25 +381,27 @@ def report_parts() -> dict[str, list[str]]:
     }
 
 
-def raw_files() -> dict[str, list[str]]:
-    """{patient: raw files} of everybody whom the gate let in; what audit_cohort compares.
+def raw_files(role: str = "") -> dict[str, list[str]]:
+    """{patient: raw files} of everybody of a role ("" = any) whom the gate let in; what the audits compare.
 
     Not the report of a DIA search: one report holds the samples of all patients.
     """
     found: dict[str, list[str]] = {}
     for modality, patients in PLAN["assays"].items():
         for patient, rows in patients.items() if modality != "dia" else ():
-            paths = [row[name] for row in rows for name in ("file", "file2") if name in row]
-            found.setdefault(patient, []).extend(paths)
+            if role in ("", PLAN["patients"][patient]["role"]):
+                paths = [row[name] for row in rows for name in ("file", "file2") if name in row]
+                found.setdefault(patient, []).extend(paths)
     return {patient: sorted(set(paths)) for patient, paths in sorted(found.items())}
 
 
-def raw_inputs() -> list[str]:
+def raw_inputs(role: str = "") -> list[str]:
     """The same files as inputs, each once; those with an MD5 in the sheet regardless of their time."""
     found = {
         row[column]: raw_file(row, column)
         for modality, patients in PLAN["assays"].items()
-        for rows in (patients.values() if modality != "dia" else ())
+        for patient, rows in (patients.items() if modality != "dia" else ())
+        if role in ("", PLAN["patients"][patient]["role"])
         for row in rows
         for column in ("file", "file2")
         if column in row
@@ -407,9 +411,11 @@ def raw_inputs() -> list[str]:
 
 # --- model --------------------------------------------------------------------------------------
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
-# What a fit depends on: naming a bundle or giving a reason for a new lock trains nothing again.
+# What a fit depends on: naming a bundle, a reason for a new lock, the number of refits train nothing again.
 MODEL_SETTINGS = {
-    key: value for key, value in config["model"].items() if key not in ("bundle", "relock_reason")
+    key: value
+    for key, value in config["model"].items()
+    if key not in ("bundle", "relock_reason", "refits")
 }
 LOCKED = Path("locks/bundle.json").exists() and bool(
     json.loads(Path("locks/bundle.json").read_text()).get("bundle")

@@ -38,9 +38,11 @@ rule collect_block:
         "../scripts/fusion/collect_block.py"
 
 
+# External rows are joined, and looked at, only once a model is locked.
 use rule collect_block as collect_external_block with:
     input:
         unpack(lambda wildcards: block_inputs(wildcards.block, "external")),
+        lock=ancient(LOCK_FILE),
     output:
         table="results/external/features/{block}.parquet",
         dictionary="results/external/features/{block}.features.tsv",
@@ -165,13 +167,12 @@ rule assemble_cohort:
 rule audit_cohort:
     input:
         tables=expand("results/features/{block}.parquet", block=blocks_of("development")),
-        external=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
         patients=sheet("patients"),
         assays=sheet("assays"),
         outcome="results/cohort/outcome.tsv",
         description="results/cohort/outcome.json",
         split="results/cohort/split.tsv",
-        raw=raw_inputs(),
+        raw=raw_inputs("development"),
     output:
         audit="results/cohort/audit.json",
         ledger="results/qc/ledger/audit_cohort/cohort.jsonl",
@@ -191,11 +192,41 @@ rule audit_cohort:
         settings=config["fusion"]["audit"],
         seed=config["seed"],
         roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
-        files=raw_files(),
+        files=raw_files("development"),
     message:
         "Auditing the data before any model -> {output.audit} (log: {log})"
     script:
         "../scripts/fusion/audit_cohort.py"
+
+
+rule audit_external:
+    input:
+        lock=ancient(LOCK_FILE),
+        tables=expand("results/features/{block}.parquet", block=blocks_of("external")),
+        external=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        raw=raw_inputs(),
+    output:
+        audit="results/external/audit.json",
+        ledger="results/qc/ledger/audit_external/cohort.jsonl",
+    log:
+        "logs/audit_external.log",
+    benchmark:
+        "benchmarks/audit_external.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(30),
+    params:
+        code=code_of("scripts/fusion/audit_external.py"),
+        settings=config["fusion"]["audit"],
+        roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
+        files=raw_files(),
+    message:
+        "External patients against development patients -> {output.audit} (log: {log})"
+    script:
+        "../scripts/fusion/audit_external.py"
 
 
 rule explore_cohort:

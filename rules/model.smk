@@ -2,6 +2,7 @@
 wildcard_constraints:
     strategy="|".join(STRATEGIES),
     repeat="[0-9]+",
+    part="[0-9]+",
 
 
 rule cross_validate:
@@ -68,6 +69,68 @@ rule select_model:
         "Choosing the model -> {output.performance} (log: {log})"
     script:
         "../scripts/model/select_model.py"
+
+
+rule refit_model:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        performance="results/model/performance.json",
+    output:
+        refits="results/model/refits/{part}.parquet",
+        apparent="results/model/refits/{part}.json",
+    log:
+        "logs/refit_model/{part}.log",
+    benchmark:
+        "benchmarks/refit_model/{part}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/model/refit_model.py"),
+        settings=MODEL_SETTINGS,
+        refits=config["model"]["refits"],
+        seed=config["seed"],
+    message:
+        "Refitting the chosen model on resampled patients, part {wildcards.part} -> {output.refits} (log: {log})"
+    script:
+        "../scripts/model/refit_model.py"
+
+
+rule validate_internal:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        performance="results/model/performance.json",
+        refits=expand(
+            "results/model/refits/{part}.parquet", part=range(config["model"]["refits"]["parts"])
+        ),
+        apparent=expand(
+            "results/model/refits/{part}.json", part=range(config["model"]["refits"]["parts"])
+        ),
+    output:
+        internal="results/model/internal.json",
+        ledger="results/qc/ledger/validate_internal/cohort.jsonl",
+    log:
+        "logs/validate_internal.log",
+    benchmark:
+        "benchmarks/validate_internal.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/model/validate_internal.py"),
+        settings=MODEL_SETTINGS,
+        refits=config["model"]["refits"],
+        seed=config["seed"],
+    message:
+        "Optimism, centres left out, learning curve -> {output.internal} (log: {log})"
+    script:
+        "../scripts/model/validate_internal.py"
 
 
 rule fit_model:
@@ -190,6 +253,7 @@ rule evaluate_test:
 rule validate_external:
     input:
         tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        audit=[ancient(path) for path in ["results/external/audit.json"] if blocks_of("external")],
         patients=sheet("patients"),
         outcome="results/cohort/outcome.tsv",
         description="results/cohort/outcome.json",

@@ -195,6 +195,7 @@ rule describe_dia:
         proteins=lambda wildcards: [
             row_path("dia", p, "proteins").replace(".json", ".tsv")
             for p in PLAN["blocks"][wildcards.block]["patients"]
+            if PLAN["patients"][p]["role"] == "development"
         ],
     output:
         dictionary="results/proteomics/dictionary/{block}.tsv",

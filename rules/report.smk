@@ -52,11 +52,14 @@ rule write_report:
                 "texts.yaml",
                 "texts_classes.yaml",
                 "texts_explore.yaml",
+                "texts_internal.yaml",
                 "texts_names.yaml",
+                "tripod_ai.tsv",
             )
         ],
     output:
         report="results/report/report.html",
+        tripod="results/report/tripod_ai.csv",
     log:
         "logs/write_report/cohort.log",
     benchmark:

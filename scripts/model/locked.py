@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from scripts.model import bundle, metrics
+from scripts.model import bundle, metrics, pooling
 from scripts.model.cohort_tables import BINARY, Cohort
-from scripts.model.evaluation import NOT_ASSESSED, assess, subgroup_table
+from scripts.model.evaluation import NOT_ASSESSED, assess, subgroup_table, too_few
 from scripts.model.subgroups import subgroup_masks
 
 
@@ -97,6 +97,8 @@ def evaluate_scored(
     cuts = {name: float(cut) for name, cut in description["thresholds"].items()}
     refused = scores.loc[scores["refused"] != "", "refused"].str.split(":").str[0].value_counts()
     centres = obs["centre"].astype(str).to_numpy()
+    each = [(y[centres == c], p[centres == c]) for c in sorted(set(centres))]
+    enough = [part for part in each if not too_few(part[0], int(settings["minimum_class"]))]
     masks = subgroup_masks(cohort.subset(scored.index))
     masks = {key: mask for key, mask in masks.items() if key[0] != "centre"}
     return {
@@ -111,6 +113,7 @@ def evaluate_scored(
             centre: assess(y[centres == centre], p[centres == centre], cuts, settings, seed)
             for centre in sorted(set(centres))
         },
+        "centres_pooled": pooling.pooled_auc(enough),
         "subgroups": subgroup_table(y, p, masks, cuts["youden"], settings, seed),
         "baselines": baselines(cohort.subset(scored.index), scored["probability"], settings, seed),
     }

@@ -46,6 +46,11 @@ class Drawing:
             f'stroke-linejoin="round"{dashes}/>'
         )
 
+    def band(self, points, colour) -> None:
+        """A pale area inside points [(x, y), ...]."""
+        d = "M" + "L".join(f"{_number(x)} {_number(y)}" for x, y in points) + "Z"
+        self.items.append(f'<path d="{d}" fill="{colour}" fill-opacity="0.13" stroke="none"/>')
+
     def box(self, x, y, width, height, fill="#fff", stroke="none", radius=0.0, hint="") -> None:
         """A rectangle; `hint` appears under the mouse."""
         title = f"<title>{escape(hint)}</title>" if hint else ""

@@ -1,7 +1,7 @@
 """The report: one HTML page in Chinese and English that opens without a network.
 
 In: plan, patients sheet, verdicts, split, audit, performance, validation, bundle, conformance.
-Out: results/report/report.html. Source: docs/report.md; STARD 2015, TRIPOD+AI for what it shows.
+Out: results/report/report.html, tripod_ai.csv. Source: docs/report.md; STARD 2015, TRIPOD+AI for what it shows.
 """
 
 import datetime
@@ -16,11 +16,13 @@ from scripts.report import (
     conformity,
     exploration,
     flow,
+    internal,
     page,
     performance,
     provenance,
     quality,
     summary,
+    tripod,
     validation,
 )
 from scripts.report.page import Section, text
@@ -40,8 +42,10 @@ def sections_of(results: Results, run_date: str) -> list[Section]:
         exploration.section(results),
         associations.section(results),
         classes.section(results) if many else performance.section(results),
+        internal.section(results),
         classes.validation_section(results) if many else validation.section(results),
         provenance.bundle_section(results),
+        tripod.section(results),
         conformity.section(results),
         provenance.run_section(results, run_date),
     ]
@@ -69,6 +73,8 @@ def main(job) -> None:
         today = datetime.date.today().isoformat()
         written = report_page(results, language=params.settings["language"], run_date=today)
         hidden = page.write(step.path(job.output.report), written)
+        checklist = tripod.as_csv(results)
+        step.path(job.output.tripod).write_text(checklist, encoding="utf-8")
         if hidden:
             step.log.warning("%d identifiers of persons masked in the report", hidden)
 

@@ -160,6 +160,8 @@ COHORT = {
     "associate_blocks": 1,
     "cross_validate": 3,  # early and the two baselines, one repeat
     "select_model": 1,
+    "refit_model": 2,  # parts
+    "validate_internal": 1,
     "fit_model": 1,
     "lock_bundle": 1,
     "evaluate_test": 1,

@@ -212,6 +212,41 @@ def make_validation(n: int, centres: tuple[str, ...]) -> dict:
     }
 
 
+def make_internal(n: int, auc: float = 0.91) -> dict:
+    shown = {"auc": auc, "brier": 0.1, "calibration_intercept": 0.0, "calibration_slope": 1.4}
+    quantities = {
+        name: {"apparent": v + 0.05, "optimism": 0.05, "corrected": estimate(v), "n": 1000}
+        | {"outside": estimate(v - 0.02)}
+        for name, v in shown.items()
+    }
+    centres = {
+        c: {"status": "ASSESSED", "reason": "", "n": n // 2, "events": n // 4}
+        | {"metrics": {"auc": estimate(auc - 0.03), "brier": estimate(0.12)}}
+        for c in ("C1", "C2")
+    }
+    centres["C3"] = {"status": "NOT_ASSESSED", "reason": "one class", "n": 3, "events": 3}
+    pooled = estimate(auc - 0.03) | {"centres": 3, "tau2": 0.1, "i2": 0.4}
+    pooled |= {"predicted_low": 0.6, "predicted_high": 0.97}
+    points = [
+        {"fraction": f, "n": n * f, "events": n * f / 2, "auc": estimate(auc - 0.2 * (1 - f))}
+        | {"brier": estimate(0.12)}
+        for f in (0.4, 0.7, 1.0)
+    ]
+    criteria = {"overall risk": 384, "error of a probability": None, "shrinkage": 3000}
+    size = {"n": n, "events": n // 2, "candidate_predictors": 50, "events_per_variable": 0.6}
+    size |= {"criteria": criteria, "minimum": 3000, "verdict": "WARN"}
+    return {
+        "status": "ASSESSED",
+        "reason": "",
+        "strategy": "late",
+        "refits": {"number": 1000, "drawn_again": 0, "held": "", "quantities": quantities},
+        "centres": {"status": "ASSESSED", "reason": "", "centres": centres, "pooled": pooled},
+        "learning_curve": {"status": "ASSESSED", "reason": "", "points": points, "rising": False}
+        | {"gain": {"value": 0.01, "low": -0.02, "high": 0.04}, "scored": n},
+        "sample_size": {"chosen": size, "all": size | {"candidate_predictors": 800}},
+    }
+
+
 def make_audit() -> dict:
     return {
         "status": "ASSESSED",
@@ -325,9 +360,12 @@ class Run:
         inputs["performance"] = self.write(
             "results/model/performance.json", make_performance(60, auc)
         )
+        inputs["internal"] = self.write("results/model/internal.json", make_internal(60, auc))
         inputs["test"] = self.write("results/model/test.json", make_validation(30, ()))
         external = make_validation(30, ("E1", "E2"))
         inputs["external"] = self.write("results/external/performance.json", external)
+        reused = {"status": "ASSESSED", "patients": 30, "reused": []}
+        inputs["external_audit"] = self.write("results/external/audit.json", reused)
         bundle = {"bundle": "3f2a" * 16, "locked_at": "2026-03-01T10:00:00+00:00", "reason": ""}
         inputs["bundle"] = self.write("locks/bundle.json", bundle)
         opening = {"opened_at": "2026-03-02", "bundle": "3f2a" * 16, "data_sha256": "ab" * 32}

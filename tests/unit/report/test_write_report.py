@@ -38,7 +38,7 @@ def _report(inputs, language="zh"):
         _job(
             "write_report",
             inputs | outputs,
-            {"report": "results/report/report.html"},
+            {"report": "results/report/report.html", "tripod": "results/report/tripod_ai.csv"},
             settings={"language": language},
             openings="locks/openings.tsv",
             withdrawals="locks/bundle_withdrawals.tsv",
@@ -92,10 +92,12 @@ def test_all_sections_are_there_and_none_is_empty(run):
     html = _report(run.full())
     for name in ("summary", "flow", "cohort", "quality", "audit", "explore", "performance"):
         assert f'<section id="{name}">' in html
-    for name in ("associations", "validation", "model", "conformance", "run"):
+    for name in ("associations", "internal", "validation", "model", "tripod"):
+        assert f'<section id="{name}">' in html
+    for name in ("conformance", "run"):
         assert f'<section id="{name}">' in html
     bodies = re.findall(r"<section id=.*?</h2>(.*?)</section>", html, flags=re.DOTALL)
-    assert len(bodies) == 12 and all(re.search(r"<(p|table|dl|figure)", body) for body in bodies)
+    assert len(bodies) == 14 and all(re.search(r"<(p|table|dl|figure)", body) for body in bodies)
 
 
 def test_full_run_names_figures_of_every_part(run):
