@@ -24,6 +24,7 @@ from scripts.core.cross_checks import (
 )
 from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate, withdrawn_patients
 from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.new_patients import role_problems
 from scripts.core.sheets import (
     Problem,
     SheetErrors,
@@ -121,6 +122,12 @@ def make_plan(config: dict, *, write: bool) -> dict:
         problems.append(Problem(str(folder / "consents.tsv"), 0, "", "", allowed))
     if not problems:
         problems = _cross_problems(sheets, folder, files)
+        new = bool(config.get("new")) and Path(config["new"]) == folder
+        people = sheets["patients"]
+        problems += [
+            Problem(files["patients"].name, *found)
+            for found in role_problems(people.rows, people.lines, new)
+        ]
     if problems:
         raise SheetErrors(problems)
     assays = assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
