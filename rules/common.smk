@@ -388,7 +388,9 @@ def predict_targets(wildcards) -> list[str]:
 
 def new_blocks() -> list[str]:
     """Blocks of a folder of new patients that the locked model uses."""
-    used = {entry["block"] for entry in json.loads((NEW.folder / "bundle.json").read_text())["features"]}
+    used = {
+        entry["block"] for entry in json.loads((NEW.folder / "bundle.json").read_text())["features"]
+    }
     return [block for block in PLAN["blocks"] if block in used]
 
 
@@ -402,7 +404,9 @@ def new_patients() -> dict[str, list[str]]:
         return {"new": [config["new"]]}
     blocks = new_blocks()
     if not blocks:
-        raise WorkflowError(f"No patient of {config['new']} has data of a block that the model uses")
+        raise WorkflowError(
+            f"No patient of {config['new']} has data of a block that the model uses"
+        )
     return {
         "tables": [f"results/predictions/features/{block}.parquet" for block in blocks],
         "verdicts": [f"results/predictions/qc/{block}.verdicts.tsv" for block in blocks],
@@ -423,13 +427,17 @@ def reference_files(kind: str) -> dict[str, list[str]]:
 
 def reference_inputs() -> list[str]:
     """All those files, each once, and the clinical dictionary: what lock_bundle needs beside the fit."""
-    files = [p for kind in ("references", "linked") for f in reference_files(kind).values() for p in f]
+    files = [
+        p for kind in ("references", "linked") for f in reference_files(kind).values() for p in f
+    ]
     return list(dict.fromkeys([*files, *clinical_dictionary()]))
 
 
 def clinical_dictionary() -> list[str]:
     """The dictionary of the clinical table, where there is one."""
-    made = PLAN["blocks"].get("clinical", {}).get("sheet") and subjects_of("development", "clinical")
+    made = PLAN["blocks"].get("clinical", {}).get("sheet") and subjects_of(
+        "development", "clinical"
+    )
     return ["results/clinical/clinical.dictionary.tsv"] if made else []
 
 

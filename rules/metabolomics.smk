@@ -78,16 +78,6 @@ rule fit_lcms:
         reference="results/metabolomics/lcms/reference/{block}.npz",
         quality="results/metabolomics/lcms/reference/{block}.quality.tsv",
         dictionary="results/metabolomics/lcms/reference/{block}.dictionary.tsv",
-    chain=[
-        "scripts/metabolomics/detect_lcms.py",
-        "scripts/metabolomics/fit_lcms_batch.py",
-        "scripts/metabolomics/apply_lcms.py",
-    ],
-    references=(
-        "results/metabolomics/lcms/reference/{block}.npz",
-        "results/metabolomics/lcms/reference/{block}.status.json",
-        "results/metabolomics/lcms/reference/{block}.dictionary.tsv",
-    ),
         stability="results/metabolomics/lcms/reference/{block}.stability.tsv",
         status="results/metabolomics/lcms/reference/{block}.status.json",
         ledger="results/qc/ledger/fit_lcms/{block}.jsonl",
@@ -258,15 +248,6 @@ rule fit_gcms:
         reference="results/metabolomics/gcms/reference/{block}.npz",
         quality="results/metabolomics/gcms/reference/{block}.quality.tsv",
         dictionary="results/metabolomics/gcms/reference/{block}.dictionary.tsv",
-    chain=[
-        "scripts/metabolomics/detect_gcms.py",
-        "scripts/metabolomics/apply_gcms.py",
-    ],
-    references=(
-        "results/metabolomics/gcms/reference/{block}.npz",
-        "results/metabolomics/gcms/reference/{block}.status.json",
-        "results/metabolomics/gcms/reference/{block}.dictionary.tsv",
-    ),
         stability="results/metabolomics/gcms/reference/{block}.stability.tsv",
         status="results/metabolomics/gcms/reference/{block}.status.json",
         ledger="results/qc/ledger/fit_gcms/{block}.jsonl",

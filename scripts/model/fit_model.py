@@ -86,6 +86,7 @@ def describe(model, train: Cohort, performance: dict, settings: dict, seed: int,
     """Everything of bundle.json but the members."""
     strategy = performance["selected"]
     entry = performance["strategies"][strategy]
+    thresholds = {name: e["threshold"] for name, e in entry["thresholds"].items()}
     return {
         "status": "ASSESSED",
         "strategy": strategy,
@@ -107,9 +108,9 @@ def describe(model, train: Cohort, performance: dict, settings: dict, seed: int,
         "interval": interval_refits.METHOD.format(n=settings["interval_refits"])
         if settings["interval_refits"]
         else "",
-        "thresholds": {name: e["threshold"] for name, e in entry["thresholds"].items()},
+        "thresholds": thresholds,
         "features": describe_features(model, train),
-        "patterns": describe_patterns(model),
+        "patterns": describe_patterns(model, thresholds),
         "centres": sorted(set(train.obs["centre"].astype(str))),
         "training": {
             "n": len(model.y),

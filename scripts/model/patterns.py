@@ -45,8 +45,11 @@ def thresholds_for(model: fused.FusedModel, description: dict, used: str) -> dic
     return pattern_thresholds(model, names) or whole
 
 
-def describe_patterns(model: fused.FusedModel) -> list[dict]:
-    """Patterns of blocks that training showed, with the line that calibrates them and their thresholds."""
+def describe_patterns(model: fused.FusedModel, whole: dict[str, float] | None = None) -> list[dict]:
+    """Patterns of blocks that training showed, with the line that calibrates them and their thresholds.
+
+    whole : thresholds of all blocks together, those of the nested cross-validation.
+    """
     lines = []
     present = model.evidence.notna()
     for key, rows in present.groupby(list(present.columns)):
@@ -54,6 +57,8 @@ def describe_patterns(model: fused.FusedModel) -> list[dict]:
         names = tuple(sorted(n for n, has in zip(present.columns, key, strict=True) if has))
         line = model.calibration(names) if names else None
         have = present[list(names)].all(axis=1).to_numpy()
+        all_of_them = len(names) == len(model.members) and whole
+        cuts = dict(whole) if all_of_them else pattern_thresholds(model, names)
         lines.append(
             {
                 "pattern": fused.pattern_name(names),
@@ -62,7 +67,7 @@ def describe_patterns(model: fused.FusedModel) -> list[dict]:
                 "events": int(model.y[have].sum()),
                 "intercept": None if line is None else line[0],
                 "slope": None if line is None else line[1],
-                "thresholds": None if line is None else pattern_thresholds(model, names),
+                "thresholds": None if line is None else cuts,
             }
         )
     return sorted(lines, key=lambda line: line["pattern"])

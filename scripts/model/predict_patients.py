@@ -56,7 +56,7 @@ def outside(description: dict, cohort: Cohort) -> pd.Series:
             text = (
                 f"{entry['block']}__{entry['feature']} {values[patient]:.6g} {entry['unit']}".strip()
                 + f" (training {entry['low']:.6g} to {entry['high']:.6g}"
-                + ("; check the unit)" if distance > 10 * width else ")")
+                + (", check the unit)" if distance > 10 * width else ")")
             )
             found[patient].append((-distance / width, text))
     shown = {p: "; ".join(t for _, t in sorted(lines)[:SHOWN]) for p, lines in found.items()}
@@ -103,11 +103,15 @@ def by_block(parts: pd.DataFrame) -> pd.DataFrame:
     return parts.groupby([parts.index, names])["contribution"].sum().unstack()
 
 
+def given(job, name: str) -> list[str]:
+    """Input files of a name; [] when the rule has none."""
+    paths = job.input.get(name, [])
+    return [paths] if isinstance(paths, str) else list(paths)
+
+
 def read_folder(job, description: dict) -> Cohort:
     """New patients of a folder of sheets: the collected blocks that the model uses. BundleError for another unit."""
-    paths = job.input.tables
-    paths = [paths] if isinstance(paths, str) else list(paths)
-    sheet = job.input.patients if isinstance(job.input.patients, str) else job.input.patients[0]
+    paths, sheet = given(job, "tables"), given(job, "patients")[0]
     admitted = set(job.params.admitted)
     rows = [r for r in read_sheet(sheet, "patients").rows if r["patient_id"] in admitted]
     obs = pd.DataFrame(rows).set_index("patient_id").sort_index()
@@ -116,10 +120,10 @@ def read_folder(job, description: dict) -> Cohort:
     return cohort
 
 
-def not_used(paths, patients) -> pd.Series:
+def not_used(paths: list[str], patients) -> pd.Series:
     """Why blocks of a patient are missing, from the tables of verdicts."""
     found: dict[str, list[str]] = {patient: [] for patient in patients}
-    for path in [paths] if isinstance(paths, str) else list(paths or []):
+    for path in paths:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
         for line in table.to_dict("records"):
             if line["verdict"] not in ("pass",) and line["patient_id"] in found:
@@ -131,8 +135,8 @@ def not_used(paths, patients) -> pd.Series:
 def read_patients(job, description: dict) -> Cohort:
     """The new patients; RefusedInput with every problem of their sheet."""
     try:
-        if getattr(job.input, "new", None):
-            return read_new(job.input.new, description)
+        if given(job, "new"):
+            return read_new(given(job, "new")[0], description)
         return read_folder(job, description)
     except SheetErrors as errors:
         shown = list(map(str, errors.problems[:SHOWN]))
@@ -177,8 +181,8 @@ def main(job):
         warning = check_withdrawals(Path(params.withdrawals), lock["bundle"])
         cohort = read_patients(job, description)
         scores, parts = predict(model, description, cohort, folder, params.unknown_centre)
-        scores["not_used"] = not_used(job.input.get("verdicts"), scores.index)
-        if getattr(job.input, "tables", None):
+        scores["not_used"] = not_used(given(job, "verdicts"), scores.index)
+        if given(job, "tables"):
             changed = differences(folder, dict(params.chains))
             warning = "; ".join([w for w in (warning, *changed) if w])
         if warning:
