@@ -12,7 +12,7 @@ from scripts.core.withdrawal import BUNDLE_COLUMNS, DECISIONS, read_lines
 EXAMPLE = "--config withdrawal='{bundle: <hash>, decision: keep, ground: legal ground and document}'"
 
 
-class RefusedDecision(Exception):
+class RefusedDecision(core_job.Refused):
     """The decision cannot be recorded; the message says what lacks."""
 
 

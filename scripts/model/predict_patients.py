@@ -22,7 +22,7 @@ COLUMNS = [
 SHOWN = 12  # problems of a sheet, features out of range
 
 
-class RefusedInput(Exception):
+class RefusedInput(core_job.Refused):
     """New patients cannot be scored; the message says where and what to do."""
 
 

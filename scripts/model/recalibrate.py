@@ -25,7 +25,7 @@ FOLDS = 5
 KEPT = ("n", "events", "metrics", "thresholds")
 
 
-class RefusedRecalibration(Exception):
+class RefusedRecalibration(core_job.Refused):
     """There is nothing to recalibrate with; the message says what lacks."""
 
 

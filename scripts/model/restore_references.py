@@ -38,12 +38,15 @@ def main(job):
     """
     with core_job.step(job) as step:
         folder, root = Path(job.params.bundle), Path(job.params.root)
-        bundle.verify(folder)
-        manifest = read_manifest(folder)
-        for path in manifest["files"]:
-            shutil.copyfile(folder / FOLDER / path, step.path(path))
-        for path, digest in manifest["linked"].items():
-            link(root / path, step.path(path), digest)
+        try:
+            bundle.verify(folder)
+            manifest = read_manifest(folder)
+            for path in manifest["files"]:
+                shutil.copyfile(folder / FOLDER / path, step.path(path))
+            for path, digest in manifest["linked"].items():
+                link(root / path, step.path(path), digest)
+        except bundle.BundleError as error:
+            raise core_job.Refused(str(error)) from None
         step.log.info("%d files restored, %d linked", len(manifest["files"]), len(manifest["linked"]))
 
 

@@ -58,4 +58,5 @@ def settings():
     found["xgboost"]["rounds"] = 20
     found["strategies"] = ["late"]
     found["repeats"] = 1
+    found["interval_refits"] = 3
     return found
