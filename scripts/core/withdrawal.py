@@ -139,7 +139,9 @@ def decision_of(path: Path, bundle: str) -> str:
 
     Each line counts for itself: a bundle is open while one of its questions is, and to be trained again once one says so.
     """
-    said = [row["decision"].strip() or "open" for row in read_lines(path) if row["bundle"] == bundle]
+    said = [
+        row["decision"].strip() or "open" for row in read_lines(path) if row["bundle"] == bundle
+    ]
     for decision in ("retrain", "open"):
         if any(text.startswith(decision) for text in said):
             return decision

@@ -16,10 +16,12 @@ WHOLE = "(all)"  # a learner without parts by feature: its block as one
 SMALLEST = 1e-12  # log odds; a smaller part is rounding of a feature that is not used
 
 
-def parts_of(member: fused.TrainedMember, table: pd.DataFrame) -> tuple[list, np.ndarray, np.ndarray]:
+def parts_of(
+    member: fused.TrainedMember, table: pd.DataFrame
+) -> tuple[list, np.ndarray, np.ndarray]:
     """Columns, (patients x columns) parts and (patients,) base of a member's uncalibrated log odds.
 
-    table : patients x member.columns, NaN = missing. A learner that is neither linear nor XGBoost has one column (block, "(all)").
+    table : patients x member.columns, NaN = missing. Neither linear nor XGBoost: one column (block, "(all)").
     """
     from scripts.model import pipelines
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from scripts.core import job as core_job
 from scripts.core.withdrawal import BUNDLE_COLUMNS, DECISIONS, read_lines
 
-EXAMPLE = "--config withdrawal='{bundle: <hash>, decision: keep, ground: legal ground and document}'"
+EXAMPLE = (
+    "--config withdrawal='{bundle: <hash>, decision: keep, ground: legal ground and document}'"
+)
 
 
 class RefusedDecision(core_job.Refused):
@@ -23,7 +25,9 @@ def decide(path: Path, bundle: str, decision: str, ground: str, today: str) -> i
     """
     if decision not in DECISIONS:
         allowed = ", ".join(DECISIONS)
-        raise RefusedDecision(f"decision {decision!r} is not allowed; allowed: {allowed} ({EXAMPLE})")
+        raise RefusedDecision(
+            f"decision {decision!r} is not allowed; allowed: {allowed} ({EXAMPLE})"
+        )
     if decision == "keep" and not ground:
         raise RefusedDecision(f"keep needs the legal ground on which the model is kept ({EXAMPLE})")
     rows = read_lines(path)

@@ -69,8 +69,8 @@ def refit(model: fused.FusedModel, cohort: Cohort, settings: dict, seed: int) ->
     refits = int(settings["interval_refits"])
     if not refits:
         return {}
-    from scripts.model.bundle import model_bytes, skops_bytes
     from scripts.core.hashing import person_hash
+    from scripts.model.bundle import model_bytes, skops_bytes
 
     patients = model.evidence.index
     groups = cohort.obs.loc[patients, "group"].to_numpy(str)

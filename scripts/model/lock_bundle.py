@@ -48,9 +48,7 @@ def keep(fit: Path, bundles: Path, chains: dict | None = None) -> str:
     _, description = bundle.load_bundle(fit)
 
     def fill(folder: Path) -> None:
-        shutil.copytree(
-            fit, folder, ignore=shutil.ignore_patterns(bundle.MARK), dirs_exist_ok=True
-        )
+        shutil.copytree(fit, folder, ignore=shutil.ignore_patterns(bundle.MARK), dirs_exist_ok=True)
         if chains:
             used = {entry["block"] for entry in description["features"]}
             copy_references(folder, chains, used)

@@ -96,7 +96,9 @@ def _figure(entry: dict | None) -> str:
 def _internal(description: dict, language: int) -> list[str]:
     lines = [f"| {_say('metric', language)} | {_say('value', language)} |", "|---|---|"]
     found = description["internal"]["metrics"]
-    lines += [f"| {names[language]} | {_figure(found.get(key))} |" for key, names in _METRICS.items()]
+    lines += [
+        f"| {names[language]} | {_figure(found.get(key))} |" for key, names in _METRICS.items()
+    ]
     verdict = description["internal"].get("verdict", {})
     text = verdict.get(("text_en", "text_zh")[language], verdict.get("text_en", ""))
     return [*lines, "", text] if text else lines
@@ -110,7 +112,9 @@ def _patterns(description: dict, language: int) -> list[str]:
         cuts = line.get("thresholds") or {}
         shown = [f"{cuts[k]:.3f}" for k in description["thresholds"] if k in cuts]
         shown = shown or [_say("rare", language)] + [""] * (len(names) - 1)
-        lines.append(f"| {line['pattern']} | {line['n']} ({line['events']}) | {' | '.join(shown)} |")
+        lines.append(
+            f"| {line['pattern']} | {line['n']} ({line['events']}) | {' | '.join(shown)} |"
+        )
     return lines
 
 

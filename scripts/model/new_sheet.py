@@ -61,7 +61,9 @@ def _columns(file: str, header: list[str], description: dict) -> tuple[dict, lis
     units = {f"{e['block']}__{e['feature']}": e["unit"] for e in description["features"]}
     found, problems, seen = {}, [], {}
     if "patient_id" not in header:
-        problems.append(Problem(file, 1, "patient_id", "", "this column is required and is missing"))
+        problems.append(
+            Problem(file, 1, "patient_id", "", "this column is required and is missing")
+        )
     for position, column in enumerate(header):
         if column in ("patient_id", "centre"):
             continue

@@ -1,6 +1,6 @@
 """In: a fused model with its out-of-fold evidence. Out: for every pattern of blocks the line that calibrates it and its own
 thresholds.
-Source: docs/modelling.md, "Missing blocks": what was measured decides how far a probability can go, so each pattern has its own cut.
+Source: docs/modelling.md, "Missing blocks": each pattern of measured blocks has its own cut.
 """
 
 import numpy as np
@@ -10,7 +10,9 @@ from scripts.model import fused
 from scripts.model.evaluation import choose_thresholds
 
 
-def pattern_scores(model: fused.FusedModel, names: tuple[str, ...]) -> tuple[np.ndarray, ...] | None:
+def pattern_scores(
+    model: fused.FusedModel, names: tuple[str, ...]
+) -> tuple[np.ndarray, ...] | None:
     """Labels and out-of-fold probabilities of the training patients who have at least these members; None when they
     are too few to calibrate. Probabilities are at the share of events of the whole training part, as a patient's are.
     """
@@ -71,4 +73,3 @@ def describe_patterns(model: fused.FusedModel, whole: dict[str, float] | None = 
             }
         )
     return sorted(lines, key=lambda line: line["pattern"])
-

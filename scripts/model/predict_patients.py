@@ -1,5 +1,5 @@
 """In: the lock, new patients (a sheet, or the collected blocks of a folder of sheets). Out: predictions.tsv, contributions.tsv.
-Source: docs/modelling.md, "Prediction". Anything that the model cannot read as it was trained ends with a message, never a number.
+Source: docs/modelling.md, "Prediction". What the model cannot read as it was trained ends with a message, never a number.
 """
 
 from pathlib import Path
@@ -148,7 +148,7 @@ def read_patients(job, description: dict) -> Cohort:
 
 
 def check_withdrawals(path: Path, name: str) -> str:
-    """"" or a warning while a decision on withdrawn training subjects is open; RefusedInput once it was to train again."""
+    """ "" or a warning while a decision on withdrawn training subjects is open; RefusedInput once it was to train again."""
     from scripts.core.withdrawal import decision_of
 
     decision = decision_of(path, name)

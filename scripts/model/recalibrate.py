@@ -168,14 +168,16 @@ def main(job):
             },
         )
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        text = f"recalibrated for {centre} ({method}, n = {len(y)}), from {lock['bundle']}: {reason}"
+        text = (
+            f"recalibrated for {centre} ({method}, n = {len(y)}), from {lock['bundle']}: {reason}"
+        )
         append_line(Path(params.log), LOG_COLUMNS, line_of(named, now, text))
         new_lock = {"bundle": named, "locked_at": now, "reason": text}
         path = step.path(params.lock)
         path.write_text(json.dumps(new_lock, sort_keys=True, indent=1, ensure_ascii=False) + "\n")
-        step.log.info("bundle %s: intercept %.3f, slope %.3f", named, line["intercept"], line["slope"])
-
-
+        step.log.info(
+            "bundle %s: intercept %.3f, slope %.3f", named, line["intercept"], line["slope"]
+        )
 
 
 if __name__ == "__main__":

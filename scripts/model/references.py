@@ -1,5 +1,5 @@
 """In: what the extraction chains learned or were given in development. Out: bundles/<hash>/references/ with its manifest.
-Source: docs/modelling.md, "Bundle": new raw files are measured against what the model was trained on, whatever became of the cohort.
+Source: docs/modelling.md, "Bundle": new raw files are measured against what the model was trained on.
 """
 
 import json
@@ -15,7 +15,7 @@ MANIFEST = "manifest.json"
 def copy_references(folder: Path, chains: dict, blocks: set[str]) -> dict:
     """Write `folder`/references/ for the blocks that a model uses and return the manifest.
 
-    chains : files {block: [paths in the run folder]} to be copied, linked {block: [paths]} too large to copy (their digest stays),
+    chains : files {block: [paths in the run folder]} to be copied, linked {block: [paths]} too large for that,
     tables {config key: path}, settings {section: settings}, code {modality: digest}, modality {block: modality}.
     Nothing but digests and bytes of files enters, so that equal references give equal bundles.
     """

@@ -47,7 +47,9 @@ def main(job):
                 link(root / path, step.path(path), digest)
         except bundle.BundleError as error:
             raise core_job.Refused(str(error)) from None
-        step.log.info("%d files restored, %d linked", len(manifest["files"]), len(manifest["linked"]))
+        step.log.info(
+            "%d files restored, %d linked", len(manifest["files"]), len(manifest["linked"])
+        )
 
 
 if __name__ == "__main__":

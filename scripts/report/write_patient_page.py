@@ -81,7 +81,9 @@ def result_section(line: dict) -> Section:
     comment = text("patient.no_interval")
     if low is not None:
         comment = text("patient.interval", low=page.percent(low, 1), high=page.percent(high, 1))
-    items = [(text("patient.probability"), page.percent(to_number(line["probability"]), 1), comment)]
+    items = [
+        (text("patient.probability"), page.percent(to_number(line["probability"]), 1), comment)
+    ]
     for key, called, cut in (
         ("patient.at_youden", "positive", "threshold"),
         ("patient.at_specificity", "positive_high_specificity", "threshold_high_specificity"),
@@ -155,7 +157,10 @@ def data_section(line: dict) -> Section:
     """Features outside the training range, data that were not used."""
     parts: list = []
     if line["outside"]:
-        parts += [page.Heading(text("patient.outside")), Bullets(list(map(reason, line["outside"].split("; "))))]
+        parts += [
+            page.Heading(text("patient.outside")),
+            Bullets(list(map(reason, line["outside"].split("; ")))),
+        ]
     if line["not_used"]:
         items = []
         for entry in line["not_used"].split(" | "):
@@ -176,7 +181,9 @@ def model_section(line: dict, bundle: dict) -> Section:
         [text("patient.strategy"), text_or(f"strategy.{bundle['strategy']}", bundle["title"])],
         [
             text("patient.trained_on"),
-            text("patient.trained_text", centres=centres, **{k: training[k] for k in ("n", "events")}),
+            text(
+                "patient.trained_text", centres=centres, **{k: training[k] for k in ("n", "events")}
+            ),
         ],
         [text("patient.internal"), page.interval(auc["value"], auc["low"], auc["high"])],
         [text("patient.method"), reason(bundle.get("interval") or "–")],

@@ -31,5 +31,3 @@ def written(folder, cohort, settings, strategy="late", refits=4):
     name = bundle.write_bundle(draft, model, description, archive)
     draft.rename(folder / name)
     return name, model, description
-
-

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scripts.model.fit_model import data_digest, describe_features, people, train_chosen
+from scripts.model.fit_model import data_digest, describe_features, train_chosen
 from scripts.model.patterns import describe_patterns
 
 

@@ -92,5 +92,3 @@ def test_recalibrated_patients_are_no_external_patients_any_more(shifted):
     line = {"persons": [person_hash(p) for p in gone]}
     kept, used = without_recalibrated(cohort, {"recalibration": {"X1": line}})
     assert used == 7 and not set(kept.obs.index) & set(gone)
-
-

@@ -43,7 +43,13 @@ for part, more in zip(PARTS, (("", "0.2"), ("above", "1.1"), ("missing", "-0.3")
 
 def test_page_says_result_reasons_and_flags_in_both_languages():
     written = patient_page(LINE, PARTS, BUNDLE, "zh", "2026-03-01")
-    for words in ("73.1%", "60.0%–85.0%", "肝细胞癌概率", "Probability of HCC", "above the threshold"):
+    for words in (
+        "73.1%",
+        "60.0%–85.0%",
+        "肝细胞癌概率",
+        "Probability of HCC",
+        "above the threshold",
+    ):
         assert words in written, words
     assert "20% 的特征超出训练范围" in written and "CT 动脉期" in written
     assert "平均深度 8，低于要求的 30" in written and "m1" in written
@@ -75,7 +81,8 @@ def test_step_writes_one_page_for_each_line(tmp_path):
     job = core_job.Named()
     job.rule, job.log, job.threads, job.wildcards = "write_patient_page", [], 1, core_job.Named()
     job.input = core_job.Named(
-        predictions=str(tmp_path / "predictions.tsv"), contributions=str(tmp_path / "contributions.tsv")
+        predictions=str(tmp_path / "predictions.tsv"),
+        contributions=str(tmp_path / "contributions.tsv"),
     )
     job.output = core_job.Named([str(tmp_path / "pages")], pages=str(tmp_path / "pages"))
     job.params = core_job.Named(bundles=str(tmp_path / "bundles"), settings={"language": "zh"})
