@@ -105,9 +105,7 @@ def describe(model, train: Cohort, performance: dict, settings: dict, seed: int,
                 "required_blocks",
             )
         },
-        "interval": interval_refits.METHOD.format(n=settings["interval_refits"])
-        if settings["interval_refits"]
-        else "",
+        "interval": interval_refits.method(model, settings),
         "thresholds": thresholds,
         "features": describe_features(model, train),
         "patterns": describe_patterns(model, thresholds),

@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 
 from scripts.model import fused
 from scripts.model.cohort_tables import Cohort
+from scripts.model.contributions import prepared, shares
 
 ARCHIVE = "refits.zip"
 COUNTS = "counts.npy"
@@ -21,6 +22,13 @@ METHOD = (
     "log odds +- 1.96 SD over {n} refits on bootstrap samples of the training patients; "
     "hyper-parameters and the calibration of single blocks fixed"
 )
+
+
+def method(model: fused.FusedModel, settings: dict) -> str:
+    """How intervals are made; "" without refits: none are wanted, or forests, whose refits are as large as themselves."""
+    refits = int(settings["interval_refits"])
+    forests = any(member.member.learner == "forest" for member in model.members)
+    return "" if not refits or forests else METHOD.format(n=refits)
 
 
 def draw_counts(y: np.ndarray, groups: np.ndarray, refits: int, seed: int) -> np.ndarray:
@@ -55,7 +63,8 @@ def refit_member(
     y = cohort.obs.loc[table.index, "label"].to_numpy(int)[rows]
     if min(int(y.sum()), int(len(y) - y.sum())) < 2:
         return member
-    X = table.to_numpy(float)[rows]
+    centre = cohort.obs.loc[table.index, "centre"].astype(str).to_numpy(dtype=object)
+    X = prepared(member, table, centre)[rows]
     preparation = clone(member.preparation).fit(X, y)
     model = clone(member.model).fit(preparation.transform(X), y)
     return replace(member, preparation=preparation, model=model, weights={})
@@ -67,7 +76,7 @@ def refit(model: fused.FusedModel, cohort: Cohort, settings: dict, seed: int) ->
     The archive is byte-identical for equal data and seed.
     """
     refits = int(settings["interval_refits"])
-    if not refits:
+    if not method(model, settings):
         return {}
     from scripts.core.hashing import person_hash
     from scripts.model.bundle import model_bytes, skops_bytes
@@ -126,7 +135,7 @@ def log_odds_of_refits(
                 names = tuple(used.split("+"))
                 line = sample.calibration(names) or model.calibration(names)
                 have = (scores["calibrated_on"] == used).to_numpy()
-                mean = evidence.loc[have, list(names)].mean(axis=1).to_numpy()
+                mean = evidence.loc[have, list(names)].to_numpy() @ shares(model, list(names))
                 out[number, have] = line[0] + line[1] * mean
     return out
 
