@@ -1,16 +1,17 @@
 """New patients from raw files, and what small changes must not move: runs that tests and acceptance figures share."""
 
-import csv
 import shutil
 from pathlib import Path
 
 import pandas as pd
 
+from scripts.core.sheets import read_text_table
 from tests.workflow.runs import ROOT, run_snakemake, write_sheet, write_table_cohort
 
 CUT = (
     "demo: {raw_patients: 3, table_patients: 60, mess: false}\n"
-    "model: {strategies: [late], repeats: 1, interval_refits: 5}\n"
+    # Side by side: a model that needs every block, whatever the rule of one standard error would choose.
+    "model: {strategies: [early], repeats: 1, interval_refits: 5}\n"
 )
 MODALITIES = ("lcms", "ct")
 FILES = ("file", "file2", "mask")
@@ -18,8 +19,8 @@ FILES = ("file", "file2", "mask")
 
 def read(path: Path) -> list[dict]:
     """Rows of a TSV as text."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle, delimiter="\t"))
+    header, rows, _, _ = read_text_table(path)
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def write_new_folder(
