@@ -2,6 +2,7 @@
 register_modality(
     "clinical",
     dictionary="results/clinical/clinical.dictionary.tsv",
+    chain=["scripts/clinical/build_clinical_table.py"],
     table="results/clinical/clinical.table.parquet",
 )
 
@@ -63,8 +64,10 @@ rule build_clinical_table:
         patients=sheet("patients"),
         history=sheet("history"),
         pathology=sheet("pathology"),
-        dictionary_table=f"{workflow.basedir}/resources/variable_dictionary.csv",
-        units=f"{workflow.basedir}/resources/units.tsv",
+        dictionary_table=chain_table(
+            "clinical.variables", f"{workflow.basedir}/resources/variable_dictionary.csv"
+        ),
+        units=chain_table("clinical.units", f"{workflow.basedir}/resources/units.tsv"),
     output:
         table="results/clinical/clinical.table.parquet",
         verdicts="results/clinical/clinical.table.verdicts.tsv",
@@ -91,11 +94,13 @@ rule build_clinical_table:
             for key, value in config["clinical"].items()
             if key not in ("custody", "people", "quality", "examinations")
         },
+        whole_panel=bool(NEW),
         admitted=digest_of(
             [
                 PLAN["as_of"],
                 subjects_of("development", "clinical"),
                 subjects_of("external", "clinical"),
+                *([subjects_of("new", "clinical")] if NEW else []),
             ]
         ),
         sheets=sheet_digest("labs", "patients", "history", "pathology"),

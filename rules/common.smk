@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of, recall_code, stamps_below
+from scripts.core.new_patients import enter
 from scripts.core.outcome import NEEDS_STAGE, check_outcome
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors, read_sheet
@@ -16,6 +17,12 @@ from scripts.core.stub import StubError, check_folder, mark_folder
 from scripts.core.withdrawal import deleted, read_lines
 from scripts.share.terms import ExportRefused, check_declared
 
+# New patients in a folder of sheets are worked on in a folder of their own, with the settings of the locked bundle.
+try:
+    NEW = enter(config)
+except ConfigError as error:
+    sys.stderr.write(f"The new patients cannot be predicted:\n{error}\n")
+    sys.exit(1)
 CODE_CACHE = Path(".hcc/code.json")
 recall_code(CODE_CACHE)
 # Sheets are frozen, and what withdrew is deleted, by a start that runs jobs.
@@ -185,16 +192,35 @@ def minutes(start: int):
 BLOCK_SOURCES: dict[str, dict] = {}
 
 
-def register_modality(modality: str, dictionary: str, stability: str = "", table: str = "") -> None:
+def register_modality(
+    modality: str,
+    dictionary: str,
+    chain: list[str],
+    stability: str = "",
+    table: str = "",
+    references: tuple[str, ...] = (),
+    linked: tuple[str, ...] = (),
+) -> None:
     """Say where a modality's feature descriptions, stabilities (ICC or RSD) and, if one step makes all rows, its table lie.
 
-    `stability` may be a function of the block name that returns a path or "".
+    `chain` names the scripts from raw file to features. `references` are files that a new patient is measured against and that
+    travel in the bundle, `linked` those too large for it; paths may hold {block}. `stability` may be a function of the block
+    name that returns a path or "".
     """
-    BLOCK_SOURCES[modality] = {"dictionary": dictionary, "stability": stability, "table": table}
+    BLOCK_SOURCES[modality] = {
+        "dictionary": dictionary,
+        "stability": stability,
+        "table": table,
+        "references": references,
+        "linked": linked,
+        "code": digest_of([code_of(script) for script in chain]),
+    }
 
 
 def final_targets(wildcards) -> list[str]:
-    """What `all` makes: the report and the store."""
+    """What `all` makes: the report and the store; of new patients their predictions."""
+    if NEW:
+        return predict_targets(wildcards)
     if not PLAN["patients"]:
         raise WorkflowError(
             f"No patients: config key sheets names {config['sheets']!r}; see docs/inputs.md"
@@ -253,7 +279,7 @@ def block_inputs(block: str, role: str) -> dict[str, list[str]]:
     made = bool(source) and (bool(raw) or "sheet" in entry)
     known = bool(source) and (bool(entry["patients"]) or "sheet" in entry)
     table = source["table"].format(block=block) if made else ""
-    stability = source.get("stability", "")
+    stability = source.get("stability", "") if role != "new" else ""
     stability = stability(block) if callable(stability) else stability.format(block=block)
     return {
         "rows": [] if table or not made else [row_path(modality, p) for p in raw],
@@ -296,6 +322,17 @@ def modality_of_blocks() -> dict[str, str]:
 def blocks_of(role: str) -> list[str]:
     """Blocks that a cohort step of a role joins: every block while the role has patients."""
     return list(PLAN["blocks"]) if subjects_of(role) else []
+
+
+CHAIN_SECTIONS = ("clinical", "genomics", "metabolomics", "proteomics", "imaging")
+# Tables of this project, or those given instead, that extraction reads: {key: path}. Rules add theirs.
+CHAIN_TABLES: dict[str, str] = {}
+
+
+def chain_table(key: str, path: str) -> str:
+    """A table that extraction reads: today's, or for new patients the one that was locked."""
+    CHAIN_TABLES[key] = path
+    return f"{NEW.folder}/references/{NEW.manifest['tables'][key]}" if NEW else path
 
 
 # --- genomics -----------------------------------------------------------------------------------
@@ -423,13 +460,114 @@ LOCKED = Path("locks/bundle.json").exists() and bool(
 LOCK_FILE = "locks/bundle.json"
 if config["model"]["bundle"]:
     LOCK_FILE = f"bundles/{config['model']['bundle']}/SHA256SUMS"
+# Where lock, log and bundles lie: new patients in a folder are scored beside the run folder's own files.
+HOME = f"{NEW.root}/" if NEW else ""
+if NEW:
+    LOCK_FILE = f"{NEW.folder}/SHA256SUMS"
 
 
-def new_patients() -> str:
-    """The sheet of new patients that the command names; what to type when it does not."""
+def lock_params() -> dict:
+    """Lock, bundle that is to be used instead of it ("" = none), and folder of bundles."""
+    return {
+        "lock": f"{HOME}locks/bundle.json",
+        "named": NEW.bundle if NEW else config["model"]["bundle"],
+        "bundles": f"{HOME}bundles",
+    }
+
+
+def predict_targets(wildcards) -> list[str]:
+    """What `predict` makes."""
+    return ["results/predictions/predictions.tsv", "results/predictions/patients"]
+
+
+def new_blocks() -> list[str]:
+    """Blocks of a folder of new patients that the locked model uses."""
+    used = {
+        entry["block"] for entry in json.loads((NEW.folder / "bundle.json").read_text())["features"]
+    }
+    return [block for block in PLAN["blocks"] if block in used]
+
+
+def new_patients() -> dict[str, list[str]]:
+    """What predict_patients reads: a sheet, or blocks, verdicts and patients of a folder; what to type when neither is named."""
     if not config.get("new"):
-        raise WorkflowError("Say which patients: snakemake predict --config new=path/to/new.tsv")
-    return config["new"]
+        raise WorkflowError(
+            "Say which patients: snakemake predict --config new=path/to/new.tsv (or a folder of sheets and raw files)"
+        )
+    if not NEW:
+        return {"new": [config["new"]]}
+    blocks = new_blocks()
+    if not blocks:
+        raise WorkflowError(
+            f"No patient of {config['new']} has data of a block that the model uses"
+        )
+    return {
+        "tables": [f"results/predictions/features/{block}.parquet" for block in blocks],
+        "verdicts": [f"results/predictions/qc/{block}.verdicts.tsv" for block in blocks],
+        "patients": sheet("patients"),
+    }
+
+
+def reference_files(kind: str) -> dict[str, list[str]]:
+    """{block: files} that new raw data of a block are measured against (kind: references or linked), of blocks from raw files."""
+    found = {}
+    for block, entry in PLAN["blocks"].items():
+        source = BLOCK_SOURCES.get(entry["modality"], {})
+        raw = [p for p in entry["patients"] if PLAN["patients"][p]["role"] == "development"]
+        if raw:
+            found[block] = [path.format(block=block) for path in source.get(kind, ())]
+    return found
+
+
+def reference_inputs() -> list[str]:
+    """All those files, each once, and the clinical dictionary: what lock_bundle needs beside the fit."""
+    files = [
+        p for kind in ("references", "linked") for f in reference_files(kind).values() for p in f
+    ]
+    return list(dict.fromkeys([*files, *clinical_dictionary()]))
+
+
+def clinical_dictionary() -> list[str]:
+    """The dictionary of the clinical table, where there is one."""
+    made = PLAN["blocks"].get("clinical", {}).get("sheet") and subjects_of(
+        "development", "clinical"
+    )
+    return ["results/clinical/clinical.dictionary.tsv"] if made else []
+
+
+def chains() -> dict:
+    """What lock_bundle takes of the extraction chains (scripts/model/references.py)."""
+    tables = CHAIN_TABLES | {
+        key: config_value(key)
+        for key in ("genomics.arms", "genomics.identity_sites", "metabolomics.gcms.library")
+        if config_value(key)
+    }
+    return {
+        "files": reference_files("references"),
+        "linked": reference_files("linked"),
+        "tables": tables,
+        "settings": {name: config[name] for name in CHAIN_SECTIONS},
+        "code": chain_code(),
+        "modality": {
+            block: entry["modality"]
+            for block, entry in PLAN["blocks"].items()
+            if entry["modality"] in BLOCK_SOURCES
+        },
+        "dictionary": next(iter(clinical_dictionary()), ""),
+    }
+
+
+def chain_code() -> dict[str, str]:
+    """{modality: digest of the scripts of its chain}."""
+    return {modality: source["code"] for modality, source in BLOCK_SOURCES.items()}
+
+
+def config_value(dotted: str) -> str:
+    """A setting by its dotted key."""
+    value = config
+    for part in dotted.split("."):
+        value = value[part]
+    return value
 
 
 # --- metabolomics -------------------------------------------------------------------------------

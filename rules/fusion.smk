@@ -71,6 +71,35 @@ use rule collect_block as collect_external_block with:
         "Collecting external block {wildcards.block} -> {output.table} (log: {log})"
 
 
+use rule collect_block as collect_new_block with:
+    input:
+        unpack(lambda wildcards: block_inputs(wildcards.block, "new")),
+    output:
+        table="results/predictions/features/{block}.parquet",
+        dictionary="results/predictions/features/{block}.features.tsv",
+        verdicts="results/predictions/qc/{block}.verdicts.tsv",
+        status="results/predictions/qc/{block}.status.json",
+        ledger="results/qc/ledger/collect_new_block/{block}.jsonl",
+    log:
+        "logs/collect_new_block/{block}.log",
+    benchmark:
+        "benchmarks/collect_new_block/{block}.tsv"
+    params:
+        code=code_of("scripts/fusion/collect_block.py"),
+        sheets=lambda wildcards: sheet_digest(
+            f"features/{wildcards.block}", f"features/{wildcards.block}.features"
+        ),
+        modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
+        domain=lambda wildcards: PLAN["blocks"][wildcards.block]["domain"],
+        admitted=lambda wildcards: subjects_of("new", PLAN["blocks"][wildcards.block]["domain"]),
+        barred=lambda wildcards: (
+            subjects_of("new", PLAN["blocks"][wildcards.block]["domain"], False)
+        ),
+        given_up=lambda wildcards: given_up_of(wildcards.block, "new"),
+    message:
+        "Collecting block {wildcards.block} of the new patients -> {output.table} (log: {log})"
+
+
 rule define_outcome:
     input:
         **outcome_inputs(),

@@ -85,6 +85,45 @@ rule write_report:
         "../scripts/report/write_report.py"
 
 
+# What `snakemake predict` shows of each new patient.
+rule write_patient_page:
+    input:
+        predictions="results/predictions/predictions.tsv",
+        contributions="results/predictions/contributions.tsv",
+        resources=[
+            f"{workflow.basedir}/resources/report/{name}"
+            for name in (
+                "report.css",
+                "report.html.j2",
+                "report.js",
+                "reasons.yaml",
+                "texts.yaml",
+                "texts_names.yaml",
+                "texts_patient.yaml",
+            )
+        ],
+    output:
+        pages=directory("results/predictions/patients"),
+    log:
+        "logs/write_patient_page/cohort.log",
+    benchmark:
+        "benchmarks/write_patient_page/cohort.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/write_patient_page.py"),
+        settings=config["report"],
+        bundles=lock_params()["bundles"],
+    message:
+        "A page for each new patient -> {output.pages} (log: {log})"
+    script:
+        "../scripts/report/write_patient_page.py"
+
+
 # `snakemake plan`: runs nothing but this. It has no output, so that it tells the present state whenever it is asked for.
 rule plan:
     log:

@@ -27,6 +27,7 @@ from scripts.core.cross_checks import (
 )
 from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate, withdrawn_patients
 from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.new_patients import role_problems
 from scripts.core.privacy import watched
 from scripts.core.sheets import (
     Problem,
@@ -130,6 +131,12 @@ def make_plan(config: dict, *, write: bool) -> dict:
     as_of = str(config.get("as_of") or datetime.date.today().isoformat())
     if not problems:
         problems = _cross_problems(sheets, folder, files, as_of, watch_list)
+        new = bool(config.get("new")) and Path(config["new"]) == folder
+        people = sheets["patients"]
+        problems += [
+            Problem(files["patients"].name, *found)
+            for found in role_problems(people.rows, people.lines, new)
+        ]
     if problems:
         raise SheetErrors(problems)
     assays = assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []

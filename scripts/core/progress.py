@@ -28,7 +28,7 @@ def started(plan: dict) -> None:
     roles = [row["role"] for row in plan["patients"].values()]
     lines = [
         f"Consent gate of {plan['as_of']}, purpose {plan['purpose']}: {len(roles)} patients admitted "
-        f"({roles.count('development')} development, {roles.count('external')} external), {len(refused)} refused"
+        f"({_counted(roles)}), {len(refused)} refused"
         + (f", {withdrawn} withdrew (nothing of them is kept)" if withdrawn else ""),
         f"Blocks of data: {', '.join(plan['blocks']) or 'none'}",
         "Every job says which patient and step it is, where its log is and where its result will be.",
@@ -36,6 +36,12 @@ def started(plan: dict) -> None:
     if refused:
         lines.insert(1, f"Refused (reasons in .hcc/plan.json and in the report): {_some(refused)}")
     _say(lines)
+
+
+def _counted(roles: list[str]) -> str:
+    """How many of each role; a cohort always names development and external."""
+    kinds = ["new"] if "new" in roles else ["development", "external"]
+    return ", ".join(f"{roles.count(kind)} {kind}" for kind in kinds)
 
 
 def _some(names: list[str]) -> str:

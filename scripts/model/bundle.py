@@ -75,19 +75,35 @@ def load_skops(data: bytes, name: str):
     return skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
 
 
-def write_bundle(folder: Path, model: fused.FusedModel, description: dict) -> str:
-    """Write a bundle into an existing empty folder and return its content hash."""
+def model_bytes(member: fused.TrainedMember) -> bytes:
+    """The learner of a member: XGBoost as its JSON, all others as skops."""
+    if member.member.learner == "xgboost":
+        return bytes(member.model.get_booster().save_raw("json"))
+    return skops_bytes(member.model)
+
+
+def load_model(learner: str, data: bytes, name: str):
+    """The learner that `model_bytes` wrote; BundleError when it holds a type that is not on the list."""
+    if learner != "xgboost":
+        return load_skops(data, name)
+    from xgboost import XGBClassifier
+
+    model = XGBClassifier(n_jobs=1)
+    model.load_model(bytearray(data))
+    return model
+
+
+def write_bundle(
+    folder: Path, model: fused.FusedModel, description: dict, more: dict[str, bytes] | None = None
+) -> str:
+    """Write a bundle into an existing empty folder and return its content hash; `more` are further files {name: bytes}."""
     members = []
     for number, member in enumerate(model.members):
         stem = f"{number:02d}_{member.member.name}"
         preparation = f"{stem}.preparation.skops"
         (folder / preparation).write_bytes(skops_bytes(member.preparation))
-        if member.member.learner == "xgboost":
-            file = f"{stem}.model.json"
-            member.model.get_booster().save_model(folder / file)
-        else:
-            file = f"{stem}.model.skops"
-            (folder / file).write_bytes(skops_bytes(member.model))
+        file = f"{stem}.model.{'json' if member.member.learner == 'xgboost' else 'skops'}"
+        (folder / file).write_bytes(model_bytes(member))
         harmonise = ""
         if member.harmoniser is not None:
             harmonise = f"{stem}.harmonise.npz"
@@ -120,14 +136,22 @@ def write_bundle(folder: Path, model: fused.FusedModel, description: dict) -> st
     }
     text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     (folder / "bundle.json").write_text(text, encoding="utf-8")
+    for name, data in (more or {}).items():
+        (folder / name).write_bytes(data)
     return write_sums(folder)
 
 
 def write_sums(folder: Path) -> str:
     """Write SHA256SUMS over all files of a folder; the bundle's content hash is taken from it."""
-    files = sorted(p for p in folder.iterdir() if p.name != SUMS)
-    (folder / SUMS).write_text("".join(f"{digest_of_file(p)}  {p.name}\n" for p in files))
+    lines = [f"{digest_of_file(folder / name)}  {name}\n" for name in sorted(files_of(folder))]
+    (folder / SUMS).write_text("".join(lines))
     return content_hash(folder)
+
+
+def files_of(folder: Path) -> set[str]:
+    """Names of all files of a bundle, also those in folders, as seen from it; without SHA256SUMS and Snakemake's mark."""
+    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() or p.is_symlink()}
+    return found - {SUMS, MARK}
 
 
 def content_hash(folder: Path) -> str:
@@ -144,7 +168,7 @@ def verify(folder: Path) -> None:
     for line in (folder / SUMS).read_text().splitlines():
         digest, _, name = line.partition("  ")
         listed[name] = digest
-    present = {p.name for p in folder.iterdir()} - {SUMS, MARK}
+    present = files_of(folder)
     if present != set(listed):
         odd = ", ".join(sorted(present ^ set(listed)))
         raise BundleError(f"bundle {folder.name}: files added or missing: {odd}")
@@ -178,13 +202,7 @@ def load_bundle(folder: Path, expected: str = "") -> tuple[fused.FusedModel, dic
 def _load_member(folder: Path, entry: dict, stored: pd.DataFrame) -> fused.TrainedMember:
     columns = tuple((block, feature) for block, feature in entry["columns"])
     preparation = load_skops((folder / entry["preparation"]).read_bytes(), entry["preparation"])
-    if entry["learner"] == "xgboost":
-        from xgboost import XGBClassifier
-
-        model = XGBClassifier(n_jobs=1)
-        model.load_model(folder / entry["model"])
-    else:
-        model = load_skops((folder / entry["model"]).read_bytes(), entry["model"])
+    model = load_model(entry["learner"], (folder / entry["model"]).read_bytes(), entry["model"])
     harmoniser = None
     if entry["harmonise"]:
         harmoniser = harmonisation.read_harmoniser(folder / entry["harmonise"])

@@ -437,3 +437,17 @@ def test_hepatitis_c_cohort_in_si_units(cohort, testdata):
     empty = sum(row[name] in ("", "NA") for row in rows for name in units)
     assert (built.labs["status"] == "missing").sum() == empty
     assert not (built.labs["requirement_id"] == "CLE-03").any()
+
+
+def test_new_patient_is_judged_alone_as_among_others():
+    labs = pd.DataFrame(columns=["patient_id", "analyte", "status", "reason", "requirement_id"])
+    values = pd.DataFrame(
+        {"afp": [1.0, 2.0], "alb": [None, 40.0], "tbil": [None, 9.0]}, index=["N1", "N2"]
+    )
+    panel = ["afp", "alb", "tbil"]
+    together = build_clinical_table.verdicts_of(
+        labs, values, panel, 0.5, whole_panel=True
+    ).set_index("patient_id")
+    alone = build_clinical_table.verdicts_of(labs, values.loc[["N1"]], panel, 0.5, whole_panel=True)
+    assert alone.loc[0, "verdict"] == together.loc["N1", "verdict"] == "fail"
+    assert alone.loc[0, "reasons"] == together.loc["N1", "reasons"]

@@ -59,6 +59,7 @@ def settings():
     found["svm"]["c"], found["forest"]["trees"] = [1.0], 20
     found["strategies"] = ["late"]
     found["repeats"] = 1
+    found["interval_refits"] = 3
     return found
 
 
