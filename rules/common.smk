@@ -58,6 +58,7 @@ wildcard_constraints:
     modality=r"[a-z0-9]+",
     domain=r"[a-z]+",
     phase=r"[a-z0-9]+",
+    language=r"zh|en",
 
 
 # On a cluster these run beside the main process: seconds each, however large the cohort, and a submission costs 10 s.
@@ -70,6 +71,9 @@ localrules:
     freeze_split,
     relock_bundle,
     write_report,
+    write_conformance_report,
+    write_quality_report,
+    print_reports,
 
 
 def assays_of(modality: str, patient: str) -> list[dict]:
@@ -156,12 +160,15 @@ def register_modality(modality: str, dictionary: str, stability: str = "", table
 
 
 def final_targets(wildcards) -> list[str]:
-    """What `all` makes: the report."""
+    """What `all` makes: the reports, as pages and, where the machine can print, as PDF."""
     if not PLAN["patients"]:
         raise WorkflowError(
             f"No patients: config key sheets names {config['sheets']!r}; see docs/inputs.md"
         )
-    return ["results/report/report.html"]
+    pages = ("report", "conformance", "data_quality")
+    return [f"results/report/{page}.html" for page in pages] + [
+        f"results/report/pdf/{language}" for language in ("zh", "en")
+    ]
 
 
 def feature_targets(wildcards) -> list[str]:
@@ -289,6 +296,24 @@ def report_parts() -> dict[str, list[str]]:
             if entry["modality"] in ("lcms", "gcms") and development_runs(entry["modality"], block)
         ],
     }
+
+
+def laboratory_parts() -> dict[str, list[str]]:
+    """The cleaned laboratory rows and the sheet they came from; empty lists for a cohort without labs.tsv."""
+    cleaned = "clinical" in PLAN["blocks"] and bool(sheet("labs"))
+    cleaned = cleaned and bool(blocks_of("development") or blocks_of("external"))
+    return {
+        "labs": ["results/clinical/labs.parquet"] * cleaned,
+        "labs_sheet": sheet("labs") if cleaned else [],
+    }
+
+
+def page_resources(*scripts: str) -> list[str]:
+    """Texts, style and scripts that every page of the report is made of, and scripts that only one has."""
+    texts = ["texts", "texts_conformance", "texts_data", "texts_names", "texts_pages", "reasons"]
+    names = [f"{name}.yaml" for name in texts]
+    names += ["report.css", "report.html.j2", "report.js", *scripts]
+    return [f"{workflow.basedir}/resources/report/{name}" for name in names]
 
 
 def raw_files() -> dict[str, list[str]]:
