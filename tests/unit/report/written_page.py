@@ -8,7 +8,8 @@ from scripts.report.page import PAGES
 OTHER_PAGES = {PAGES["conformance"], PAGES["data"]}  # what the main page links to
 
 
-def make_job(rule, inputs, outputs, **params):
+def make_job(rule, inputs, outputs, **params) -> Named:
+    """A job object as Snakemake gives it to the script of a rule."""
     job = Named()
     job.input, job.output = Named([], **inputs), Named(outputs.values(), **outputs)
     job.params, job.wildcards = Named(params.values(), **params), Named()
@@ -29,7 +30,7 @@ class Page(HTMLParser):
         self.addresses += [
             attributes[name] for name in ("src", "href", "xlink:href", "data") if name in attributes
         ]
-        if tag not in ("meta", "link", "br", "line", "rect", "circle", "path"):
+        if tag not in ("meta", "link", "br", "line", "rect", "circle", "path", "input"):
             self.open.append((tag, attributes.get("lang")))
 
     def handle_endtag(self, tag):
