@@ -21,6 +21,9 @@ COHORT_STEPS = {
     "select_model",
     "assess_conformance",
     "write_report",
+    "write_conformance_report",
+    "write_quality_report",
+    "print_reports",
 }
 
 
