@@ -168,7 +168,7 @@ def test_limits_outliers_and_bins_are_counted(cohort):
     by_name = {row[0].en: row for row in table.rows}
     afp, tbil = by_name["alpha-fetoprotein"], by_name["total bilirubin"]
     assert afp[6].content == 1 and afp[8] == "＜0.61 (1)" and tbil[7].content == 1
-    assert by_name["platelet count"][3].content == 1 and by_name["albumin"][4].content == 1
+    assert by_name["platelets"][3].content == 1 and by_name["albumin"][4].content == 1
     bins = cells.bin_table(labs, CLINICAL["bins"], dictionary)
     assert sum(row[2] for row in bins.rows) == len(admitted)
     assert [row[1].en for row in bins.rows][:2] == ["< 20 ng/mL", "20 – < 200 ng/mL"]
