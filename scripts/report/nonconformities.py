@@ -91,16 +91,7 @@ def table(results: Results, written: list[dict], names: dict[str, Text], link) -
         rows=[
             [
                 Cell(link(row["requirement_id"]), "narrow"),
-                join(
-                    [
-                        text(f"severity.{row['severity']}"),
-                        text_or(f"status.{row['status']}", row["status"]),
-                    ],
-                    " · ",
-                    " · ",
-                )
-                if row["status"] != "FAIL"
-                else text(f"severity.{row['severity']}"),
+                Cell(_severity(row), "narrow"),
                 _place(row),
                 row["n"],
                 join(
@@ -108,7 +99,7 @@ def table(results: Results, written: list[dict], names: dict[str, Text], link) -
                     "——",
                     " — ",
                 ),
-                reason(row["owner"]),
+                Cell(reason(row["owner"]), "narrow"),
                 reason(row["action"]),
             ]
             for row in rows
@@ -116,6 +107,14 @@ def table(results: Results, written: list[dict], names: dict[str, Text], link) -
         numeric=(3,),
         notes=[text("conformance.severity_note")],
     )
+
+
+def _severity(row: dict) -> Text:
+    """Severity, and the status where it is no FAIL."""
+    severity = text(f"severity.{row['severity']}")
+    if row["status"] == "FAIL":
+        return severity
+    return join([severity, text_or(f"status.{row['status']}", row["status"])], " · ", " · ")
 
 
 def _place(row: dict) -> Text:
