@@ -74,6 +74,7 @@ wildcard_constraints:
     modality=r"[a-z0-9]+",
     domain=r"[a-z]+",
     phase=r"[a-z0-9]+",
+    language=r"zh|en",
 
 
 # On a cluster these run beside the main process: seconds each, however large the cohort, and a submission costs 10 s.
@@ -90,6 +91,9 @@ localrules:
     freeze_split,
     relock_bundle,
     write_report,
+    write_conformance_report,
+    write_quality_report,
+    print_reports,
 
 
 def assays_of(modality: str, patient: str) -> list[dict]:
@@ -218,14 +222,18 @@ def register_modality(
 
 
 def final_targets(wildcards) -> list[str]:
-    """What `all` makes: the report and the store; of new patients their predictions."""
+    """What `all` makes: the reports, as pages and, where the machine can print, as PDF, and the store; of new patients their predictions."""
     if NEW:
         return predict_targets(wildcards)
     if not PLAN["patients"]:
         raise WorkflowError(
             f"No patients: config key sheets names {config['sheets']!r}; see docs/inputs.md"
         )
-    return ["results/report/report.html", "results/clinical/clinical.duckdb"]
+    pages = ("report", "conformance", "data_quality")
+    return [f"results/report/{page}.html" for page in pages] + [
+        *(f"results/report/pdf/{language}" for language in ("zh", "en")),
+        "results/clinical/clinical.duckdb",
+    ]
 
 
 def feature_targets(wildcards) -> list[str]:
@@ -416,6 +424,24 @@ def report_parts() -> dict[str, list[str]]:
             if entry["modality"] in ("lcms", "gcms") and development_runs(entry["modality"], block)
         ],
     }
+
+
+def laboratory_parts() -> dict[str, list[str]]:
+    """The cleaned laboratory rows and the sheet they came from; empty lists for a cohort without labs.tsv."""
+    cleaned = "clinical" in PLAN["blocks"] and bool(sheet("labs"))
+    cleaned = cleaned and bool(blocks_of("development") or blocks_of("external"))
+    return {
+        "labs": ["results/clinical/labs.parquet"] * cleaned,
+        "labs_sheet": sheet("labs") if cleaned else [],
+    }
+
+
+def page_resources(*scripts: str) -> list[str]:
+    """Texts, style and scripts that every page of the report is made of, and scripts that only one has."""
+    below = sorted((Path(workflow.basedir) / "resources/report").glob("texts*.yaml"))
+    names = [path.name for path in below] + ["reasons.yaml"]
+    names += ["report.css", "report.html.j2", "report.js", *scripts]
+    return [f"{workflow.basedir}/resources/report/{name}" for name in names]
 
 
 def raw_files(role: str = "") -> dict[str, list[str]]:

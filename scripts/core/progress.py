@@ -5,6 +5,7 @@ In: the plan, Snakemake's log and the logs of the steps. Out: a few plain lines 
 docs/architecture.md; Snakemake itself prints which job of how many runs.
 """
 
+import csv
 import sys
 from pathlib import Path
 
@@ -56,7 +57,29 @@ def finished(report: str = "results/report/report.html", stub: bool = False) -> 
         return
     path = Path(report)
     if path.is_file():
-        _say([f"Report: {path.resolve()} (open it in a browser; it needs no network)"])
+        lines = [f"Report: {path.resolve()} (open it in a browser; it needs no network)"]
+        names = (("Conformance", "conformance"), ("Data quality", "data_quality"))
+        pages = [(name, path.with_name(f"{page}.html")) for name, page in names]
+        lines += [f"{name}: {page.resolve()}" for name, page in pages if page.is_file()]
+        _say(lines + _printed(path.parent / "pdf"))
+
+
+def _printed(folder: Path) -> list[str]:
+    """What was printed, and what the machine lacks for the rest."""
+    rows = []
+    for path in sorted(folder.glob("*/printed.tsv")):
+        with open(path, encoding="utf-8", newline="") as handle:
+            rows += csv.DictReader(handle, delimiter="\t")
+    made = [row["file"] for row in rows if row["file"]]
+    absent = sorted({row["language"] for row in rows if not row["file"]})
+    why = sorted({row["note"] for row in rows if not row["file"]})
+    lines = [f"PDF: {folder.resolve()} ({', '.join(made)})"] if made else []
+    if absent:
+        lines.append(
+            f"No PDF in {' and '.join(absent)}, the HTML pages are complete: {'; '.join(why)}; "
+            f"then remove {folder} and run again."
+        )
+    return lines
 
 
 def _subject(log: str) -> str:

@@ -32,6 +32,11 @@ def _scale(values: np.ndarray, log: bool):
     return place, [10**m if log else m for m in marks]
 
 
+def _short(value: float) -> str:
+    """A tick: three digits, large numbers in full."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def drawing(
     known: Variable, by_centre: dict[str, np.ndarray], flagged: tuple[float, float]
 ) -> svg.Drawing:
@@ -65,7 +70,7 @@ def drawing(
             x = left + span * place(limit)
             draw.line(x, 24, x, base, svg.VERMILION, 1.2, "3 3")
     for tick, anchor in zip(ticks, ("start", "middle", "end"), strict=True):
-        draw.text(left + span * place(tick), base + 13, f"{tick:.3g}", 10, anchor, "#55606b")
+        draw.text(left + span * place(tick), base + 13, _short(tick), 10, anchor, "#55606b")
     for line, centre in enumerate(centres):
         level = base + 30 + 15 * line
         draw.text(left - 5, level + 3.5, centre, 10, "end")

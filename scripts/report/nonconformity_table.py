@@ -36,16 +36,7 @@ def table(written: list[dict], names: dict[str, Text], link) -> Table | None:
         rows=[
             [
                 Cell(link(row["requirement_id"]), "narrow"),
-                join(
-                    [
-                        text(f"severity.{row['severity']}"),
-                        text_or(f"status.{row['status']}", row["status"]),
-                    ],
-                    " · ",
-                    " · ",
-                )
-                if row["status"] != "FAIL"
-                else text(f"severity.{row['severity']}"),
+                Cell(_severity(row), "narrow"),
                 _place(row),
                 row["n"],
                 join(
@@ -53,7 +44,7 @@ def table(written: list[dict], names: dict[str, Text], link) -> Table | None:
                     "——",
                     " — ",
                 ),
-                Text(row["owner_zh"], row["owner"]),
+                Cell(Text(row["owner_zh"], row["owner"]), "narrow"),
                 Text(row["action_zh"], row["action"]),
             ]
             for row in rows
@@ -61,6 +52,14 @@ def table(written: list[dict], names: dict[str, Text], link) -> Table | None:
         numeric=(3,),
         notes=[text("conformance.severity_note")],
     )
+
+
+def _severity(row: dict) -> Text:
+    """Severity, and the status where it is no FAIL."""
+    severity = text(f"severity.{row['severity']}")
+    if row["status"] == "FAIL":
+        return severity
+    return join([severity, text_or(f"status.{row['status']}", row["status"])], " · ", " · ")
 
 
 def _place(row: dict) -> Text:

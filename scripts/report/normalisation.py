@@ -26,7 +26,9 @@ _DATES += ((r"\d{5}(?:\.\d+)?", "serial"), (r"\s*", "none"))
 
 def form_of(written: str) -> str:
     """Key of the form in which a value was written."""
-    return next(key for key, pattern in FORMS if re.fullmatch(pattern, written, re.DOTALL))
+    return next(
+        key for key, pattern in FORMS if re.fullmatch(pattern, written, re.DOTALL | re.ASCII)
+    )
 
 
 def date_form_of(written: str) -> str:

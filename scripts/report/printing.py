@@ -5,6 +5,7 @@ pango and fontconfig; docs/report.md, "PDF".
 """
 
 import contextlib
+import gc
 import io
 import logging
 import re
@@ -15,7 +16,9 @@ from scripts.report.page import LANGUAGES, RESOURCES
 
 # Letters that a font must have: simplified Chinese ones too, which Japanese fonts lack.
 PROBES = {"en": "Research use 0123456789", "zh": "甲胎蛋白 肝细胞癌诊断"}
-PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
+CURE = (
+    "on Debian: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk"
+)
 _FONTS = (
     "'Noto Sans CJK SC', 'Noto Sans SC', 'Source Han Sans SC', 'WenQuanYi Micro Hei', "
     "'WenQuanYi Zen Hei', 'Droid Sans Fallback', 'DejaVu Sans', sans-serif"
@@ -25,7 +28,7 @@ _CHINESE = re.compile(r"[\u2e80-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 @dataclass(frozen=True)
 class Printer:
-    """What this machine can print: languages of LANGUAGES, and why the others cannot be."""
+    """What this machine can print: languages of LANGUAGES; why the others cannot be, and the cure."""
 
     languages: tuple[str, ...]
     reason: str = ""
@@ -64,21 +67,21 @@ def find_printer() -> Printer:
             import weasyprint.text.ffi
             import weasyprint.text.fonts  # noqa: F401
     except OSError as error:
-        return Printer((), f"pango cannot be loaded ({str(error).splitlines()[0]})")
+        return Printer((), f"pango cannot be loaded ({str(error).splitlines()[0]}); {CURE}")
     # Without a single font pango ends the process: nothing may be drawn then.
     if any("FontConfig" in str(warning.message) for warning in told):
-        return Printer((), "no font is installed")
+        return Printer((), f"no font is installed; {CURE}")
     able = []
     for language in LANGUAGES:
         try:
             _, missing = draw(f"<p>{PROBES[language]}</p>")
         except (OSError, AttributeError) as error:
-            return Printer((), f"pango is too old for WeasyPrint ({error})")
+            return Printer((), f"pango is too old for WeasyPrint ({error}); {CURE}")
         if not missing:
             able.append(language)
     if "en" not in able:
-        return Printer((), "no font for Latin letters is installed")
-    return Printer(tuple(able), "" if "zh" in able else "no Chinese font is installed")
+        return Printer((), f"no font for Latin letters is installed; {CURE}")
+    return Printer(tuple(able), "" if "zh" in able else f"no Chinese font is installed; {CURE}")
 
 
 def draw(html: str) -> tuple[bytes, set[str]]:
@@ -87,10 +90,12 @@ def draw(html: str) -> tuple[bytes, set[str]]:
 
     handler, log = _Missing(), logging.getLogger("weasyprint")
     log.addHandler(handler)
+    gc.disable()  # a document is a million objects that all stay: looking for garbage took a quarter of the time
     try:
         document = weasyprint.HTML(string=html, url_fetcher=_Refusal())
         return document.write_pdf(), handler.characters
     finally:
+        gc.enable()
         log.removeHandler(handler)
 
 
@@ -99,6 +104,7 @@ def one_language(html: str, language: str) -> str:
     other = LANGUAGES[1 - LANGUAGES.index(language)]
     html = re.sub(r"<script\b.*?</script>", "", html, flags=re.DOTALL)
     html = re.sub(rf'<(\w+) lang="{other}"[^>]*>[^<]*</\1>', "", html)
+    html = re.sub(rf'<span lang="{language}">([^<]*)</span>', r"\1", html)
     html = re.sub(
         r'<html lang="[^"]*" data-lang="[^"]*">',
         f'<html lang="{"zh-CN" if language == "zh" else "en"}" data-lang="{language}">',

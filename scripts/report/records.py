@@ -19,12 +19,12 @@ FIELDS = (
     "patient",
     "sample",
     "centre",
-    "block",
-    "step",
     "check",
     "value",
     "limit",
     "reason",
+    "block",
+    "step",
     "n",
 )
 _GROUP = ("status", "requirement", "centre", "block", "step", "check", "limit")
@@ -83,7 +83,7 @@ def placed(finding: dict, known: dict[str, tuple[str, str]]) -> dict:
     named = [own] if own else []
     named += [
         known[word][1]
-        for cell in (finding.get("evidence") or "", finding["reason"])
+        for cell in filter(None, (finding.get("evidence"), finding["reason"]))
         for word in _ID.findall(cell)
         if word in known and known[word][0] in (patient, "")
     ]
@@ -115,9 +115,8 @@ def fitted(rows: list[dict], most: int) -> tuple[list[dict], int]:
     shown: list[dict] = []
     grouped = 0
     for own in by_status.values():
-        own = sorted(own, key=lambda row: tuple(row[name] for name in FIELDS[1:]))
         if len(shown) + len(own) <= most:
-            shown += own
+            shown += sorted(own, key=lambda row: tuple(row[name] for name in FIELDS[1:]))
             continue
         counts = Counter(tuple(row[name] for name in _GROUP) for row in own)
         empty = dict.fromkeys(FIELDS, "")

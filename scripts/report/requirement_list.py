@@ -87,7 +87,7 @@ def requirement_table(results: Results, requirements: dict[str, dict], link) -> 
                 text(f"severity.{row['severity']}"),
                 status_cell(row["status"]),
                 status_cell(row["data_status"]),
-                evidence_kind(requirement),
+                Cell(evidence_kind(requirement), "narrow"),
                 join([counts_cell(row["counts"]), *gap]),
                 _limit(requirement, limits.get(name, [])),
             ]

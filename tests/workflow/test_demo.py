@@ -27,6 +27,9 @@ COHORT_STEPS = {
     "assess_conformance",
     "write_report",
     "build_store",
+    "write_conformance_report",
+    "write_quality_report",
+    "print_reports",
 }
 
 

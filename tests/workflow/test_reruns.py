@@ -168,6 +168,9 @@ COHORT = {
     "assess_conformance": 1,
     "write_report": 1,
     "build_store": 1,
+    "write_conformance_report": 1,
+    "write_quality_report": 1,
+    "print_reports": 2,  # Chinese and English
     "all": 1,
 }
 # The drift and the reference of LC-MS need the peaks of all runs, which are temporary: 2 batches of 3 QC and blank runs.
