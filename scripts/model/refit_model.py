@@ -18,7 +18,7 @@ def why_not(performance: dict) -> str:
     """Why nothing is refitted, "" when it is: no strategy was chosen, or the outcome has more than two classes."""
     if performance["status"] == NOT_ASSESSED:
         return performance["reason"]
-    if len(performance["outcome"]["classes"]) > 2:
+    if len(performance.get("outcome", {}).get("classes", ())) > 2:
         return "refits, centres left out and the learning curve are for outcomes of two classes"
     return ""
 
