@@ -41,3 +41,27 @@ def test_blocks_of_a_joint_model_weigh_the_same(settings):
     # after scaling to unit variance and dividing by the root of the size, each block's total is 1
     assert Z[:, :10].var(0).sum() == pytest.approx(1, rel=0.05)
     assert Z[:, 10:].var(0).sum() == pytest.approx(1, rel=0.05)
+
+
+def test_missing_value_of_a_measured_patient_lies_below_the_detection_limit():
+    # half of the smallest positive value 2; where values are negative the smallest, -3; nobody measured stays missing
+    X = np.array([[2.0, -3.0], [4.0, 1.0], [np.nan, 5.0], [8.0, np.nan], [np.nan, np.nan]])
+    step = pipelines.UsableFeatures(maximum_skew=99, below_limit=True).fit(X)
+    found = step.transform(X)
+    assert found[2].tolist() == [1.0, 5.0]
+    assert found[3].tolist() == [8.0, -3.0]
+    assert np.isnan(found[4]).all()
+
+
+def test_share_of_the_most_frequent_value_worked_by_hand():
+    X = np.array([[1.0, 1.0, np.nan], [1.0, 2.0, np.nan], [1.0, 2.0, 7.0], [5.0, np.nan, np.nan]])
+    counts = (~np.isnan(X)).sum(0)
+    assert pipelines.largest_share(X, counts) == pytest.approx([3 / 4, 2 / 3, 1.0])
+
+
+def test_block_takes_its_own_steps_over_the_default(settings):
+    settings["blocks"]["ct"] = {"selection": "mrmr"}
+    assert type(pipelines.preparation(settings, 5, "ct").named_steps["screen"]).__name__ == "Mrmr"
+    other = pipelines.preparation(settings, 5, "lcms").named_steps["screen"]
+    assert type(other).__name__ == "Strongest"
+    assert pipelines.block_steps(settings, "ct")["imputation"] == "median"
