@@ -2,8 +2,9 @@
 and how well each refit does.
 Source: Harrell 1996 (Stat Med 15:361), optimism by bootstrap.
 
-Refitted in every resample: filters, logarithms, imputation, scaling, screening and the learner of every member. Held
-as the final fit chose them: the learner's setting, the lines that calibrate members and patterns, and the strategy.
+Refitted in every resample: harmonisation of centres, filters, logarithms, imputation, scaling, screening and the learner
+of every member. Held as the final fit chose them: the learner's setting, the lines that calibrate members and patterns,
+and the strategy.
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pandas as pd
 
 from scripts.model import fused, metrics
 from scripts.model.cohort_tables import Cohort
+from scripts.model.harmonisation import fit_harmoniser
 
 QUANTITIES = ("auc", "brier", "calibration_intercept", "calibration_slope")
 WHERE = (
@@ -26,12 +28,13 @@ LEAST = 2  # patients of each class that every member must keep in a resample
 
 @dataclass
 class Rows:
-    """What a member was trained on: X (patients x features), their labels, their places in the cohort."""
+    """What a member was trained on: X (patients x features, not harmonised), labels, places in the cohort, centres."""
 
     member: fused.TrainedMember
     X: np.ndarray
     y: np.ndarray
     place: np.ndarray
+    centre: np.ndarray
 
 
 def rows_of(member: fused.TrainedMember, cohort: Cohort, minimum_observed: float) -> Rows:
@@ -39,7 +42,8 @@ def rows_of(member: fused.TrainedMember, cohort: Cohort, minimum_observed: float
     joint = len(member.member.blocks) > 1
     table = fused.present(fused.matrix(cohort, member.columns), minimum_observed, joint)
     place = cohort.obs.index.get_indexer(table.index)
-    return Rows(member, table.to_numpy(float), cohort.labels[place], place)
+    centre = fused.centres_of(cohort, table.index)
+    return Rows(member, table.to_numpy(float), cohort.labels[place], place, centre)
 
 
 def draw(groups: np.ndarray, seed: int, number: int, attempt: int = 0) -> np.ndarray:
@@ -53,7 +57,7 @@ def draw(groups: np.ndarray, seed: int, number: int, attempt: int = 0) -> np.nda
     return np.bincount(rng.integers(0, size, size), minlength=size)[place]
 
 
-def refit(rows: Rows, counts: np.ndarray) -> fused.TrainedMember | None:
+def refit(rows: Rows, counts: np.ndarray, settings: dict) -> fused.TrainedMember | None:
     """The member's steps and learner, trained again on the drawn patients; None when too few of a class are left."""
     from sklearn.base import clone
 
@@ -61,9 +65,13 @@ def refit(rows: Rows, counts: np.ndarray) -> fused.TrainedMember | None:
     y = rows.y[drawn]
     if min(y.sum(), len(y) - y.sum()) < LEAST:
         return None
-    preparation = clone(rows.member.preparation).fit(rows.X[drawn], y)
-    model = clone(rows.member.model).fit(preparation.transform(rows.X[drawn]), y)
-    return replace(rows.member, preparation=preparation, model=model)
+    X, centre, harmoniser = rows.X[drawn], rows.centre[drawn], None
+    if rows.member.harmoniser is not None:
+        harmoniser = fit_harmoniser(rows.member.columns, settings, X, centre)
+        X = harmoniser.apply(X, centre)[0]
+    preparation = clone(rows.member.preparation).fit(X, y)
+    model = clone(rows.member.model).fit(preparation.transform(X), y)
+    return replace(rows.member, preparation=preparation, model=model, harmoniser=harmoniser)
 
 
 def performance(
@@ -105,7 +113,7 @@ def resample(
         for number in numbers:
             for attempt in range(ATTEMPTS):
                 counts = draw(groups, seed, number, attempt)
-                trained = [refit(rows, counts) for rows in members]
+                trained = [refit(rows, counts, settings) for rows in members]
                 if all(trained):
                     break
             else:

@@ -26,14 +26,17 @@ def subgroup_masks(cohort: Cohort) -> dict[tuple[str, str], np.ndarray]:
         age = obs["age"].to_numpy(float)
         masks[("age", f"under {OLDER:.0f}")] = age < OLDER
         masks[("age", f"{OLDER:.0f} and over")] = age >= OLDER
-    afp = cohort.tables.get("clinical")
-    if afp is not None and "afp" in afp and is_ng_per_ml(cohort):
+    afp, limit = cohort.tables.get("clinical"), afp_limit(cohort)
+    if afp is not None and "afp" in afp and limit is not None:
         value = afp["afp"].reindex(obs.index).to_numpy(float)
-        masks[("afp", f"under {AFP_NEGATIVE:.0f} ng/mL")] = value < AFP_NEGATIVE
+        masks[("afp", f"under {AFP_NEGATIVE:.0f} ng/mL")] = value < limit
     return {key: mask for key, mask in masks.items() if mask.any()}
 
 
-def is_ng_per_ml(cohort: Cohort) -> bool:
-    """Whether the clinical block says that AFP is in ng/mL."""
-    dictionary = cohort.dictionaries["clinical"]
-    return "afp" in dictionary.index and str(dictionary.loc["afp", "unit"]) == "ng/mL"
+def afp_limit(cohort: Cohort) -> float | None:
+    """AFP_NEGATIVE as the clinical block writes AFP (ng/mL or its log10), None where it does not say so."""
+    dictionary = cohort.dictionaries.get("clinical")
+    if dictionary is None or "afp" not in dictionary.index:
+        return None
+    limits = {"ng/mL": AFP_NEGATIVE, "log10(ng/mL)": float(np.log10(AFP_NEGATIVE))}
+    return limits.get(str(dictionary.loc["afp", "unit"]))

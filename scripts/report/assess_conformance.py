@@ -30,6 +30,7 @@ COLUMNS = [
     "unit",
     "threshold",
     "reason",
+    "evidence",
 ]
 # What a requirement with mixed evidence is called: the first of these that occurs. Missing evidence
 # comes before
@@ -149,12 +150,14 @@ def findings_of(
         if row["verdict"] == "PASS" and is_attested(requirements, record["requirement_id"]):
             row["verdict"] = "ATTESTED"
         row = {key: "" if value is None else value for key, value in row.items()}
-        findings[tuple(str(row[c]) for c in COLUMNS)] = row
+        told = findings.setdefault(tuple(str(row[c]) for c in COLUMNS[:-1]), row)
+        both = {e for e in (*told["evidence"].split("; "), row["evidence"]) if e}
+        told["evidence"] = "; ".join(sorted(both))
     seen = {row["requirement_id"] for row in findings.values()}
     for name in (name for name in requirements if name not in seen and name != "TRC-02"):
         row = whole_run.without_record(requirements[name], plan)
-        row |= {"severity": requirements[name]["severity"]}
-        findings[tuple(str(row[c]) for c in COLUMNS)] = row
+        row |= {"severity": requirements[name]["severity"], "evidence": ""}
+        findings[tuple(str(row[c]) for c in COLUMNS[:-1])] = row
     return [findings[key] for key in sorted(findings)]
 
 

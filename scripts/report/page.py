@@ -183,10 +183,13 @@ def both(value: object):
     return Markup('<span lang="zh">{}</span><span lang="en">{}</span>').format(*value)
 
 
-def render(sections: list[Section], *, here: str, language: str, head: dict) -> str:
+def render(
+    sections: list[Section], *, here: str, language: str, head: dict, title: Text | None = None
+) -> str:
     """The whole page as HTML: no script, style, font or image from elsewhere.
 
-    `here` is a key of PAGES; `head` holds meta (a Text) and version.
+    `here` is a key of PAGES, or another key of `disclaimer` for a page that stands alone; `head` holds meta (a Text) and
+    version; `title` stands for that of `here`.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -205,8 +208,8 @@ def render(sections: list[Section], *, here: str, language: str, head: dict) -> 
     return environment.get_template("report.html.j2").render(
         sections=sections,
         here=here,
-        pages=PAGES,
-        title=text(f"title.{here}"),
+        pages=PAGES if here in PAGES else {},
+        title=title or text(f"title.{here}"),
         language=language,
         style=Markup((RESOURCES / "report.css").read_text(encoding="utf-8")),
         scripts=[Markup((RESOURCES / name).read_text(encoding="utf-8")) for name in names],

@@ -224,6 +224,7 @@ def patient_page(line: dict, parts: list[dict], bundle: dict, language: str, run
     ]
     return page.render(
         [section for section in sections if section],
+        here="patient",
         title=text("patient.title", name=line["patient_id"]),
         language=language,
         head={

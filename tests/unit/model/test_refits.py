@@ -30,7 +30,7 @@ def test_chunks_give_what_one_job_gives(trained, cohort, settings):
 
 def test_refit_on_everybody_once_is_the_trained_member(trained, cohort, settings):
     rows = refits.rows_of(trained.members[0], cohort, settings["minimum_observed"])
-    again = refits.refit(rows, np.ones(len(cohort.obs), int))
+    again = refits.refit(rows, np.ones(len(cohort.obs), int), settings)
     assert again.model.coef_ == pytest.approx(trained.members[0].model.coef_, abs=1e-9)
 
 

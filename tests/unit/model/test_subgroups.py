@@ -19,3 +19,8 @@ def test_afp_negative_needs_the_unit(cohort):
     assert not any(group == "afp" for group, _ in subgroup_masks(cohort))
     cohort.dictionaries["clinical"]["unit"] = "ng/mL"
     assert subgroup_masks(cohort)[("afp", "under 20 ng/mL")].all()
+    cohort.dictionaries["clinical"]["unit"] = "log10(ng/mL)"
+    table["afp"] = 1.30  # 19.95 ng/mL
+    table.iloc[0] = 1.31  # 20.4 ng/mL
+    mask = subgroup_masks(cohort)[("afp", "under 20 ng/mL")]
+    assert not mask[0] and mask[1:].all()

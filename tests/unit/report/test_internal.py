@@ -8,7 +8,7 @@ from tests.unit.report.made_up_run import make_internal
 
 
 def words(section) -> str:
-    rendered = page.render([section], title=section.title, language="en", head=HEAD)
+    rendered = page.render([section], here="report", language="en", head=HEAD)
     return rendered
 
 
