@@ -2,6 +2,7 @@
 register_modality(
     "clinical",
     dictionary="results/clinical/clinical.dictionary.tsv",
+    chain=["scripts/clinical/build_clinical_table.py"],
     table="results/clinical/clinical.table.parquet",
 )
 
@@ -63,8 +64,10 @@ rule build_clinical_table:
         patients=sheet("patients"),
         history=sheet("history"),
         pathology=sheet("pathology"),
-        dictionary_table=f"{workflow.basedir}/resources/variable_dictionary.csv",
-        units=f"{workflow.basedir}/resources/units.tsv",
+        dictionary_table=chain_table(
+            "clinical.variables", f"{workflow.basedir}/resources/variable_dictionary.csv"
+        ),
+        units=chain_table("clinical.units", f"{workflow.basedir}/resources/units.tsv"),
     output:
         table="results/clinical/clinical.table.parquet",
         verdicts="results/clinical/clinical.table.verdicts.tsv",
@@ -91,11 +94,13 @@ rule build_clinical_table:
             for key, value in config["clinical"].items()
             if key not in ("custody", "people", "quality", "examinations")
         },
+        whole_panel=bool(NEW),
         admitted=digest_of(
             [
                 PLAN["as_of"],
                 subjects_of("development", "clinical"),
                 subjects_of("external", "clinical"),
+                *([subjects_of("new", "clinical")] if NEW else []),
             ]
         ),
         sheets=sheet_digest("labs", "patients", "history", "pathology"),
@@ -140,6 +145,56 @@ rule check_custody:
         "Checking the chain of custody -> {output.exclusions} (log: {log})"
     script:
         "../scripts/clinical/check_custody.py"
+
+
+rule build_store:
+    input:
+        sheets=[
+            path
+            for name in (
+                "patients",
+                "history",
+                "pathology",
+                "consents",
+                "samples",
+                "sample_events",
+                "aliquots",
+                "extractions",
+                "imaging_studies",
+                "imaging_series",
+                "ihc",
+            )
+            for path in sheet(name)
+        ],
+        labs=["results/clinical/labs.parquet"] * bool(sheet("labs")),
+        table=["results/clinical/clinical.table.parquet"] * bool(sheet("labs")),
+        dictionary=["results/clinical/clinical.dictionary.tsv"] * bool(sheet("labs")),
+        indices=["results/clinical/missing_indices.parquet"] * bool(sheet("labs")),
+        verdicts=report_parts()["verdicts"] + report_parts()["external_verdicts"],
+        custody=["results/clinical/custody.tsv", "results/clinical/custody.exclusions.tsv"]
+        * bool(sheet("samples")),
+        findings="results/report/findings.tsv",
+        variables=f"{workflow.basedir}/resources/variable_dictionary.csv",
+        labels=f"{workflow.basedir}/resources/store_labels.tsv",
+    output:
+        store="results/clinical/clinical.duckdb",
+    log:
+        "logs/build_store/cohort.log",
+    benchmark:
+        "benchmarks/build_store/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/clinical/build_store.py"),
+        plan=digest_of([PLAN[key] for key in ("as_of", "purpose", "patients", "refused")]),
+    message:
+        "Building the store -> {output.store} (log: {log})"
+    script:
+        "../scripts/clinical/build_store.py"
 
 
 rule check_people:

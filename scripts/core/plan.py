@@ -27,15 +27,16 @@ from scripts.core.cross_checks import (
 )
 from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate, withdrawn_patients
 from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.new_patients import role_problems
 from scripts.core.privacy import watched
 from scripts.core.sheets import (
     Problem,
     SheetErrors,
     read_sheet,
-    read_text_table,
     schema_of,
     sheet_names,
 )
+from scripts.core.table_stream import stream_table
 
 FOLDER = Path(".hcc")
 PLAN = FOLDER / "plan.json"
@@ -110,7 +111,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
             continue
         try:
             if name.startswith("features/"):
-                _check_table(path)
+                _check_table(path, files.get("patients"))
                 encodings[name] = "utf-8"
             else:
                 sheets[name] = read_sheet(path, name)
@@ -130,6 +131,12 @@ def make_plan(config: dict, *, write: bool) -> dict:
     as_of = str(config.get("as_of") or datetime.date.today().isoformat())
     if not problems:
         problems = _cross_problems(sheets, folder, files, as_of, watch_list)
+        new = bool(config.get("new")) and Path(config["new"]) == folder
+        people = sheets["patients"]
+        problems += [
+            Problem(files["patients"].name, *found)
+            for found in role_problems(people.rows, people.lines, new)
+        ]
     if problems:
         raise SheetErrors(problems)
     assays = assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
@@ -178,14 +185,14 @@ def _sheet_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _check_table(path: Path) -> None:
-    """A ready-made feature table: patient_id, then numbers; or its dictionary
-    `<block>.features.tsv`."""
+def _check_table(path: Path, patients: Path | None) -> None:
+    """A ready-made feature table: patient_id, then numbers, of somebody in the patients sheet; or its
+    dictionary `<block>.features.tsv`."""
     if path.name.endswith(".features.tsv"):
         read_sheet(path, "feature_dictionary")
         return
     file = f"features/{path.name}"
-    header, rows, lines, _ = read_text_table(path)
+    header, rows = stream_table(path)
     problems = []
     if not re.fullmatch(r"[a-z0-9_]+", path.stem):
         problems.append(
@@ -198,7 +205,7 @@ def _check_table(path: Path) -> None:
             Problem(file, 1, header[0], header[0], "the first column must be patient_id")
         )
     seen: dict[str, int] = {}
-    for number, row in zip(lines, rows, strict=True):
+    for number, row in rows:
         if row[0] in seen:
             problems.append(
                 Problem(file, number, "patient_id", row[0], f"already in row {seen[row[0]]}")
@@ -209,8 +216,24 @@ def _check_table(path: Path) -> None:
                 problems.append(
                     Problem(file, number, column, text, "allowed: a number, or empty when missing")
                 )
+    if seen and patients is not None and not problems:
+        known = _ids_of(patients)
+        if known and not known & set(seen):
+            first = next(iter(seen))
+            allowed = (
+                "no patient_id of this table is in patients.tsv: ids must be written alike in both"
+            )
+            problems.append(Problem(file, seen[first], "patient_id", first, allowed))
     if problems:
         raise SheetErrors(problems)
+
+
+def _ids_of(patients: Path) -> set[str]:
+    """patient_id of every row of the patients sheet; empty when it is broken, which is told by itself."""
+    try:
+        return {row.get("patient_id") for row in read_sheet(patients, "patients").rows}
+    except SheetErrors:
+        return set()
 
 
 def _is_number(text: str) -> bool:

@@ -42,6 +42,7 @@ LAB_DEFECTS = {
 }  # fmt: skip
 _OMICS = "clinical;imaging;genomics;metabolomics;proteomics;ihc"
 _PURPOSES = "diagnosis_service;research;product_development"
+KEEPS_TO_THE_SITE = 5  # every fifth person does not agree to sharing with other institutions
 
 
 def simulate(people: list[Person], folder: Path, seed: int, mess: bool) -> Simulated:
@@ -114,7 +115,8 @@ def _consents(person: Person) -> list[dict]:
             **document(f"IC-{person.patient_id}-{kind}"),
         }
         if kind == "data_use":
-            row |= {"scope_modalities": _OMICS, "scope_purposes": _PURPOSES}
+            shares = "" if person.number % KEEPS_TO_THE_SITE == 4 else ";sharing"
+            row |= {"scope_modalities": _OMICS, "scope_purposes": _PURPOSES + shares}
         if kind == "special":
             row["special_test"] = "genomics"
         if kind == "base" and person.number in LIMITED_CAPACITY:

@@ -1,8 +1,9 @@
-"""In: tables, dictionaries and verdicts of all development blocks, patients sheet, split.
+"""In: tables, dictionaries and verdicts of all development blocks, patients sheet, outcome, split.
 Out: results/cohort/cohort.h5mu: one modality per block, union of patients, missing values kept.
 Source: MuData (Bredikhin 2022, Genome Biology 23:42); docs/architecture.md, section 5.
 """
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -16,12 +17,19 @@ OBS_NUMBERS = ("age", "follow_up_months")
 OBS_TEXT = ("centre", "diagnosis", "stage", "sex", "aetiology", "index_date", "enrolment_date")
 
 
-def describe_patients(patients: pd.DataFrame, split: pd.DataFrame) -> pd.DataFrame:
-    """obs of the cohort: label (1 = hcc), part, group, subgroup columns; "" or NaN = unknown."""
+def describe_patients(
+    patients: pd.DataFrame, split: pd.DataFrame, classes: pd.Series, names: list[str]
+) -> pd.DataFrame:
+    """obs of the cohort: label, part, group, subgroup columns; "" or NaN = unknown.
+
+    classes : class of every patient; names : all classes, the label is the position among them (with two
+    classes 1 is the event)
+    """
     table = patients.set_index("patient_id").reindex(split["patient_id"])
     lines = split.set_index("patient_id")
     out = pd.DataFrame(index=table.index)
-    out["label"] = (table["diagnosis"] == "hcc").astype("int8")
+    out["class"] = classes.reindex(table.index).astype(str)
+    out["label"] = out["class"].map({name: code for code, name in enumerate(names)}).astype("int8")
     for column in ("part", "group", "stratum"):
         out[column] = lines[column].astype(str)
     for column in OBS_TEXT:
@@ -71,7 +79,8 @@ def write_cohort(path: str | Path, cohort) -> None:
 def main(job):
     """Join all blocks of the development patients.
 
-    input: tables, dictionaries, verdicts (lists in the order of the blocks), patients, split
+    input: tables, dictionaries, verdicts (lists in the order of the blocks), patients, outcome (TSV),
+           description (outcome.json), split
     output: cohort (.h5mu), status, ledger
     params: blocks (list of names)
     """
@@ -87,7 +96,10 @@ def main(job):
         }
         split = blocks.read_tsv(job.input.split)
         split = split[split["part"] != CONFLICT]
-        obs = describe_patients(blocks.read_tsv(_list(job.input.patients)[0]), split)
+        outcome = json.loads(Path(job.input.description).read_text(encoding="utf-8"))
+        classes = blocks.read_classes(job.input.outcome)
+        sheet = blocks.read_tsv(_list(job.input.patients)[0])
+        obs = describe_patients(sheet, split, classes, outcome["classes"])
         if not any(len(table) for table in tables.values()):
             raise core_job.InputDefect(
                 "no block has a single usable row; see the verdicts under results/qc",
@@ -105,6 +117,8 @@ def main(job):
                 threshold="stated, not limited",
                 acts=False,
             )
+        kept = {key: outcome[key] for key in ("name", "kind", "classes")}
+        cohort.uns["outcome"] = json.dumps(kept, sort_keys=True, ensure_ascii=False)
         bare = len(obs) - cohort.n_obs
         if bare:
             step.log.info("%d patients have no block at all and are left out", bare)

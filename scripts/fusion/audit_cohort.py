@@ -1,4 +1,5 @@
-"""In: collected blocks of both roles, sheets, split, raw files. Out: results/cohort/audit.json, before any model.
+"""In: collected blocks and raw files of the development patients, sheets, split. Out: results/cohort/audit.json, before
+any model. No file of an external patient is opened: those are held against development data by audit_external.
 Source: docs/modelling.md, "Audit"; requirements CLE-05, MOD-09, OMX-06.
 """
 
@@ -12,14 +13,10 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.core.features import read_block
-from scripts.fusion import blocks, negative_controls, reuse
+from scripts.fusion import blocks, class_separation, negative_controls, reuse
+from scripts.fusion.class_separation import MINIMUM_CLASS
 
-MINIMUM_CLASS = 10
 _STEM = re.compile(r"^(.*[0-9])[-_.][0-9A-Za-z]{1,3}$")
-
-
-class ReuseAcrossRoles(Exception):
-    """The same sample stands in the development and in the external data."""
 
 
 @dataclass
@@ -66,77 +63,37 @@ def _stem(patient: str) -> str:
     return found.group(1) if found else ""
 
 
-def across_roles(groups, external: set[str]) -> list[list[str]]:
-    """Groups with patients of both roles."""
-    return [g for g in groups if set(g) & external and set(g) - external]
-
-
-def centre_association(centre: pd.Series, label: np.ndarray) -> tuple[float | None, float | None]:
-    """p of the chi-squared test and Cramer's V of centre against label; None with one centre."""
-    from scipy.stats import chi2_contingency
-
-    counts = pd.crosstab(centre.to_numpy(), label)
-    if min(counts.shape) < 2:
-        return None, None
-    statistic, p, _, _ = chi2_contingency(counts)
-    return float(p), float(np.sqrt(statistic / counts.to_numpy().sum()))
-
-
-def single_features(tables: dict, dictionaries: dict, label: pd.Series, limit: float) -> list[str]:
-    """Predictors that alone reach an AUC above the limit, either way round."""
-    from scipy.stats import rankdata
-
-    found = []
-    for block, table in tables.items():
-        roles = dictionaries[block]["role"].reindex(table.columns)
-        for column in table.columns[(roles == "predictor").to_numpy()]:
-            values = table[column].dropna()
-            y = label.reindex(values.index).to_numpy()
-            m, n = int((y == 1).sum()), int((y == 0).sum())
-            if min(m, n) < MINIMUM_CLASS:
-                continue
-            auc = (rankdata(values)[y == 1].sum() - m * (m + 1) / 2) / (m * n)
-            if max(auc, 1 - auc) > limit:
-                found.append(f"{block}: {column}")
-    return found
-
-
-def one_sided(tables: dict, label: pd.Series) -> list[str]:
-    """Blocks that patients of one class have and hardly any of the other: they tell how people were
-    recruited, and the models leave them out."""
-    found = []
-    for block, table in tables.items():
-        have = label.reindex(table.index).dropna()
-        counts = sorted([int((have == 0).sum()), int((have == 1).sum())])
-        if counts[0] < MINIMUM_CLASS <= counts[1]:
-            found.append(block)
-    return found
-
-
-def check_reuse(audit: Audit, tables: dict, external: dict, files: dict, roles: dict, bits: float):
-    """Rows and raw files that occur twice; raises ReuseAcrossRoles with every name.
-
-    External rows are hashed and compared only; no value of theirs is looked at.
-    """
-    outside = {p for p, role in roles.items() if role == "external"}
-    equal: dict[tuple[str, ...], list[str]] = {}
-    for block in sorted(set(tables) | set(external)):
-        parts = [t[block] for t in (tables, external) if block in t and len(t[block])]
-        shared = sorted(set.intersection(*(set(t.columns) for t in parts))) if parts else []
-        joined = pd.concat([t[shared] for t in parts]) if shared else pd.DataFrame()
-        for group in reuse.equal_rows(joined, bits):
-            equal.setdefault(tuple(group), []).append(block)
-    same_file = reuse.equal_files(files)
-    stop = [
-        f"{' = '.join(g)} (equal rows in {', '.join(equal[tuple(g)])})"
-        for g in across_roles(equal, outside)
-    ]
-    stop += [f"{' = '.join(g)} (same raw file)" for g in across_roles(same_file, outside)]
-    if stop:
-        raise ReuseAcrossRoles(
-            "the same sample stands in development and external data; correct role or files: "
-            + "; ".join(stop)
+def check_outcome(audit: Audit, outcome: dict) -> None:
+    """Red flags of the outcome: controls whose follow-up nobody recorded, sources of the stage that differ."""
+    recorded = outcome["follow_up_recorded"]
+    if recorded is not None:
+        audit.add(
+            "follow-up of controls",
+            "REF-01",
+            "PASS" if recorded else "WARN",
+            0 if recorded else None,
+            "recorded",
+            ""
+            if recorded
+            else "follow-up of the controls is not recorded: some may have HCC by now",
+            "" if recorded else "未记录对照的随访：其中部分人可能已患肝癌",
         )
+    if outcome["stages_disagree"]:
+        audit.add(
+            "stage differs between sources",
+            "CLE-02",
+            "WARN",
+            len(outcome["stages_disagree"]),
+            "0",
+            "patients whose recorded and computed stages differ; the first source counts",
+            "记录分期与计算分期不一致的患者；以首个来源为准",
+            outcome["stages_disagree"],
+        )
+
+
+def check_duplicates(audit: Audit, tables: dict, files: dict, bits: float) -> None:
+    """Rows and raw files that occur twice among the development patients: flags."""
+    equal, same_file = reuse.rows_in_blocks([tables], bits), reuse.equal_files(files)
     audit.count(
         "duplicate rows",
         "CLE-05",
@@ -151,27 +108,38 @@ def check_reuse(audit: Audit, tables: dict, external: dict, files: dict, roles: 
         "patients who share a raw file",
         "共用原始文件的患者",
     )
+
+
+def check_roles(audit: Audit, patients: pd.DataFrame, assays: pd.DataFrame, roles: dict) -> None:
+    """Files, MD5s and people that the sheets name in both roles; raises ReuseAcrossRoles with every one."""
+    outside = {p for p, role in roles.items() if role == "external"}
+    files = reuse.same_in_sheet(assays, set(roles))
+    people = reuse.linked_people(patients, reuse.STRONG_IDS)
+    found = [f"{' = '.join(g)} (same raw file)" for g in reuse.across_roles(files, outside)]
+    found += [f"{' = '.join(g)} (one person)" for g in reuse.across_roles(people, outside)]
+    reuse.stop(found)
     audit.add(
         "reuse across roles",
         "MOD-09",
         "PASS",
         0,
         "0",
-        "no row and no raw file stands in both development and external data",
-        "开发集与外部集之间没有重复的行或原始文件",
+        "no raw file and no person stands in both development and external data, by the sheets",
+        "据登记表，开发集与外部集之间没有重复的原始文件或人员",
     )
 
 
-def check_people(audit: Audit, patients: pd.DataFrame, split: pd.DataFrame, settings: dict) -> None:
+def check_people(
+    audit: Audit,
+    patients: pd.DataFrame,
+    split: pd.DataFrame,
+    classes: pd.Series,
+    settings: dict,
+) -> None:
     """Duplicate people, stems across the split, centre against label."""
-    linked = []
-    for column in ("person_id", "id1_hash", "id2_hash", "contact_hash"):
-        if column in patients:
-            named = patients[patients[column].fillna("") != ""]
-            linked += [sorted(g) for _, g in named.groupby(column)["patient_id"] if len(g) > 1]
-    unique = sorted({tuple(group) for group in linked})
+    linked = reuse.linked_people(patients, (*reuse.STRONG_IDS, "contact_hash"))
     audit.count(
-        "duplicate people", "CLE-05", unique, "patients who are one person", "同一人的多次登记"
+        "duplicate people", "CLE-05", linked, "patients who are one person", "同一人的多次登记"
     )
     audit.count(
         "patient stems across the split",
@@ -181,8 +149,9 @@ def check_people(audit: Audit, patients: pd.DataFrame, split: pd.DataFrame, sett
         "疑似同一患者的样本分布在训练与测试两侧",
     )
     own = patients.set_index("patient_id").reindex(split["patient_id"])
-    label = (own["diagnosis"] == "hcc").astype(int).to_numpy()
-    p, v = centre_association(own["centre"], label)
+    p, v = class_separation.centre_association(
+        own["centre"], classes.reindex(own.index).to_numpy(str)
+    )
     verdict = "NOT_ASSESSED" if p is None else "WARN" if p < settings["centre_p"] else "PASS"
     audit.add(
         "centre against label",
@@ -195,11 +164,13 @@ def check_people(audit: Audit, patients: pd.DataFrame, split: pd.DataFrame, sett
     )
 
 
-def control_models(tables, dictionaries, patients, assays, split, settings, seed) -> list[dict]:
+def control_models(
+    tables, dictionaries, patients, assays, split, classes, names, settings, seed
+) -> list[dict]:
     """Negative controls on the training part; blocks without predictors are left out."""
     train = split[split["part"] == "train"].set_index("patient_id").sort_index()
     own = patients.set_index("patient_id").reindex(train.index)
-    y = (own["diagnosis"] == "hcc").astype(int).to_numpy()
+    y = classes.reindex(train.index).map({n: code for code, n in enumerate(names)}).to_numpy(int)
     groups = train["group"].to_numpy(str)
     predicting = {}
     for block, table in tables.items():
@@ -211,13 +182,15 @@ def control_models(tables, dictionaries, patients, assays, split, settings, seed
         for name in dictionaries[block].index[dictionaries[block]["role"] == "qc"]:
             values = table[name].reindex(train.index)
             technical[f"{block} {name}"] = values.fillna(values.median()).fillna(0.0)
+    batches = technical[[name for name in technical if " batch " in name]]
     candidates = {
         "missing mask": negative_controls.mask_columns(predicting, train.index),
         "centre": negative_controls.one_hot(own["centre"]),
+        "batch": batches,
         "technical": technical,
     }
     return [
-        negative_controls.control_model(name, X, y, groups, MINIMUM_CLASS, settings, seed)
+        negative_controls.control_model(name, X, y, groups, names, MINIMUM_CLASS, settings, seed)
         for name, X in candidates.items()
     ]
 
@@ -235,31 +208,27 @@ def read_role(paths: list[str]) -> tuple[dict, dict]:
 def main(job):
     """Audit the data before any model sees them.
 
-    input: tables, external (lists of Parquet), patients, assays (sheets), split, raw (files)
+    input: tables (Parquet), patients, assays (sheets), outcome, description (outcome.tsv and .json), split, raw (files)
     output: audit (JSON), ledger
     params: settings (fusion.audit), seed, roles {patient: role}, files {patient: raw files}
     """
     with core_job.step(job) as step:
         settings, seed = job.params.settings, int(job.params.seed)
         tables, dictionaries = read_role(_list(job.input.tables))
-        external, _ = read_role(_list(job.input.external))
         patients = blocks.read_tsv(_list(job.input.patients)[0])
         patients = patients[patients["patient_id"].isin(set(job.params.roles))]
         sheets = _list(job.input.assays)
         assays = blocks.read_tsv(sheets[0]) if sheets else pd.DataFrame()
         split = blocks.read_tsv(job.input.split)
+        outcome = json.loads(Path(job.input.description).read_text(encoding="utf-8"))
+        classes, names = blocks.read_classes(job.input.outcome), outcome["classes"]
+        classes = classes[classes.index.isin(set(split["patient_id"]))]
         audit = Audit()
-        check_reuse(
-            audit,
-            tables,
-            external,
-            job.params.files,
-            job.params.roles,
-            float(settings["duplicate_bits"]),
-        )
-        check_people(audit, patients, split, settings)
-        label = (patients.set_index("patient_id")["diagnosis"] == "hcc").astype(int)
-        bare = one_sided(tables, label)
+        check_roles(audit, patients, assays, job.params.roles)
+        check_duplicates(audit, tables, job.params.files, float(settings["duplicate_bits"]))
+        check_people(audit, patients, split, classes, settings)
+        check_outcome(audit, outcome)
+        bare = class_separation.one_sided(tables, classes, names)
         audit.add(
             "block of one class only",
             "OMX-06",
@@ -271,7 +240,7 @@ def main(job):
             bare,
         )
         limit = float(settings["single_feature_auc"])
-        perfect = single_features(tables, dictionaries, label, limit)
+        perfect = class_separation.single_features(tables, dictionaries, classes, names, limit)
         audit.add(
             "single feature too good",
             "CLE-02",
@@ -282,7 +251,9 @@ def main(job):
             "单独即可区分两类的特征",
             perfect,
         )
-        controls = control_models(tables, dictionaries, patients, assays, split, settings, seed)
+        controls = control_models(
+            tables, dictionaries, patients, assays, split, classes, names, settings, seed
+        )
         for control in controls:
             status, auc = control["status"], control["auc"]
             audit.add(

@@ -6,10 +6,12 @@ Source: docs/architecture.md, "The feature contract".
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from scripts.core.features import DICTIONARY_COLUMNS, ROLES, VERDICT_COLUMNS, read_block
 from scripts.core.sheets import read_text_table
+from scripts.core.table_stream import stream_table
 
 
 def read_tsv(path: str | Path) -> pd.DataFrame:
@@ -20,10 +22,21 @@ def read_tsv(path: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=header, dtype=str)
 
 
+def read_classes(path: str | Path) -> pd.Series:
+    """Class of the outcome of every patient who has one; index patient_id."""
+    table = read_tsv(path)
+    return table[table["class"] != ""].set_index("patient_id")["class"]
+
+
 def read_ready_table(path: str | Path) -> pd.DataFrame:
     """A ready-made feature table (patient_id, then numbers; empty or NA = missing) as float64."""
-    table = read_tsv(path).set_index("patient_id")
-    return table.replace({"": None, "NA": None}).astype("float64")
+    header, rows = stream_table(path)
+    patients, values = [], []
+    for _, cells in rows:
+        patients.append(cells[0])
+        values.append(np.array([float(c) if c not in ("", "NA") else np.nan for c in cells[1:]]))
+    index = pd.Index(patients, name=header[0], dtype=object)
+    return pd.DataFrame(np.array(values).reshape(len(patients), -1), index, header[1:])
 
 
 def read_made_table(path: str | Path) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from scripts.core import job as core_job
@@ -27,14 +28,16 @@ NOT_DESCRIBED = "annotation"  # a feature that a dictionary forgot never reaches
 
 @dataclass
 class Collected:
-    """Usable rows {patient: {feature: value}}, and (verdict, reasons) of every patient."""
+    """Usable rows {patient: {feature: value}} (a row of a whole table stays a Series: a dict of 3,000
+    features takes ten times its memory), and (verdict, reasons) of every patient."""
 
-    rows: dict[str, dict[str, float]] = field(default_factory=dict)
+    rows: dict[str, dict[str, float] | pd.Series] = field(default_factory=dict)
     verdicts: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
-    def add(self, patient: str, features: dict[str, float], verdict: str, reasons: list[str]):
-        """Keep a row unless it failed or is empty."""
-        has_value = any(not math.isnan(value) for value in features.values())
+    def add(self, patient: str, features, verdict: str, reasons: list[str]):
+        """Keep a row (dict or Series) unless it failed or is empty."""
+        values = features.to_numpy() if isinstance(features, pd.Series) else features.values()
+        has_value = any(not math.isnan(value) for value in values)
         if verdict != "fail" and not has_value:
             verdict, reasons = "missing", [*reasons, "no feature could be measured"]
         self.verdicts[patient] = (verdict, reasons)
@@ -59,12 +62,10 @@ def collect_table(table: pd.DataFrame, verdicts: pd.DataFrame, block: str) -> Co
     own = verdicts[verdicts["block"] == block] if "block" in verdicts else verdicts
     for line in own.to_dict("records"):
         reasons = split_reasons(line["reasons"])
-        features = (
-            table.loc[line["patient_id"]].to_dict() if line["patient_id"] in table.index else {}
-        )
+        features = table.loc[line["patient_id"]] if line["patient_id"] in table.index else {}
         found.add(line["patient_id"], features, line["verdict"], reasons)
     for patient in table.index.difference(own["patient_id"]):
-        found.add(patient, table.loc[patient].to_dict(), "pass", [])
+        found.add(patient, table.loc[patient], "pass", [])
     return found
 
 
@@ -72,7 +73,7 @@ def add_ready_made(found: Collected, table: pd.DataFrame) -> list[str]:
     """Add the rows of a ready-made table; raw files win. Returns patients who have both."""
     both = sorted(set(table.index) & set(found.verdicts))
     for patient in table.index.difference(both):
-        found.add(patient, table.loc[patient].to_dict(), "pass", [])
+        found.add(patient, table.loc[patient], "pass", [])
     for patient in both:
         verdict, reasons = found.verdicts[patient]
         found.verdicts[patient] = (verdict, [*reasons, "ready-made row not used: raw files win"])
@@ -106,12 +107,25 @@ def restrict(found: Collected, admitted: list[str], barred: list[str]) -> list[s
     return dropped
 
 
-def to_table(rows: dict[str, dict[str, float]], order: list[str]) -> pd.DataFrame:
+def to_table(rows: dict[str, dict[str, float] | pd.Series], order: list[str]) -> pd.DataFrame:
     """Rows as float64 table, patients sorted; described features first, in their order."""
-    names = {name for row in rows.values() for name in row}
+    patients = sorted(rows)
+    # Rows of one table share their index: names and places are looked up once.
+    shared = {id(r.index): r.index for r in rows.values() if isinstance(r, pd.Series)}
+    names = {name for index in shared.values() for name in index}
+    names |= {name for row in rows.values() if isinstance(row, dict) for name in row}
     columns = [n for n in order if n in names] + sorted(names - set(order))
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=None, dtype="float64")
-    return table.reindex(columns=columns).sort_index()
+    place = {name: number for number, name in enumerate(columns)}
+    places = {key: [place[name] for name in index] for key, index in shared.items()}
+    values = np.full((len(patients), len(columns)), np.nan)
+    for line, patient in enumerate(patients):
+        row = rows[patient]
+        if isinstance(row, pd.Series):
+            values[line, places[id(row.index)]] = row.to_numpy()
+        else:
+            for name, value in row.items():
+                values[line, place[name]] = value
+    return pd.DataFrame(values, index=patients, columns=columns)
 
 
 def merge_dictionary(

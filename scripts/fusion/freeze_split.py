@@ -1,4 +1,4 @@
-"""In: patients sheet, the patients that may enter, the frozen split if there is one.
+"""In: patients sheet, classes of the outcome, the patients that may enter, the frozen split if there is one.
 Out: locks/split.tsv (written once, later patients appended, nobody moves) and its copy of today.
 Source: docs/modelling.md, "Split"; requirements MOD-06 and MOD-09.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.core import job as core_job
+from scripts.fusion import blocks
 from scripts.fusion.blocks import read_tsv
 
 SPLIT_COLUMNS = ["patient_id", "group", "stratum", "part"]
@@ -44,9 +45,12 @@ def groups_of(patients: pd.DataFrame) -> dict[str, str]:
 
 
 def strata_of(patients: pd.DataFrame, groups: dict[str, str], columns: list[str]) -> dict[str, str]:
-    """{group: stratum}, e.g. "hcc|C1": that of the patient whom the group is named after."""
+    """{group: stratum}, e.g. "hcc|C1": that of the patient whom the group is named after.
+
+    patients : rows of the sheet with the column class (of the outcome)
+    """
     table = patients.set_index("patient_id").fillna("")
-    table["label"] = (table["diagnosis"] == "hcc").map({True: "hcc", False: "control"})
+    table["label"] = table["class"].str.replace("|", "/", regex=False)
     known = [column for column in columns if column in table]
     return {
         group: "|".join(str(table.loc[group, column]) for column in known) or "all"
@@ -172,14 +176,17 @@ def _record(step, job, today: pd.DataFrame, conflicts: list[str], across: list[s
 def main(job):
     """Freeze or extend the split.
 
-    input: patients (the sheet)
+    input: patients (the sheet), outcome (outcome.tsv): who is in no class stands on no side
     output: split (patient_id, group, stratum, part of today's patients), status, ledger
     params: settings (fusion.split), admitted (list of patient_id), seed, frozen (locks/split.tsv)
     """
     with core_job.step(job) as step:
         sheets = [job.input.patients] if isinstance(job.input.patients, str) else job.input.patients
         patients = read_tsv(sheets[0])
-        patients = patients[patients["patient_id"].isin(set(job.params.admitted))]
+        classes = blocks.read_classes(job.input.outcome)
+        admitted = set(job.params.admitted) & set(classes.index)
+        patients = patients[patients["patient_id"].isin(admitted)]
+        patients = patients.assign(**{"class": patients["patient_id"].map(classes)})
         settings, seed = job.params.settings, int(job.params.seed)
         path = Path(job.params.frozen)
         frozen = read_frozen(path)

@@ -21,7 +21,10 @@ def mask_columns(tables: dict[str, pd.DataFrame], patients: pd.Index) -> pd.Data
         if share.nunique() > 1:
             out[f"{block} missing share"] = share.fillna(share.mean())
         missing = own.isna().astype(float)
-        missing = missing.loc[:, missing[has].nunique() > 1].T.drop_duplicates().T
+        missing = missing.loc[:, missing[has].nunique() > 1]
+        first = {missing[column].to_numpy().tobytes(): column for column in missing.columns[::-1]}
+        kept = set(first.values())  # of features that are missing in the same patients, the first
+        missing = missing[[column for column in missing if column in kept]]
         missing = missing.mask(~pd.Series(has, patients), missing[has].mean(), axis=1)
         columns.append(missing.add_prefix(f"{block} missing "))
     return pd.concat([out, *columns], axis=1)
@@ -54,46 +57,70 @@ def control_model(
     X: pd.DataFrame,
     y: np.ndarray,
     groups: np.ndarray,
+    names: list[str],
     minimum: int,
     settings: dict,
     seed: int,
 ) -> dict:
     """Grouped 5-fold out-of-fold AUC of a ridge logistic regression, mean of 3 repeats, with its
-    95 % interval; `flag` when the interval lies above 0.5."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import StratifiedGroupKFold
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    95 % interval; `flag` when the interval lies above 0.5.
 
-    events = int(y.sum())
-    out = {"model": name, "n": len(y), "events": events, "columns": X.shape[1], "flag": False}
+    y : positions of the classes in `names`; of three or more classes it is the mean over one against the rest.
+    """
+    counts = np.bincount(y, minlength=len(names))
+    out = {"model": name, "n": len(y), "events": int(counts[1]), "columns": X.shape[1]}
+    out["flag"] = False
     X = X.loc[:, X.nunique() > 1]
     reason = ""
     if X.shape[1] == 0:
         reason = "nothing varies"
-    elif min(events, len(y) - events) < minimum:
-        reason = f"too few patients ({events} hcc, {len(y) - events} controls)"
+    elif counts.min() < minimum:
+        plural = "s" if names[0] == "control" else ""
+        shown = f"{counts[1]} {names[1]}, {counts[0]} {names[0]}{plural}"
+        if len(names) > 2:
+            shown = ", ".join(f"{n} {c}" for n, c in zip(counts, names, strict=True))
+        reason = f"too few patients ({shown})"
     if reason:
         return {**out, "status": "NOT_ASSESSED", "reason": reason, "auc": None}
-    score = np.zeros(len(y))
-    values = X.to_numpy(float)
+    events = range(1, 2) if len(names) == 2 else range(len(names))
+    labels = np.column_stack([(y == code).astype(int) for code in events])
+    score = out_of_fold(X.to_numpy(float), y, labels, groups, seed)
+    rng = np.random.default_rng(seed)
+    auc, drawn = np.zeros(labels.shape[1]), np.zeros((int(settings["resamples"]), labels.shape[1]))
+    for column in range(labels.shape[1]):
+        auc[column], drawn[:, column] = resampled(labels[:, column], score[:, column], rng, drawn)
+    low, high = map(float, np.percentile(drawn.mean(axis=1), [2.5, 97.5]))
+    interval = {"value": float(auc.mean()), "low": low, "high": high}
+    return {**out, "status": "ASSESSED", "reason": "", "auc": interval, "flag": low > 0.5}
+
+
+def out_of_fold(values, y, labels, groups, seed) -> np.ndarray:
+    """Decision values of every label column (patients x columns), summed over three shufflings of five folds."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    score = np.zeros(labels.shape)
     for repeat in range(3):
         folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed + repeat)
         for train, test in folds.split(values, y, groups):
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
-            score[test] += model.fit(values[train], y[train]).decision_function(values[test])
-    auc = float(roc_auc_score(y, score))
-    rng = np.random.default_rng(seed)
-    positive, negative = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
-    drawn = []
-    for _ in range(int(settings["resamples"])):
-        a, b = (
-            rng.choice(score[positive], len(positive)),
-            rng.choice(score[negative], len(negative)),
-        )
-        wins = np.searchsorted(np.sort(b), a, "left") + np.searchsorted(np.sort(b), a, "right")
-        drawn.append(wins.mean() / 2 / len(b))
-    low, high = map(float, np.percentile(drawn, [2.5, 97.5]))
-    interval = {"value": auc, "low": low, "high": high}
-    return {**out, "status": "ASSESSED", "reason": "", "auc": interval, "flag": low > 0.5}
+            for column in range(labels.shape[1]):
+                model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1))
+                model.fit(values[train], labels[train, column])
+                score[test, column] += model.decision_function(values[test])
+    return score
+
+
+def resampled(label, score, rng, drawn) -> tuple[float, np.ndarray]:
+    """AUC and the AUCs of stratified resamples, as many as `drawn` has rows."""
+    from sklearn.metrics import roc_auc_score
+
+    positive, negative = np.flatnonzero(label == 1), np.flatnonzero(label == 0)
+    found = np.zeros(len(drawn))
+    for number in range(len(drawn)):
+        a = rng.choice(score[positive], len(positive))
+        b = np.sort(rng.choice(score[negative], len(negative)))
+        wins = np.searchsorted(b, a, "left") + np.searchsorted(b, a, "right")
+        found[number] = wins.mean() / 2 / len(b)
+    return float(roc_auc_score(label, score)), found

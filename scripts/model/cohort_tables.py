@@ -3,13 +3,17 @@ Out: per block a table of features that may be predictors, with labels, groups a
 Source: docs/modelling.md, "What may enter a model"; requirement MOD-05 (ICC strictly above 0.75).
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from scripts.core.features import read_block
+from scripts.model.pipelines import largest_share
+
+BINARY = {"name": "hcc_vs_controls", "kind": "binary", "classes": ["control", "hcc"]}
 
 
 @dataclass
@@ -19,11 +23,13 @@ class Cohort:
     obs : index patient_id (sorted); label, part, group, centre ...
     tables : {block: patients x features}, only patients who have the block, missing = NaN
     dictionaries : {block: index feature; role, unit, stability, stability_kind}
+    outcome : name, kind (binary or multiclass) and classes; a label is the position of its class
     """
 
     obs: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     dictionaries: dict[str, pd.DataFrame]
+    outcome: dict = field(default_factory=lambda: dict(BINARY))
 
     def part(self, name: str) -> "Cohort":
         """The patients of one part of the split (train or test)."""
@@ -33,12 +39,17 @@ class Cohort:
         """Some of the patients."""
         keep = self.obs.index.intersection(patients, sort=True)
         tables = {b: t.loc[t.index.intersection(keep, sort=True)] for b, t in self.tables.items()}
-        return Cohort(self.obs.loc[keep], tables, self.dictionaries)
+        return replace(self, obs=self.obs.loc[keep], tables=tables)
 
     @property
     def labels(self) -> np.ndarray:
-        """1 = hcc, 0 = control, in the order of obs."""
+        """Positions of the classes, in the order of obs; of two classes 1 is the event (hcc)."""
         return self.obs["label"].to_numpy(int)
+
+    @property
+    def multiclass(self) -> bool:
+        """Whether there are three or more classes to tell apart."""
+        return self.outcome["kind"] == "multiclass"
 
 
 def read_cohort(path: str | Path) -> Cohort:
@@ -56,7 +67,8 @@ def read_cohort(path: str | Path) -> Cohort:
         table = pd.DataFrame(np.asarray(one.X), index=one.obs_names.astype(str), columns=names)
         tables[block] = table.sort_index()
         dictionaries[block] = _plain(one.var).set_index(names)
-    return Cohort(_plain(stored.obs).sort_index(), tables, dictionaries)
+    outcome = json.loads(str(stored.uns["outcome"])) if "outcome" in stored.uns else dict(BINARY)
+    return Cohort(_plain(stored.obs).sort_index(), tables, dictionaries, outcome)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
@@ -95,6 +107,21 @@ def stable(dictionary: pd.DataFrame, settings: dict) -> pd.Series:
     return ~(icc_fails | rsd_fails)
 
 
+def in_classes(cohort: Cohort, sizes: list[int]) -> str:
+    """Numbers of patients by class in words: 12 hcc and 9 controls; 30 Basal, 20 Her2, 70 LumA."""
+    names = cohort.outcome["classes"]
+    if cohort.multiclass:
+        return ", ".join(f"{n} {name}" for n, name in zip(sizes, names, strict=True))
+    return f"{sizes[1]} {names[1]} and {sizes[0]} {names[0]}{'s' if names[0] == 'control' else ''}"
+
+
+def varies(table: pd.DataFrame, maximum_same: float) -> bool:
+    """Whether any feature has less than this share of its observed values in one single value."""
+    values = table.to_numpy(float)
+    counts = np.maximum((~np.isnan(values)).sum(0), 1)
+    return bool((largest_share(values, counts) <= maximum_same).any())
+
+
 def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], list[dict]]:
     """{block: features} that may enter a model, and for every block why or why not.
 
@@ -109,14 +136,16 @@ def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], li
         passes = stable(dictionary, settings)
         names = [str(n) for n in dictionary.index[is_predictor & passes] if n in table.columns]
         y = cohort.obs.loc[table.index, "label"]
-        events, controls = int((y == 1).sum()), int((y == 0).sum())
+        sizes = [int((y == code).sum()) for code in range(len(cohort.outcome["classes"]))]
         reason = ""
         if not is_predictor.any():
             reason = "no predictor in its dictionary"
         elif not names:
             reason = "no predictor passes the stability gate"
-        elif min(events, controls) < minimum:
-            reason = f"{events} hcc and {controls} controls have it; at least {minimum} of each"
+        elif min(sizes) < minimum:
+            reason = f"{in_classes(cohort, sizes)} have it; at least {minimum} of each"
+        elif not varies(table[names], float(settings["maximum_same"])):
+            reason = "every feature has one value in nearly all patients"
         if not reason:
             allowed[block] = names
         notes.append(
@@ -125,7 +154,8 @@ def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], li
                 "used": not reason,
                 "reason": reason,
                 "n": len(table),
-                "events": events,
+                "events": sizes[1],  # of the second class; all of them in `classes`
+                "classes": sizes,
                 "predictors": int(is_predictor.sum()),
                 "unstable": int((is_predictor & ~passes).sum()),
                 "stability_not_measured": int(

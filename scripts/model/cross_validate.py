@@ -5,25 +5,31 @@ requirements FUS-04, MOD-03, MOD-09.
 """
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from scripts.core import job as core_job
-from scripts.model import fused
+from scripts.model import class_metrics, class_selection, fused, rules
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
+from scripts.model.strategies import STACKING
 
 FOLDS = (5, 10)  # named by the notes (MOD-03)
 SCORE_COLUMNS = ["patient_id", "strategy", "fold", "label", "probability", "pattern"]
 
 
 def missing_features(strategy: str, cohort: Cohort, settings: dict) -> str:
-    """Why a baseline cannot be computed from this cohort, "" when it can."""
+    """Why a baseline or the knowledge level cannot be computed from this cohort, "" when it can."""
     for name in settings["baselines"].get(strategy, []):
         block, feature = name.split("__", 1)
         if feature not in cohort.tables.get(block, pd.DataFrame()).columns:
             return f"feature {feature} of block {block} is not in this cohort"
+    if strategy == "knowledge":
+        allowed, _ = predictors(cohort, settings)
+        if allowed and not fused.members_of(strategy, allowed, settings):
+            return "no gene set, metabolite set or published score fits these features"
     return ""
 
 
@@ -39,9 +45,11 @@ def outer_folds(cohort: Cohort, folds: int, seed: int) -> list[tuple[pd.Index, p
 
 
 def views(strategy: str, model: fused.FusedModel, train: Cohort, settings: dict) -> dict:
-    """{strategy: model}: the strategy itself and, from late fusion, every block alone."""
+    """{strategy: model}: the strategy itself and, from late fusion, its members stacked and each alone."""
     found = {strategy: model}
     if strategy == "late":
+        stacked = [replace(m, member=replace(m.member, fusion=STACKING)) for m in model.members]
+        found["stacking"] = fused.fuse(stacked, train, settings)
         for member in model.members:
             found[f"block_{member.member.name}"] = fused.fuse([member], train, settings)
     return found
@@ -65,6 +73,9 @@ def cross_validate(
     cohort: Cohort, strategy: str, settings: dict, seed: int
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Out-of-fold scores of the training part and a description of every fold."""
+    if cohort.multiclass:
+        shared = outer_folds(cohort, int(settings["outer_folds"]), seed)
+        return class_selection.cross_validate(cohort, strategy, shared, settings, seed)
     allowed, _ = predictors(cohort, settings)
     members = fused.members_of(strategy, allowed, settings)
     scores, folds = [], []
@@ -78,7 +89,10 @@ def cross_validate(
         if model is None:
             continue
         fold["members"] = learned(model)
-        for name, view in views(strategy, model, inside, settings).items():
+        shown = views(strategy, model, inside, settings)
+        if "stacking" in shown:
+            fold["stacking_weights"] = shown["stacking"].weights
+        for name, view in shown.items():
             found = view.score(outside)
             found = found[found["probability"].notna()]
             table = found[["probability", "pattern"]].rename_axis("patient_id").reset_index()
@@ -90,11 +104,26 @@ def cross_validate(
     return table.sort_values(["strategy", "patient_id"], ignore_index=True), folds
 
 
+def why_not(cohort: Cohort, minimum: int) -> str:
+    """Why the classes of a cohort cannot be assessed, "" when they can."""
+    if cohort.multiclass:
+        return class_metrics.too_few(cohort.labels, cohort.outcome["classes"], minimum)
+    return too_few(cohort.labels, minimum)
+
+
+def has_all_classes(fold: dict) -> bool:
+    """Whether the left-out part of a fold has patients of every class."""
+    if "classes_test" in fold:
+        return min(fold["classes_test"]) > 0
+    return 0 < fold["events_test"] < fold["n_test"]
+
+
 def main(job):
     """Cross-validate one strategy once.
 
     input: cohort (.h5mu)
-    output: scores (Parquet: patient_id, strategy, fold, label, probability, pattern),
+    output: scores (Parquet: patient_id, strategy, fold, label, probability, pattern; with three or more
+            classes p0, p1 ... in place of probability),
             folds (JSON), ledger
     params: settings (model), seed; wildcards: strategy, repeat
     """
@@ -104,22 +133,31 @@ def main(job):
         whole = read_cohort(job.input.cohort)
         cohort = whole.part("train")
         _, notes = predictors(cohort, settings)
-        reason = too_few(cohort.labels, int(settings["minimum_class"]))
+        reason = why_not(cohort, int(settings["minimum_class"]))
         reason = reason or missing_features(strategy, cohort, settings)
+        if not reason and cohort.multiclass:
+            reason = class_selection.two_classes_only(strategy, settings)
+        unknown = sorted(set(settings["blocks"]) - {"default", *cohort.tables})
+        if unknown:
+            named = ", ".join(unknown)
+            step.log.warning("model.blocks names blocks that this cohort has not: %s", named)
+        if strategy == "knowledge":
+            for text in rules.applicable(settings, cohort)[1]:
+                step.log.info("switched off: %s", text)
         if not reason and not any(note["used"] for note in notes):
             reason = "no block may enter a model"
-        scores, folds = pd.DataFrame(columns=SCORE_COLUMNS), []
+        names, columns = cohort.outcome["classes"], SCORE_COLUMNS
+        if cohort.multiclass:
+            columns = class_selection.score_columns(names)
+        scores, folds = pd.DataFrame(columns=columns), []
         if not reason:
             scores, folds = cross_validate(cohort, strategy, settings, seed)
             reason = "" if len(scores) else "too few patients have these features"
         good = int(settings["outer_folds"]) in FOLDS and bool(folds)
-        good = good and all(
-            fold["shared_groups"] == 0 and 0 < fold["events_test"] < fold["n_test"]
-            for fold in folds
-        )
+        good = good and all(fold["shared_groups"] == 0 and has_all_classes(fold) for fold in folds)
         step.check(
             "MOD-03",
-            f"{strategy}: no group in two folds, both classes in each",
+            f"{strategy}: no group in two folds, {'all' if cohort.multiclass else 'both'} classes in each",
             NOT_ASSESSED if reason else "PASS" if good else "FAIL",
             value=int(settings["outer_folds"]),
             unit="folds",
@@ -127,8 +165,9 @@ def main(job):
             acts=False,
             reason=reason,
         )
-        scores = scores.astype({"patient_id": str, "strategy": str, "pattern": str})
-        scores = scores.astype({"fold": "int64", "label": "int64", "probability": "float64"})
+        kinds = dict.fromkeys(("patient_id", "strategy", "pattern"), str)
+        kinds |= dict.fromkeys(("fold", "label"), "int64")
+        scores = scores.astype({c: kinds.get(c, "float64") for c in columns})
         scores.to_parquet(step.path(job.output.scores), index=False)
         description = {
             "strategy": strategy,

@@ -5,7 +5,7 @@ Source: docs/modelling.md, "Split": the test part is scored by the locked bundle
 import json
 
 from scripts.core import job as core_job
-from scripts.model import bundle, locked
+from scripts.model import bundle, class_performance, classes, locked
 from scripts.model.cohort_tables import read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded
 
@@ -25,14 +25,21 @@ def main(job):
         result = {"status": NOT_ASSESSED, "reason": lock["reason"], **_lock_of(lock)}
         if model is not None and not len(test.obs):
             result["reason"] = "no patient in the test part"
+        elif other := locked.other_outcome(description, test.outcome):
+            result["reason"] = other
         elif model is not None:
             trained = set(description["training"]["persons"])
             seen = [p for p in test.obs.index if bundle.person_hash(p) in trained]
             test = test.subset(test.obs.index.difference(seen))
             bundle.check_units(description, test.dictionaries)
-            scores = locked.score(model, description, test)
             result |= {"status": "ASSESSED", "reason": "", "strategy": description["strategy"]}
-            result |= locked.evaluate_scored(scores, test, description, settings, seed)
+            if "coupling" in description:
+                model = classes.unpacked(model, description)
+                scores = class_performance.call(model, description, test)
+                result |= class_performance.locked(scores, test, description, settings, seed)
+            else:
+                scores = locked.score(model, description, test)
+                result |= locked.evaluate_scored(scores, test, description, settings, seed)
             if result["pooled"]["status"] == NOT_ASSESSED:
                 result |= {"status": NOT_ASSESSED, "reason": result["pooled"]["reason"]}
             step.check(

@@ -12,22 +12,25 @@ import pandas as pd
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.core.hashing import digest_of
-from scripts.model import bundle, fused, selection
+from scripts.model import bundle, class_performance, classes, fused, interval_refits, selection
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded
+from scripts.model.model_card import model_card
+from scripts.model.patterns import describe_patterns
 
 TOLERANCE = 1e-12
-_CARD = """# Model card: {title}
+
+_CLASS_CARD = """# Model card: {title}
 
 Research use, not a diagnosis.
 
-- Predicts: hepatocellular carcinoma against chronic liver disease or other controls, at the time of work-up.
-- Trained on: {n} patients ({events} with hcc) of centres {centres}; hcc-omics {version}, seed {seed}.
+- Predicts: the class of {outcome}, one of {classes}; probabilities add up to one, the most probable class is called.
+- Trained on: {n} patients of centres {centres}; hcc-omics {version}, seed {seed}.
 - Blocks: {blocks}.
-- Internal validation (nested cross-validation): AUC {auc}; {verdict}
-- Threshold (Youden, training): {threshold:.3f}.
+- Internal validation (nested cross-validation): macro AUC {macro_auc}; balanced accuracy {balanced_accuracy};
+  log loss {log_loss}; {verdict}
 - Missing blocks: evidence of the present blocks only, calibrated for that pattern; fewer than {least} usable block(s): refused.
-- Not covered: other diseases, children, treated tumours; see the report for limits and subgroups.
+- Not covered: classes that were not trained, children, treated tumours; see the report for limits and subgroups.
 """
 
 
@@ -37,7 +40,9 @@ def train_chosen(strategy: str, train: Cohort, settings: dict, seed: int):
     if strategy.startswith("block_"):
         block = strategy.removeprefix("block_")
         allowed, strategy = {block: allowed[block]}, "late"
-    return fused.train(fused.members_of(strategy, allowed, settings), train, settings, seed)
+    members = fused.members_of(strategy, allowed, settings)
+    learner = classes if train.multiclass else fused
+    return learner.train(members, train, settings, seed)
 
 
 def describe_features(model: fused.FusedModel, train: Cohort) -> list[dict]:
@@ -58,26 +63,21 @@ def describe_features(model: fused.FusedModel, train: Cohort) -> list[dict]:
     return lines
 
 
-def describe_patterns(model: fused.FusedModel) -> list[dict]:
-    """Patterns of blocks that training showed, with the line that calibrates them."""
-    lines = []
-    present = model.evidence.notna()
-    for key, rows in present.groupby(list(present.columns)):
-        key = key if isinstance(key, tuple) else (key,)
-        names = tuple(sorted(n for n, has in zip(present.columns, key, strict=True) if has))
-        line = model.calibration(names) if names else None
-        have = present[list(names)].all(axis=1).to_numpy()
-        lines.append(
-            {
-                "pattern": fused.pattern_name(names),
-                "seen": len(rows),
-                "n": int(have.sum()),
-                "events": int(model.y[have].sum()),
-                "intercept": None if line is None else line[0],
-                "slope": None if line is None else line[1],
-            }
-        )
-    return sorted(lines, key=lambda line: line["pattern"])
+def people(obs: pd.DataFrame) -> dict:
+    """Who the training patients are, for the model card: {column: {value: patients}}, age as median and range."""
+    found: dict = {}
+    for column in ("centre", "sex", "diagnosis", "aetiology", "stage"):
+        if column in obs:
+            counts = obs[column].replace("", np.nan).dropna().astype(str).value_counts()
+            found[column] = {value: int(n) for value, n in sorted(counts.items()) if value != "nan"}
+    age = pd.to_numeric(obs["age"], errors="coerce").dropna() if "age" in obs else []
+    if len(age):
+        found["age"] = {
+            "median": float(age.median()),
+            "low": float(age.min()),
+            "high": float(age.max()),
+        }
+    return found
 
 
 def data_digest(train: Cohort) -> str:
@@ -97,10 +97,19 @@ def libraries() -> dict[str, str]:
     return {n: version(n) for n in ("numpy", "scikit-learn", "scipy", "skops", "xgboost-cpu")}
 
 
-def describe(model, train: Cohort, performance: dict, settings: dict, seed: int, code: str) -> dict:
-    """Everything of bundle.json but the members."""
+def describe(
+    model,
+    train: Cohort,
+    performance: dict,
+    settings: dict,
+    seed: int,
+    code: str,
+    patterns: list[dict] | None = None,
+) -> dict:
+    """Everything of bundle.json but the members; `patterns` : those of three or more classes."""
     strategy = performance["selected"]
     entry = performance["strategies"][strategy]
+    thresholds = {name: e["threshold"] for name, e in entry.get("thresholds", {}).items()}
     return {
         "status": "ASSESSED",
         "strategy": strategy,
@@ -111,15 +120,24 @@ def describe(model, train: Cohort, performance: dict, settings: dict, seed: int,
         "libraries": libraries(),
         "settings": {
             key: settings[key]
-            for key in ("minimum_class", "minimum_blocks", "minimum_observed", "required_blocks")
+            for key in (
+                "minimum_class",
+                "minimum_blocks",
+                "minimum_observed",
+                "minimum_specificity",
+                "required_blocks",
+            )
         },
-        "thresholds": {name: e["threshold"] for name, e in entry["thresholds"].items()},
+        "outcome": train.outcome,
+        "interval": "" if patterns else interval_refits.method(model, settings),
+        "thresholds": thresholds,
         "features": describe_features(model, train),
-        "patterns": describe_patterns(model),
+        "patterns": describe_patterns(model, thresholds) if patterns is None else patterns,
         "centres": sorted(set(train.obs["centre"].astype(str))),
         "training": {
             "n": len(model.y),
             "events": int(model.y.sum()),
+            "people": people(train.obs.loc[model.evidence.index]),
             "persons": sorted(bundle.person_hash(p) for p in model.evidence.index),
             "data_digest": data_digest(train),
         },
@@ -127,21 +145,51 @@ def describe(model, train: Cohort, performance: dict, settings: dict, seed: int,
     }
 
 
-def model_card(description: dict) -> str:
-    """The model card as Markdown."""
-    auc = description["internal"]["metrics"]["auc"]
-    return _CARD.format(
+def write_classes(
+    folder: Path,
+    model: classes.ClassModel,
+    train: Cohort,
+    performance: dict,
+    settings: dict,
+    seed: int,
+    code: str,
+) -> float:
+    """Write the bundle of a model of three or more classes; returns how far the reloaded one is off."""
+    packed, names = model.packed(), model.classes
+    patterns = class_performance.describe_patterns(model)
+    description = describe(packed, train, performance, settings, seed, code, patterns)
+    description["training"] |= {
+        "events": None,
+        "classes": {name: int((packed.y == n).sum()) for n, name in enumerate(names)},
+    }
+    description["coupling"] = {"slope": model.slope, "intercepts": model.intercepts.tolist()}
+    (folder / "model_card.md").write_text(class_card(description), encoding="utf-8")
+    bundle.write_bundle(folder, packed, rounded_floats(description))
+    again = classes.unpacked(*bundle.load_bundle(folder))
+    columns = classes.probability_columns(names)
+    ours, theirs = (m.score(train)[columns].to_numpy(float) for m in (model, again))
+    return float(np.nanmax(np.abs(ours - theirs)))
+
+
+def class_card(description: dict) -> str:
+    """The model card of three or more classes as Markdown."""
+    metrics, counts = description["internal"]["metrics"], description["training"]["classes"]
+    shown = {
+        key: "{value:.3f} (95 % CI {low:.3f}-{high:.3f})".format(**metrics[key])
+        for key in ("macro_auc", "balanced_accuracy", "log_loss")
+    }
+    return _CLASS_CARD.format(
         title=description["title"],
+        outcome=description["outcome"]["name"],
+        classes=", ".join(f"{name} ({n})" for name, n in counts.items()),
         n=description["training"]["n"],
-        events=description["training"]["events"],
         centres=", ".join(description["centres"]),
         version=description["version"],
         seed=description["seed"],
         blocks=", ".join(dict.fromkeys(f["block"] for f in description["features"])),
-        auc=f"{auc['value']:.3f} (95 % CI {auc['low']:.3f}-{auc['high']:.3f})",
         verdict=description["internal"]["verdict"]["text_en"],
-        threshold=description["thresholds"]["youden"],
         least=description["settings"]["minimum_blocks"],
+        **shown,
     )
 
 
@@ -166,12 +214,17 @@ def main(job):
             return
         train = read_cohort(job.input.cohort).part("train")
         model = train_chosen(performance["selected"], train, settings, seed)
-        description = describe(model, train, performance, settings, seed, str(job.params.code))
-        (folder / "model_card.md").write_text(model_card(description), encoding="utf-8")
-        bundle.write_bundle(folder, model, rounded_floats(description))
-        again, _ = bundle.load_bundle(folder)
-        ours, theirs = (m.score(train)["probability"].to_numpy() for m in (model, again))
-        gap = float(np.nanmax(np.abs(ours - theirs)))
+        code = str(job.params.code)
+        if train.multiclass:
+            gap = write_classes(folder, model, train, performance, settings, seed, code)
+        else:
+            description = describe(model, train, performance, settings, seed, code)
+            (folder / "model_card.md").write_text(model_card(description), encoding="utf-8")
+            refits = interval_refits.refit(model, train, settings, seed)
+            bundle.write_bundle(folder, model, rounded_floats(description), refits)
+            again, _ = bundle.load_bundle(folder)
+            ours, theirs = (m.score(train)["probability"].to_numpy() for m in (model, again))
+            gap = float(np.nanmax(np.abs(ours - theirs)))
         step.check(
             "MOD-10",
             "reloaded model predicts as the trained one",

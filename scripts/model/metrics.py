@@ -8,6 +8,8 @@ from scipy.special import expit, logit, ndtr
 from scipy.stats import rankdata
 
 LOGIT_LIMIT = 1e-6  # probabilities are kept this far from 0 and 1 before a logit
+ROWS_AT_ONCE = 50  # resamples that are calibrated together: what fits the processor's cache
+STANDS_STILL = 1e-10  # the largest Newton step of a line that is found
 
 
 def auc(y: np.ndarray, score: np.ndarray) -> float:
@@ -43,11 +45,11 @@ def delong_test(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict:
 
 
 def resample_counts(y: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """How often each patient is in each stratified resample, uint16 (resamples x patients)."""
+    """How often each patient is in each resample, stratified by class; uint16 (resamples x patients)."""
     rng = np.random.default_rng(seed)
     counts = np.zeros((resamples, len(y)), dtype=np.uint16)
     offsets = np.arange(resamples)[:, None]
-    for value in (0, 1):
+    for value in np.unique(y):
         members = np.flatnonzero(y == value)
         drawn = rng.integers(0, len(members), (resamples, len(members)))
         drawn = drawn + offsets * len(members)
@@ -91,15 +93,26 @@ def to_logit(probability: np.ndarray) -> np.ndarray:
 def calibration_lines(y: np.ndarray, linear: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Calibration of every row of weights: columns intercept (slope fixed at 1) and slope.
 
-    linear : log odds of the prediction (n), weights : (resamples x n). Newton steps on all rows at
-    once; a row that separates the classes has no slope: NaN.
+    linear : log odds of the prediction (n), weights : (resamples x n). Newton steps on some rows at
+    once, until they stand still; a row that separates the classes has no slope: NaN.
     """
-    weights = np.atleast_2d(weights).astype(float)
+    weights = np.atleast_2d(weights)
+    parts = [
+        _calibration_lines(y, linear, weights[start : start + ROWS_AT_ONCE].astype(float))
+        for start in range(0, len(weights), ROWS_AT_ONCE)
+    ]
+    return np.concatenate(parts)
+
+
+def _calibration_lines(y: np.ndarray, linear: np.ndarray, weights: np.ndarray) -> np.ndarray:
     offset = np.zeros(len(weights))
     for _ in range(30):
         p = expit(linear + offset[:, None])
         step = (weights * (y - p)).sum(1) / np.maximum((weights * p * (1 - p)).sum(1), 1e-9)
-        offset += np.clip(step, -1, 1)
+        step = np.clip(step, -1, 1)
+        offset += step
+        if np.abs(step).max() < STANDS_STILL:
+            break
     # The slope is found from 0 upwards on standardised log odds: from 1 Newton leaps past it where
     # predictions are extreme.
     centre, scale = linear.mean(), max(float(linear.std()), 1e-9)
@@ -111,8 +124,12 @@ def calibration_lines(y: np.ndarray, linear: np.ndarray, weights: np.ndarray) ->
         g0, g1 = residual.sum(1), residual @ z
         h00, h01, h11 = curvature.sum(1), curvature @ z, curvature @ z**2
         determinant = np.maximum(h00 * h11 - h01**2, 1e-9)
-        a += np.clip((h11 * g0 - h01 * g1) / determinant, -1, 1)
-        b += np.clip((h00 * g1 - h01 * g0) / determinant, -1, 1)
+        da = np.clip((h11 * g0 - h01 * g1) / determinant, -1, 1)
+        db = np.clip((h00 * g1 - h01 * g0) / determinant, -1, 1)
+        a += da
+        b += db
+        if max(np.abs(da).max(), np.abs(db).max()) < STANDS_STILL:
+            break
     slope = np.where(np.abs(b) < 15, b / scale, np.nan)
     return np.column_stack([np.where(np.abs(offset) < 20, offset, np.nan), slope])
 

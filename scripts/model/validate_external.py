@@ -3,8 +3,8 @@ results/external/performance.json.
 Source: docs/modelling.md, "Validation"; requirements MOD-07, MOD-08, EVA-02.
 """
 
-import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,21 +12,28 @@ import pandas as pd
 from scripts.core import job as core_job
 from scripts.core.hashing import digest_of, digest_of_file
 from scripts.core.sheets import read_sheet
-from scripts.model import bundle, locked
-from scripts.model.cohort_tables import read_external
+from scripts.model import bundle, class_performance, classes, locked
+from scripts.model.cohort_tables import BINARY, Cohort, read_external
 from scripts.model.evaluation import NOT_ASSESSED, rounded
-from scripts.model.lock_bundle import append_line
+from scripts.model.openings import check_openings, record_opening
 
-OPENING_COLUMNS = ["opened_at", "bundle", "data_sha256", "patients", "events"]
 MINIMUM_CENTRES = 2  # MOD-07
 MINIMUM_EVENTS = 100  # MOD-07, project default
 
 
-def external_patients(sheet: str, admitted: list[str]) -> pd.DataFrame:
-    """Sheet rows of admitted external patients, index patient_id, with the label."""
-    rows = [r for r in read_sheet(sheet, "patients").rows if r["patient_id"] in set(admitted)]
-    table = pd.DataFrame(rows).set_index("patient_id").sort_index()
-    table["label"] = (table["diagnosis"] == "hcc").astype(int)
+def external_patients(sheet: str, admitted: list[str], outcome: str, names: list) -> pd.DataFrame:
+    """Sheet rows of admitted external patients who are in a class, index patient_id, with class and label.
+
+    outcome : path of outcome.tsv; names : classes of the bundle, the label is the position among them
+    """
+    lines = pd.read_csv(outcome, sep="\t", dtype=str, keep_default_na=False)
+    own = lines[lines["patient_id"].isin(set(admitted)) & lines["class"].isin(names)]
+    found = own.set_index("patient_id")["class"]
+    rows = [r for r in read_sheet(sheet, "patients").rows if r["patient_id"] in found.index]
+    columns = ["patient_id", "centre", "class"] if not rows else None
+    table = pd.DataFrame(rows, columns=columns).set_index("patient_id").sort_index()
+    table["class"] = found.reindex(table.index)
+    table["label"] = table["class"].map({name: n for n, name in enumerate(names)}).astype(int)
     return table
 
 
@@ -55,22 +62,16 @@ def prospective(obs: pd.DataFrame, locked_at: str | None) -> dict:
     }
 
 
-def record_opening(path: Path, name: str, data: str, patients: int, events: int) -> str:
-    """Append the first opening of these data by this bundle; returns when that was."""
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-            cells = dict(zip(OPENING_COLUMNS, line.split("\t"), strict=True))
-            if cells["bundle"] == name and cells["data_sha256"] == data:
-                return cells["opened_at"]
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    values = [now, name, data, patients, events]
-    append_line(path, OPENING_COLUMNS, dict(zip(OPENING_COLUMNS, values, strict=True)))
-    return now
+def without_recalibrated(cohort: Cohort, description: dict) -> tuple[Cohort, int]:
+    """The external patients on whom the bundle was not recalibrated, and how many were: those are external no more."""
+    persons = {p for line in description.get("recalibration", {}).values() for p in line["persons"]}
+    used = [p for p in cohort.obs.index if bundle.person_hash(p) in persons]
+    return cohort.subset(cohort.obs.index.difference(used)), len(used)
 
 
 def record(step, result: dict, obs: pd.DataFrame) -> None:
     """QC records of the external validation."""
-    centres, events = obs["centre"].nunique(), int(obs["label"].sum())
+    centres, events = obs["centre"].nunique(), int((obs["label"] > 0).sum())
     enough = centres >= MINIMUM_CENTRES and events >= MINIMUM_EVENTS
     step.check(
         "MOD-07",
@@ -95,7 +96,8 @@ def record(step, result: dict, obs: pd.DataFrame) -> None:
 def main(job):
     """Score the external patients with the locked bundle.
 
-    input: tables (Parquet of every external block), patients (sheet), lock
+    input: tables (Parquet of every external block), patients (sheet), outcome and description
+           (outcome.tsv and .json), lock
     output: performance (JSON), predictions (Parquet), ledger
     params: settings (model), seed, lock, named (content hash or empty), bundles, openings, blocks,
             admitted
@@ -111,27 +113,44 @@ def main(job):
             "locked_at": lock["locked_at"],
         }
         scores = pd.DataFrame({"probability": [], "pattern": [], "refused": []})
+        configured = Path(job.input.description).read_text(encoding="utf-8")
         if model is not None and not list(params.admitted):
             result["reason"] = "the cohort has no external patients"
+        elif other := locked.other_outcome(description, json.loads(configured)):
+            result["reason"] = other
         elif model is not None:
             tables = [job.input.tables] if isinstance(job.input.tables, str) else job.input.tables
             paths = dict(zip(params.blocks, tables, strict=True))
             sheets = job.input.patients
             sheet = sheets if isinstance(sheets, str) else sheets[0]
-            obs = external_patients(sheet, list(params.admitted))
+            outcome = description.get("outcome") or dict(BINARY)
+            obs = external_patients(
+                sheet, list(params.admitted), job.input.outcome, outcome["classes"]
+            )
+            check_openings(step, Path(params.openings))
             opened = record_opening(
                 Path(params.openings),
+                "validation",
                 lock["bundle"],
                 digest_of([digest_of_file(path) for path in tables]),
                 len(obs),
-                int(obs["label"].sum()),
+                int((obs["label"] > 0).sum()),
             )
-            cohort = read_external(obs, paths)
+            cohort = replace(read_external(obs, paths), outcome=outcome)
             silent = bundle.check_units(description, cohort.dictionaries)
-            scores = locked.score(model, description, cohort)
+            cohort, used = without_recalibrated(cohort, description)
+            obs = cohort.obs
+            result |= {"used_to_recalibrate": used}
             result |= {"status": "ASSESSED", "reason": "", "opened_at": opened}
             result |= {"strategy": description["strategy"], "units_not_stated": silent}
-            result |= locked.evaluate_scored(scores, cohort, description, settings, seed)
+            if "coupling" in description:
+                model = classes.unpacked(model, description)
+                scores = class_performance.call(model, description, cohort)
+                result |= class_performance.locked(scores, cohort, description, settings, seed)
+            else:
+                scores = locked.score(model, description, cohort)
+                result |= locked.evaluate_scored(scores, cohort, description, settings, seed)
+            result["flow"]["in_no_class"] = len(params.admitted) - len(obs)
             result["prospective"] = prospective(obs, lock["locked_at"])
             if result["pooled"]["status"] == NOT_ASSESSED:
                 result |= {"status": NOT_ASSESSED, "reason": result["pooled"]["reason"]}

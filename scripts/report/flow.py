@@ -9,7 +9,18 @@ from collections import Counter
 from dataclasses import dataclass
 
 from scripts.report import svg
-from scripts.report.page import Cell, Figure, Paragraph, Section, Table, Text, join, same, text
+from scripts.report.page import (
+    Cell,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    Text,
+    join,
+    same,
+    text,
+    text_or,
+)
 from scripts.report.results import Results
 
 ROLES = ("development", "external")
@@ -24,7 +35,8 @@ class Flow:
     refused : {reason: n} of patients kept out as a whole; domains : {(domain, reason): n} of
     admitted patients;
     roles : {role: n}; centres : {role: {centre: n}}; split : {"train", "test", "unassigned": n} of
-    development;
+    development, also the reason of those who are in no class of the outcome; classes : {role: {class: n}},
+    left_out : {role: {reason: n}} of those in none, both empty while the outcome is not known;
     blocks : {block: {role: Counter of OUTCOMES}}, `used` without a warning, `warned` used with one
     """
 
@@ -35,6 +47,8 @@ class Flow:
     roles: Counter
     centres: dict[str, Counter]
     split: Counter
+    classes: dict[str, Counter]
+    left_out: dict[str, Counter]
     blocks: dict[str, dict[str, Counter]]
 
 
@@ -89,7 +103,12 @@ def count(results: Results) -> Flow:
     centres = {role: Counter() for role in ROLES}
     for row in plan["patients"].values():
         centres[row["role"]][row["centre"]] += 1
-    split = Counter(results.split.get(p, "unassigned") for p in results.admitted("development"))
+    classes, left_out = {}, {}
+    for role in ROLES:
+        known = [results.outcome[p] for p in results.admitted(role) if p in results.outcome]
+        classes[role] = Counter(name for name, _ in known if name)
+        left_out[role] = Counter(why for name, why in known if not name)
+    split = Counter(station(results, p) for p in results.admitted("development"))
     blocks = {
         block: {
             role: Counter(outcome_of(*results.verdict(block, p)) for p in results.admitted(role))
@@ -105,10 +124,20 @@ def count(results: Results) -> Flow:
         roles=Counter({role: sum(centres[role].values()) for role in ROLES}),
         centres=centres,
         split=split,
+        classes=classes,
+        left_out=left_out,
         blocks=blocks,
     )
     _check(flow)
     return flow
+
+
+def station(results: Results, patient: str) -> str:
+    """Where a development patient stands: a part of the split, or left_out.<reason> outside the outcome."""
+    name, why = results.outcome.get(patient, ("", ""))
+    if not name and why:
+        return f"left_out.{why}"
+    return results.split.get(patient, "unassigned")
 
 
 def _check(flow: Flow) -> None:
@@ -123,6 +152,10 @@ def _check(flow: Flow) -> None:
             sum(flow.split.values()),
         ),
     }
+    for role in ROLES:
+        if flow.classes[role] or flow.left_out[role]:
+            parts = sum(flow.classes[role].values()) + sum(flow.left_out[role].values())
+            sums[f"{role} = classes + left out"] = (flow.roles[role], parts)
     for block, roles in flow.blocks.items():
         for role, counts in roles.items():
             sums[f"{block}, {role}"] = (flow.roles[role], sum(counts.values()))
@@ -194,7 +227,9 @@ def diagram(flow: Flow) -> str:
     draw.line(middle, fork, side + 245, fork, svg.GREY, 1.4)
     draw.arrow(middle, fork, middle, roles)
     draw.arrow(side + 245, fork, side + 245, roles)
-    split = [(text(f"flow.{part}"), n) for part, n in sorted(flow.split.items(), reverse=True)]
+    inside = [item for item in flow.split.items() if "." not in item[0]]
+    split = [(text(f"flow.{part}"), n) for part, n in sorted(inside, reverse=True)]
+    split += _outcome_lines(flow, "development")
     centres = {
         role: [(text("flow.centre", centre=c), n) for c, n in sorted(flow.centres[role].items())]
         for role in ROLES
@@ -216,12 +251,19 @@ def diagram(flow: Flow) -> str:
             490,
             text("flow.external"),
             flow.roles["external"],
-            centres["external"],
+            _outcome_lines(flow, "external") + centres["external"],
             svg.GREEN,
         ),
     ]
     draw.height = max(ends) + 12
     return draw.markup()
+
+
+def _outcome_lines(flow: Flow, role: str) -> list:
+    """Patients of a role by class of the outcome, and those in none with the reason."""
+    lines = [(text(f"left_out.{why}"), n) for why, n in sorted(flow.left_out[role].items())]
+    shown = sorted(flow.classes[role].items())
+    return lines + [(text("flow.class", name=text_or(f"class.{c}", c)), n) for c, n in shown]
 
 
 def _plain(draw, x, y, width, title, n) -> None:
@@ -266,8 +308,6 @@ def block_table(flow: Flow, results: Results, role: str) -> Table:
 def block_name(block: str, results: Results | None = None) -> Text:
     """Readable name of a block: modality, sequence and phase in words; an unknown part stays as it
     is."""
-    from scripts.report.page import text_or
-
     parts = block.split("_")
     named = [text_or(f"block.{part}", part) for part in parts]
     return join(named, " ", " ") if len(parts) > 1 else named[0]

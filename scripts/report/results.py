@@ -21,7 +21,8 @@ class Results:
 
     patients : {patient_id: row of patients.tsv} of everybody enrolled; plan : the gate and the
     blocks verdicts, external_verdicts : {block: {patient_id: (verdict, [reasons])}}
-    split : {patient_id: "train" or "test"}; the other parts are the JSON files as they are, {} when
+    split : {patient_id: "train" or "test"}; outcome : {patient_id: (class, reason of having none)};
+    the other parts are the JSON files as they are, {} when
     not there
     """
 
@@ -30,10 +31,15 @@ class Results:
     verdicts: dict[str, dict] = field(default_factory=dict)
     external_verdicts: dict[str, dict] = field(default_factory=dict)
     split: dict[str, str] = field(default_factory=dict)
+    outcome: dict[str, tuple[str, str]] = field(default_factory=dict)
     audit: dict = field(default_factory=dict)
+    explore: dict = field(default_factory=dict)
+    associations: dict = field(default_factory=dict)
     performance: dict = field(default_factory=dict)
+    internal: dict = field(default_factory=dict)
     test: dict = field(default_factory=dict)
     external: dict = field(default_factory=dict)
+    external_audit: dict = field(default_factory=dict)
     bundle: dict = field(default_factory=dict)
     openings: list[dict] = field(default_factory=list)
     withdrawals: list[dict] = field(default_factory=list)
@@ -111,10 +117,18 @@ def read_results(
         verdicts=read_verdicts(many(inputs.get("verdicts"))),
         external_verdicts=read_verdicts(many(inputs.get("external_verdicts"))),
         split={r["patient_id"]: r["part"] for r in read_table(one(inputs.get("split")))},
+        outcome={
+            r["patient_id"]: (r["class"], r["reason"])
+            for r in read_table(one(inputs.get("outcome")))
+        },
         audit=read_json(one(inputs.get("audit"))),
+        explore=read_json(one(inputs.get("explore"))),
+        associations=read_json(one(inputs.get("associations"))),
         performance=read_json(one(inputs.get("performance"))),
+        internal=read_json(one(inputs.get("internal"))),
         test=read_json(one(inputs.get("test"))),
         external=read_json(one(inputs.get("external"))),
+        external_audit=read_json(one(inputs.get("external_audit"))),
         bundle=read_json(one(inputs.get("bundle"))),
         openings=read_table(openings),
         withdrawals=read_table(withdrawals),

@@ -151,18 +151,26 @@ def comment_in_script(run: Path, code: Path) -> None:
         handle.write("# a remark\n")
 
 
-# What follows every change of a table: the audit, every strategy of the model, the report. No model is locked here (too few
-# patients), so the fit is made again; where one is locked, nothing refits it (test_tables_only.py).
+# What follows every change of a table: the audit, every strategy of the model, the report, the store. No model is locked here
+# (too few patients), so the fit is made again; where one is locked, nothing refits it (test_tables_only.py).
 COHORT = {
     "assemble_cohort": 1,
     "audit_cohort": 1,
+    "explore_cohort": 1,
+    "associate_blocks": 1,
     "cross_validate": 3,  # early and the two baselines, one repeat
     "select_model": 1,
+    "refit_model": 2,  # parts
+    "validate_internal": 1,
     "fit_model": 1,
     "lock_bundle": 1,
     "evaluate_test": 1,
     "assess_conformance": 1,
     "write_report": 1,
+    "build_store": 1,
+    "write_conformance_report": 1,
+    "write_quality_report": 1,
+    "print_reports": 2,  # Chinese and English
     "all": 1,
 }
 # The drift and the reference of LC-MS need the peaks of all runs, which are temporary: 2 batches of 3 QC and blank runs.
@@ -203,7 +211,7 @@ CHANGES = [
         | {"detect_lcms": 9, "fit_lcms_batch": 2, "apply_lcms": 3}
         | {"align_reads": 1, "extract_fragments": 1, "import_dia": 1, "describe_dia": 1}
         | SHEET_STEPS
-        | {"freeze_split": 1, "collect_block": 14}
+        | {"define_outcome": 1, "freeze_split": 1, "collect_block": 14}
         | LCMS
         | COHORT,
     ),
@@ -212,7 +220,7 @@ CHANGES = [
         remove_patient,
         {"detect_lcms": 4, "fit_lcms_batch": 1, "apply_lcms": 1, "assess_stability": 3}
         | SHEET_STEPS
-        | {"freeze_split": 1, "collect_block": 9}
+        | {"define_outcome": 1, "freeze_split": 1, "collect_block": 9}
         | LCMS
         | COHORT,
     ),

@@ -303,7 +303,9 @@ def test_upper_limit_of_the_laboratory_wins_over_the_default(cohort):
 def test_tumour_findings_are_annotation_and_so_is_what_only_cases_have(cohort):
     history = [
         {"patient_id": "P1", "cirrhosis": "yes", "ecog_ps": 0, "tumour_number": 1, "tumour_max_cm": 2,
-         "vascular_invasion": "no", "extrahepatic": "no", "ascites": "none", "encephalopathy": "none"},
+         "vascular_invasion": "no", "extrahepatic": "no", "ascites": "none", "encephalopathy": "none",
+         "us_category": 3},
+        {"patient_id": "P2", "us_category": 1},
     ]  # fmt: skip
     rows = [lab("ALB", "40", "g/L", n) for n in (1, 2)] + [
         lab("CEA", "3", "ng/mL"),
@@ -315,6 +317,8 @@ def test_tumour_findings_are_annotation_and_so_is_what_only_cases_have(cohort):
     assert roles[["tumour_max_cm", "milan", "bclc", "cnlc", "alb_bin"]].eq("annotation").all()
     assert roles["cea"] == "annotation"  # measured in the case only
     assert roles["alb"] == "predictor"
+    assert roles["us_category"] == "annotation"  # for the surveillance baseline only
+    assert built.table["us_category"].tolist() == [3, 1]
     assert built.table.loc["P1", ["bclc", "cnlc", "milan"]].tolist() == [0, 0, 1]
 
 
@@ -433,3 +437,17 @@ def test_hepatitis_c_cohort_in_si_units(cohort, testdata):
     empty = sum(row[name] in ("", "NA") for row in rows for name in units)
     assert (built.labs["status"] == "missing").sum() == empty
     assert not (built.labs["requirement_id"] == "CLE-03").any()
+
+
+def test_new_patient_is_judged_alone_as_among_others():
+    labs = pd.DataFrame(columns=["patient_id", "analyte", "status", "reason", "requirement_id"])
+    values = pd.DataFrame(
+        {"afp": [1.0, 2.0], "alb": [None, 40.0], "tbil": [None, 9.0]}, index=["N1", "N2"]
+    )
+    panel = ["afp", "alb", "tbil"]
+    together = build_clinical_table.verdicts_of(
+        labs, values, panel, 0.5, whole_panel=True
+    ).set_index("patient_id")
+    alone = build_clinical_table.verdicts_of(labs, values.loc[["N1"]], panel, 0.5, whole_panel=True)
+    assert alone.loc[0, "verdict"] == together.loc["N1", "verdict"] == "fail"
+    assert alone.loc[0, "reasons"] == together.loc["N1", "reasons"]

@@ -25,11 +25,13 @@ def obs():
             "part": ["train", "test", "train"],
         }
     )
-    return describe_patients(patients, split)
+    classes = pd.Series({"P1": "hcc", "P2": "control", "P3": "hcc"})
+    return describe_patients(patients, split, classes, ["control", "hcc"])
 
 
 def test_obs_says_label_and_part_and_leaves_unknown_unknown(obs):
     assert obs["label"].tolist() == [1, 0, 1]
+    assert obs["class"].tolist() == ["hcc", "control", "hcc"]
     assert np.isnan(obs.loc["P2", "age"])
     assert obs["stage"].tolist() == ["", "", ""]
 

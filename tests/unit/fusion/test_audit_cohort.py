@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.fusion import audit_cohort, reuse
-from scripts.fusion.audit_cohort import Audit, ReuseAcrossRoles, check_reuse
+from scripts.fusion import audit_cohort, class_separation, reuse
+from scripts.fusion.audit_cohort import Audit, check_duplicates, check_roles
 from scripts.fusion.negative_controls import control_model, mask_columns
+
+NAMES = ["control", "hcc"]
 
 
 def table(patients, features=20, seed=0):
@@ -15,26 +17,11 @@ def table(patients, features=20, seed=0):
     return pd.DataFrame(rng.normal(size=(len(patients), features)), patients, columns)
 
 
-@pytest.fixture
-def two_roles():
+def test_row_twice_in_development_is_a_flag_only():
     inside = table([f"P{i}" for i in range(40)])
-    outside = table([f"E{i}" for i in range(20)], seed=1)
-    roles = dict.fromkeys(inside.index, "development") | dict.fromkeys(outside.index, "external")
-    return inside, outside, roles
-
-
-def test_row_reused_in_external_data_stops_the_run_and_is_named(two_roles):
-    inside, outside, roles = two_roles
-    outside.loc["E3"] = inside.loc["P7"] * (1 + 1e-9)
-    with pytest.raises(ReuseAcrossRoles, match=r"E3 = P7 \(equal rows in lcms\)"):
-        check_reuse(Audit(), {"lcms": inside}, {"lcms": outside}, {}, roles, 30)
-
-
-def test_row_twice_in_development_is_a_flag_only(two_roles):
-    inside, outside, roles = two_roles
     inside.loc["P1"] = inside.loc["P2"]
     audit = Audit()
-    check_reuse(audit, {"lcms": inside}, {"lcms": outside}, {}, roles, 30)
+    check_duplicates(audit, {"lcms": inside}, {}, 30)
     found = {c["check"]: c for c in audit.checks}
     assert found["duplicate rows"]["verdict"] == "WARN"
     assert found["duplicate rows"]["subjects"] == ["P1 = P2"]
@@ -46,13 +33,29 @@ def test_patients_without_any_variant_are_not_called_duplicates():
     assert reuse.equal_rows(burdens, 30) == []
 
 
-def test_same_raw_file_under_another_name_stops_the_run(two_roles, tmp_path):
-    inside, outside, roles = two_roles
-    for name in ("a.mzML", "b.mzML"):
-        (tmp_path / name).write_bytes(b"x" * 3_000_000)
-    files = {"P1": [str(tmp_path / "a.mzML")], "E1": [str(tmp_path / "b.mzML")]}
-    with pytest.raises(ReuseAcrossRoles, match=r"E1 = P1 \(same raw file\)"):
-        check_reuse(Audit(), {"lcms": inside}, {"lcms": outside}, files, roles, 30)
+@pytest.mark.parametrize(
+    ("column", "value", "found"),
+    [
+        ("md5", "d41d8", "E1 = P1 (same raw file)"),
+        ("file", "raw/a.mzML", "E1 = P1 (same raw file)"),
+    ],
+)
+def test_file_that_the_sheet_names_in_both_roles_stops_the_run(column, value, found):
+    assays = pd.DataFrame({"patient_id": ["P1", "E1"], "modality": "lcms", "file": ["a", "b"]})
+    assays[column] = value
+    roles = {"P1": "development", "E1": "external"}
+    with pytest.raises(reuse.ReuseAcrossRoles) as error:
+        check_roles(Audit(), pd.DataFrame({"patient_id": ["P1", "E1"]}), assays, roles)
+    assert found in str(error.value)
+    check_roles(Audit(), pd.DataFrame({"patient_id": []}), assays.assign(modality="dia"), roles)
+
+
+def test_person_in_both_roles_stops_the_run_and_a_shared_contact_does_not():
+    people = pd.DataFrame({"patient_id": ["P1", "E1"], "contact_hash": "c", "id1_hash": "h"})
+    roles = {"P1": "development", "E1": "external"}
+    with pytest.raises(reuse.ReuseAcrossRoles, match=r"E1 = P1 \(one person\)"):
+        check_roles(Audit(), people, pd.DataFrame(), roles)
+    check_roles(Audit(), people.assign(id1_hash=""), pd.DataFrame(), roles)
 
 
 def test_fingerprint_sees_a_change_at_either_end(tmp_path):
@@ -87,7 +90,7 @@ def test_missing_mask_that_predicts_the_label_is_flagged():
     results = {}
     for name, tables in {"often": {"a": often}, "chance": {"a": chance}}.items():
         X = mask_columns(tables, patients)
-        results[name] = control_model("mask", X, y, patients.to_numpy(str), 10, settings, 1)
+        results[name] = control_model("mask", X, y, patients.to_numpy(str), NAMES, 10, settings, 1)
     assert results["often"]["flag"] and results["often"]["auc"]["value"] > 0.7
     assert not results["chance"]["flag"]
 
@@ -99,6 +102,7 @@ def test_mask_names_each_feature_whose_missingness_varies_once():
     values.loc["P1", "c"] = np.nan
     X = mask_columns({"lab": values}, patients)
     assert list(X) == ["lab measured", "lab missing share", "lab missing a", "lab missing c"]
+    assert X.shape == (6, 4)
     assert X["lab missing a"].tolist() == [1, 0, 0, 0, 0, 0.2]  # P5 has no block: the mean
 
 
@@ -110,7 +114,7 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
     values.loc[y == 0, "tumour_size"] = np.nan
     roles = pd.DataFrame({"role": ["predictor", "annotation"]}, ["alb", "tumour_size"])
     people = pd.DataFrame({"patient_id": patients, "centre": "A"})
-    people["diagnosis"] = np.where(y == 1, "hcc", "cirrhosis")
+    classes = pd.Series(np.where(y == 1, "hcc", "control"), patients)
     split = pd.DataFrame({"patient_id": patients, "part": "train", "group": patients})
     controls = audit_cohort.control_models(
         {"clinical": values},
@@ -118,6 +122,8 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
         people,
         pd.DataFrame(),
         split,
+        classes,
+        NAMES,
         {"resamples": 9},
         1,
     )
@@ -125,26 +131,58 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
     assert mask["reason"] == "nothing varies"
 
 
+def test_mask_that_tells_one_of_three_classes_is_flagged():
+    rng = np.random.default_rng(0)
+    patients = pd.Index([f"P{i:03d}" for i in range(150)])
+    y = np.arange(150) % 3
+    measured = table(patients[(y == 2) | (rng.random(150) < 0.3)])
+    X = mask_columns({"a": measured}, patients)
+    groups, names = patients.to_numpy(str), ["control", "early", "late"]
+    found = control_model("mask", X, y, groups, names, 10, {"resamples": 200}, 1)
+    assert found["flag"] and 0.6 < found["auc"]["value"] < 0.9
+    few = control_model("mask", X[:30], y[:30], groups[:30], names, 20, {"resamples": 9}, 1)
+    assert few["reason"] == "too few patients (10 control, 10 early, 10 late)"
+
+
 def test_centre_confounded_with_label_is_measured():
-    y = np.r_[np.zeros(30, int), np.ones(30, int)]
-    p, v = audit_cohort.centre_association(pd.Series(["A"] * 30 + ["B"] * 30), y)
+    y = np.repeat(["control", "hcc"], 30)
+    centres = pd.Series(["A"] * 30 + ["B"] * 30)
+    p, v = class_separation.centre_association(centres, y)
     assert p < 1e-6 and v > 0.9
-    assert audit_cohort.centre_association(pd.Series(["A"] * 60), y) == (None, None)
+    assert class_separation.centre_association(pd.Series(["A"] * 60), y) == (None, None)
 
 
 def test_single_feature_that_separates_the_classes_is_named():
     patients = [f"P{i}" for i in range(40)]
-    label = pd.Series(np.arange(40) % 2, patients)
+    classes = pd.Series(["control", "hcc"] * 20, patients)
     values = table(patients)
-    values["leak"] = -label.astype(float)
-    values["size"] = label.astype(float)
+    values["leak"] = -(classes == "hcc").astype(float)
+    values["size"] = (classes == "hcc").astype(float)
     roles = pd.DataFrame({"role": "predictor"}, values.columns)
     roles.loc["size", "role"] = "annotation"
-    found = audit_cohort.single_features({"ct": values}, {"ct": roles}, label, 0.99)
+    found = class_separation.single_features({"ct": values}, {"ct": roles}, classes, NAMES, 0.99)
     assert found == ["ct: leak"]
 
 
+def test_single_feature_that_tells_one_class_from_the_rest_names_the_class():
+    patients = [f"P{i}" for i in range(60)]
+    classes = pd.Series(["a", "b", "c"] * 20, patients)
+    values = table(patients).assign(leak=(classes == "b").astype(float))
+    roles = pd.DataFrame({"role": "predictor"}, values.columns)
+    found = class_separation.single_features(
+        {"ct": values}, {"ct": roles}, classes, ["a", "b", "c"], 0.99
+    )
+    assert found == ["ct: leak (b)"]
+
+
 def test_block_of_cases_only_is_named_and_left_out_of_the_mask():
-    label = pd.Series(np.arange(40) % 2, [f"P{i}" for i in range(40)])
-    cases = table(label.index[label == 1])
-    assert audit_cohort.one_sided({"ihc": cases, "ct": table(label.index)}, label) == ["ihc"]
+    classes = pd.Series(["control", "hcc"] * 20, [f"P{i}" for i in range(40)])
+    tables = {"ihc": table(classes.index[classes == "hcc"]), "ct": table(classes.index)}
+    assert class_separation.one_sided(tables, classes, NAMES) == ["ihc"]
+
+
+def test_controls_without_any_follow_up_are_a_red_flag():
+    audit = Audit()
+    audit_cohort.check_outcome(audit, {"follow_up_recorded": False, "stages_disagree": ["P3"]})
+    found = {check["check"]: check["verdict"] for check in audit.checks}
+    assert found == {"follow-up of controls": "WARN", "stage differs between sources": "WARN"}

@@ -11,7 +11,7 @@ def cohort(number, start=0, **columns):
     table = pd.DataFrame(
         {
             "patient_id": [f"P{i:03d}" for i in range(start, start + number)],
-            "diagnosis": ["hcc" if i % 2 else "cirrhosis" for i in range(number)],
+            "class": ["hcc" if i % 2 else "control" for i in range(number)],
             "centre": [f"C{i % 3}" for i in range(number)],
         }
     )
@@ -86,3 +86,12 @@ def test_frozen_file_is_never_shortened(tmp_path):
     with pytest.raises(ValueError, match="would lose or change"):
         freeze_split.write_frozen(path, table.head(9))
     assert freeze_split.read_frozen(path).equals(table)
+
+
+def test_every_class_of_an_outcome_keeps_its_share():
+    classes = ["control", "early_hcc", "advanced_hcc"]
+    patients = cohort(120, **{"class": [classes[i % 3] for i in range(120)]})
+    table, _ = split(patients)
+    for name in classes:
+        part = table.loc[table["stratum"].str.startswith(f"{name}|"), "part"]
+        assert (part == "test").sum() == 12 and len(part) == 40

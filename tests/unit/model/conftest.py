@@ -56,6 +56,36 @@ def settings():
     found = copy.deepcopy(default_config()["model"])
     found["elastic_net"] = {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}
     found["xgboost"]["rounds"] = 20
+    found["svm"]["c"], found["forest"]["trees"] = [1.0], 20
     found["strategies"] = ["late"]
     found["repeats"] = 1
+    found["interval_refits"] = 3
     return found
+
+
+def build_classes(n=150, seed=0, effect=2.0, missing=0.15, names=("control", "early", "late")):
+    """A cohort of three classes; the first block tells the last from the rest, the second the first."""
+    rng = np.random.default_rng(seed)
+    found = build_cohort(n, seed, 0.0, missing=0.0)
+    label = rng.permutation(np.arange(n) % len(names))
+    obs = found.obs.assign(label=label, **{"class": np.array(names)[label]})
+    shifts = {"lcms": label == len(names) - 1, "ct": label == 0}
+    tables = {}
+    for block, table in found.tables.items():
+        values = table.copy()
+        values.iloc[:, :4] += effect * shifts[block].astype(float)[:, None]
+        tables[block] = values[rng.random(n) >= missing]
+    outcome = {"name": "stage", "kind": "multiclass", "classes": list(names)}
+    return Cohort(obs, tables, found.dictionaries, outcome)
+
+
+@pytest.fixture
+def three_classes():
+    """150 patients of three classes, two blocks, some of them missing."""
+    return build_classes()
+
+
+@pytest.fixture
+def make_classes():
+    """The builder itself."""
+    return build_classes

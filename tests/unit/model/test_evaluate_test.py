@@ -14,7 +14,7 @@ from scripts.model import (
     evaluate_test,
     fit_model,
     lock_bundle,
-    predict,
+    predict_patients,
     select_model,
     validate_external,
 )
@@ -43,6 +43,7 @@ class Chain:
     def store(self, cohort):
         verdicts = {b: pd.Series("pass", index=t.index) for b, t in cohort.tables.items()}
         whole = to_mudata(cohort.tables, cohort.dictionaries, verdicts, cohort.obs)
+        whole.uns["outcome"] = json.dumps(cohort.outcome)
         write_cohort("cohort.h5mu", whole)
 
     def select(self, controls=()):
@@ -80,7 +81,14 @@ class Chain:
         sheet["diagnosis"] = np.where(cohort.obs["label"] == 1, "hcc", "cirrhosis")
         sheet["role"] = "external"
         sheet.assign(**columns).to_csv("patients.tsv", sep="\t", index=False)
+        names = np.array(cohort.outcome["classes"])
+        outcome = pd.DataFrame({"patient_id": cohort.obs.index, "role": "external"})
+        outcome = outcome.assign(**{"class": names[cohort.labels], "reason": ""})
+        outcome.to_csv("outcome.tsv", sep="\t", index=False)
+        with open("outcome.json", "w") as handle:
+            json.dump(cohort.outcome, handle)
         inputs = {"tables": [f"{b}.parquet" for b in cohort.tables], "patients": "patients.tsv"}
+        inputs |= {"outcome": "outcome.tsv", "description": "outcome.json"}
         outputs = {"performance": "ext.json", "predictions": "p.parquet", "ledger": "e.jsonl"}
         params = self.base | self.lock | {"openings": "locks/openings.tsv"}
         params |= {"blocks": list(cohort.tables), "admitted": list(cohort.obs.index)}
@@ -90,8 +98,9 @@ class Chain:
     def predict(self, text):
         with open("new.tsv", "w") as handle:
             handle.write(text)
-        outputs = {"predictions": "predictions.tsv", "ledger": "p.jsonl"}
-        run(predict, {"new": "new.tsv"}, outputs, self.lock)
+        outputs = {"predictions": "predictions.tsv", "contributions": "c.tsv", "ledger": "p.jsonl"}
+        params = self.lock | {"unknown_centre": "refuse", "withdrawals": "none", "chains": {}}
+        run(predict_patients, {"new": "new.tsv"}, outputs, params)
         return pd.read_csv("predictions.tsv", sep="\t", dtype=str, keep_default_na=False)
 
 
@@ -134,6 +143,19 @@ def test_from_cohort_to_external_validation_and_prediction(chain, make_cohort):
         assert len(handle.readlines()) == 2  # header and one opening, although opened twice
 
 
+def test_bundle_of_another_outcome_judges_nobody(chain, make_cohort):
+    chain.select()
+    chain.fit_and_lock()
+    other = {"name": "early_hcc_vs_controls", "kind": "binary", "classes": ["control", "early_hcc"]}
+    chain.cohort.outcome = other
+    chain.store(chain.cohort)
+    outside = make_cohort(n=40, seed=5)
+    outside.outcome = other
+    for found in (chain.test_part(), chain.external(outside)):
+        assert found["status"] == "NOT_ASSESSED" and "pooled" not in found
+        assert found["reason"].startswith("the locked bundle tells control, hcc apart")
+
+
 def test_locked_threshold_is_the_training_threshold(chain):
     performance = chain.select()
     chain.fit_and_lock()
@@ -148,11 +170,10 @@ def test_prediction_names_flags_and_refusals(chain):
     chain.fit_and_lock()
     names = [f"ct__f{i}" for i in range(12)] + [f"lcms__f{i}" for i in range(12)]
     header = "\t".join(["patient_id", "centre", *names])
-    rows = ["\t".join(["N1", "C1", *["0.1"] * 24]), "\t".join(["N2", "X9", *["99"] * 24])]
+    rows = ["\t".join(["N1", "C1", *["0.1"] * 24]), "\t".join(["N2", "C2", *["99"] * 24])]
     rows.append("\t".join(["N3", "C1", *[""] * 24]))
     found = chain.predict("\n".join([header, *rows]) + "\n").set_index("patient_id")
     assert found.loc["N1", "flags"] == "" and found.loc["N1", "probability"] != ""
-    assert "centre X9 was not in training" in found.loc["N2", "flags"]
     assert "100% of the features outside the training range" in found.loc["N2", "flags"]
     assert found.loc["N3", "probability"] == ""
     assert found.loc["N3", "refused"].startswith("below the minimum set of blocks")

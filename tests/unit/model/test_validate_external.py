@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from scripts.model.validate_external import external_patients, prospective, record_opening
+from scripts.model.validate_external import external_patients, prospective
 
 
 def obs(*dates):
@@ -29,17 +29,16 @@ def test_missing_dates_are_never_a_pass():
     assert prospective(pd.DataFrame(index=range(3)), "2026-03-01")["unknown"] == 3
 
 
-def test_first_opening_stays_the_first(tmp_path):
-    path = tmp_path / "locks" / "openings.tsv"
-    first = record_opening(path, "b1", "d1", 10, 5)
-    assert record_opening(path, "b1", "d1", 10, 5) == first
-    record_opening(path, "b1", "d2", 11, 5)
-    assert len(path.read_text().splitlines()) == 3
-
-
 def test_only_admitted_patients_are_read(tmp_path):
     (tmp_path / "patients.tsv").write_text(
         "patient_id\tcentre\tdiagnosis\trole\nE2\tE\thcc\texternal\nE1\tE\thealthy\texternal\n"
     )
-    table = external_patients(tmp_path / "patients.tsv", ["E2"])
+    outcome = tmp_path / "outcome.tsv"
+    outcome.write_text(
+        "patient_id\trole\tclass\treason\nE1\texternal\tcontrol\t\nE2\texternal\thcc\t\n"
+        "E3\texternal\t\tno_follow_up\n"
+    )
+    names = ["control", "hcc"]
+    table = external_patients(tmp_path / "patients.tsv", ["E2"], outcome, names)
     assert table["label"].to_dict() == {"E2": 1}
+    assert external_patients(tmp_path / "patients.tsv", ["E3"], outcome, names).empty

@@ -1,0 +1,148 @@
+"""In: classes (positions) and probabilities of three or more classes. Out: metrics with intervals, curves of every class.
+Source: Hand and Till 2001 (Machine Learning 45:171), Provost and Domingos 2000 (one against the rest), Brier 1950 (sum over
+the classes); TRIPOD+AI items 12 and 23.
+"""
+
+import numpy as np
+
+from scripts.model import metrics
+from scripts.model.evaluation import NOT_ASSESSED, calibration_bins, roc_points
+
+SMALLEST = 1e-12  # a probability is at least this before its logarithm
+
+
+def too_few(y: np.ndarray, classes: list[str], minimum: int) -> str:
+    """Why classes cannot be assessed, "" when they can."""
+    counts = np.bincount(y, minlength=len(classes)) if len(y) else np.zeros(len(classes), int)
+    shown = ", ".join(f"{n} {name}" for n, name in zip(counts, classes, strict=True))
+    if (counts > 0).sum() < 2:
+        return f"only one class ({shown})"
+    if counts.min() < minimum:
+        return f"too few patients ({shown}; at least {minimum} of each class)"
+    return ""
+
+
+def macro_auc(y: np.ndarray, probability: np.ndarray) -> float:
+    """Mean over the classes of the AUC of one against the rest."""
+    codes = range(probability.shape[1])
+    return float(np.mean([metrics.auc((y == c).astype(int), probability[:, c]) for c in codes]))
+
+
+def pairwise_auc(y: np.ndarray, probability: np.ndarray) -> float:
+    """M of Hand and Till: mean over all pairs of classes of (A(i|j) + A(j|i)) / 2."""
+    return float(np.mean([value for value, _ in _pairs(y, probability, None)]))
+
+
+def _pairs(y, probability, counts) -> list[tuple[float, np.ndarray | None]]:
+    """A(i|j) of every ordered pair of classes and, with `counts`, its resamples."""
+    found = []
+    for i in range(probability.shape[1]):
+        for j in range(probability.shape[1]):
+            if i == j:
+                continue
+            both = (y == i) | (y == j)
+            label, score = (y[both] == i).astype(int), probability[both, i]
+            drawn = None
+            if counts is not None:
+                drawn = metrics.resampled_auc(label, score, counts[:, both])
+            found.append((metrics.auc(label, score), drawn))
+    return found
+
+
+def confusion(y: np.ndarray, called: np.ndarray, size: int, counts=None) -> np.ndarray:
+    """Patients by true class (rows) and called class (columns); with `counts` one table a resample."""
+    if counts is None:
+        return np.bincount(y * size + called, minlength=size * size).reshape(size, size)
+    tables = np.zeros((len(counts), size, size))
+    for a in range(size):
+        for b in range(size):
+            tables[:, a, b] = counts[:, (y == a) & (called == b)].sum(axis=1)
+    return tables
+
+
+def _shares(tables: np.ndarray) -> dict[str, np.ndarray]:
+    """Sensitivity, specificity and PPV of every class (last axis) of one or many confusion tables."""
+    hits = np.diagonal(tables, axis1=-2, axis2=-1)
+    rows, columns = tables.sum(axis=-1), tables.sum(axis=-2)
+    total = rows.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "sensitivity": hits / rows,
+            "specificity": (total - rows - columns + hits) / (total - rows),
+            "ppv": hits / columns,
+        }
+
+
+def evaluate(
+    y: np.ndarray, probability: np.ndarray, classes: list[str], settings: dict, seed: int
+) -> dict:
+    """Metrics with intervals, metrics and curves of every class, confusion table.
+
+    y : positions of the classes (n); probability : n x classes; settings : resamples. Resamples are
+    stratified by class and reuse the finished scores. A patient is called the most probable class.
+    """
+    size = len(classes)
+    counts = metrics.resample_counts(y, int(settings["resamples"]), seed)
+    called = probability.argmax(axis=1)
+    one_hot = np.eye(size)[y]
+    table, drawn = confusion(y, called, size), confusion(y, called, size, counts)
+    shares, drawn_shares = _shares(table.astype(float)), _shares(drawn)
+    loss = -np.log(np.maximum(probability[np.arange(len(y)), y], SMALLEST))
+    brier = ((probability - one_hot) ** 2).sum(axis=1)
+    weights = counts.astype(np.float32) / len(y)
+    per_class, aucs = {}, []
+    for code, name in enumerate(classes):
+        label, score = one_hot[:, code].astype(int), probability[:, code]
+        drawn_auc = metrics.resampled_auc(label, score, counts)
+        aucs.append(drawn_auc)
+        lines = metrics.calibration_lines(
+            label, metrics.to_logit(score), np.vstack([np.ones(len(y)), counts])
+        )
+        o_e = (weights @ label) / np.maximum(weights @ score, SMALLEST)
+        per_class[name] = {
+            "n": int(label.sum()),
+            "auc": metrics.interval(metrics.auc(label, score), drawn_auc),
+            **{
+                key: metrics.interval(float(shares[key][code]), drawn_shares[key][:, code])
+                for key in shares
+            },
+            "calibration_intercept": metrics.interval(lines[0, 0], lines[1:, 0]),
+            "calibration_slope": metrics.interval(lines[0, 1], lines[1:, 1]),
+            "o_e": metrics.interval(float(label.sum() / max(score.sum(), SMALLEST)), o_e),
+            "roc": roc_points(label, score),
+            "calibration": calibration_bins(label, score),
+        }
+    pairs = _pairs(y, probability, counts)
+    hits = np.diagonal(drawn, axis1=1, axis2=2).sum(axis=1) / len(y)
+    macro = float(np.mean([entry["auc"]["value"] for entry in per_class.values()]))
+    return {
+        "n": len(y),
+        "classes": {name: int((y == code).sum()) for code, name in enumerate(classes)},
+        "metrics": {
+            "macro_auc": metrics.interval(macro, np.mean(aucs, axis=0)),
+            "pairwise_auc": metrics.interval(
+                float(np.mean([value for value, _ in pairs])),
+                np.mean([d for _, d in pairs], axis=0),
+            ),
+            "balanced_accuracy": metrics.interval(
+                float(shares["sensitivity"].mean()), drawn_shares["sensitivity"].mean(axis=1)
+            ),
+            "accuracy": metrics.interval(float((called == y).mean()), hits),
+            "log_loss": metrics.interval(float(loss.mean()), weights @ loss),
+            "brier": metrics.interval(float(brier.mean()), weights @ brier),
+        },
+        "per_class": per_class,
+        "confusion": table.tolist(),
+    }
+
+
+def assess(
+    y: np.ndarray, probability: np.ndarray, classes: list[str], settings: dict, seed: int
+) -> dict:
+    """`evaluate`, or NOT_ASSESSED with the numbers and the reason when a class is too small."""
+    reason = too_few(y, classes, int(settings["minimum_class"]))
+    head = {"status": NOT_ASSESSED if reason else "ASSESSED", "reason": reason}
+    if reason:
+        counts = {name: int((y == code).sum()) for code, name in enumerate(classes)}
+        return {**head, "n": len(y), "classes": counts}
+    return {**head, **evaluate(y, probability, classes, settings, seed)}
