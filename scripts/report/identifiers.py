@@ -4,8 +4,10 @@ In: folders of outputs, logs, benchmarks and Snakemake's records; the site's wat
 texts. Source: requirement ETH-09; whole tokens only, see scripts/core/privacy.py.
 """
 
+import os
 import re
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.core.privacy import identifier_in, watched
@@ -29,24 +31,28 @@ def masked(written: str) -> tuple[str, int]:
     return _LONG_NUMBER.sub(hide, written), count
 
 
-# Below .snakemake: copies of software, and the state of the scheduler that holds no text.
-SOFTWARE = ("conda", "conda-archive", "singularity", "source_archives", "shadow", "locks")
+# Below .snakemake: copies of software and of inputs, and locks that hold no text.
+SOFTWARE = {"conda", "conda-archive", "singularity", "source_archives", "shadow", "locks"}
 
 
-def text_files(folders: list[str]) -> list[Path]:
-    """Text files below the folders, sorted; temporary files of running steps are left out."""
-    found = [path for folder in folders for path in Path(folder).rglob("*") if path.is_file()]
-    return sorted(
-        path
-        for path in found
-        if (path.suffix in SUFFIXES or "log" in path.parts[0] or _is_of_snakemake(path))
-        and not path.name.startswith(".tmp")
-        and path.stat().st_size <= LARGEST
-    )
+def paths_below(folder: str) -> Iterator[Path]:
+    """Files and folders below a folder, one by one (a large run has a million), without software below .snakemake."""
+    for root, folders, files in os.walk(folder):
+        if Path(root).name == ".snakemake":
+            folders[:] = [name for name in folders if name not in SOFTWARE]
+        folders.sort()
+        for name in sorted([*folders, *files]):
+            yield Path(root) / name
 
 
-def _is_of_snakemake(path: Path) -> bool:
-    return ".snakemake" in path.parts and not set(SOFTWARE) & set(path.parts)
+def _is_text(path: Path) -> bool:
+    """Whether a file is read: a text that is not too large, no temporary file of a running step, not gone meanwhile."""
+    named = path.suffix in SUFFIXES or "log" in path.parts[0] or ".snakemake" in path.parts
+    try:
+        whole = named and not path.name.startswith(".tmp") and path.is_file()
+        return whole and path.stat().st_size <= LARGEST
+    except OSError:
+        return False
 
 
 def name_of(path: Path) -> str:
@@ -65,17 +71,22 @@ def name_of(path: Path) -> str:
 def search(folders: list[str], pattern: re.Pattern | None = None) -> dict[str, list[str]]:
     """{place: kinds of identifier} of files with a hit in their text or name; a place with a hit in its name is its folder."""
     hits: dict[str, list[str]] = {}
-    everything = {path for folder in folders for path in Path(folder).rglob("*")}
-    texts = set(text_files(folders))
-    for path in sorted(everything):
+    for path in (path for folder in folders for path in paths_below(folder)):
         named = _kinds(name_of(path), pattern)
         kinds = [f"{kind} in a file name" for kind in named]
-        if path in texts:
-            kinds += _kinds(path.read_text(encoding="utf-8", errors="replace"), pattern)
+        if _is_text(path):
+            kinds += _kinds(_text_of(path), pattern)
         if kinds:
             place = Path(path.parts[0]) if named else path
             hits.setdefault(str(place), []).extend(kinds)
     return {place: list(dict.fromkeys(kinds)) for place, kinds in hits.items()}
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # gone since it was listed
+        return ""
 
 
 def _kinds(text: str, pattern: re.Pattern | None) -> list[str]:

@@ -3,10 +3,18 @@
 import csv
 
 from scripts.clinical import validate_inputs as step_module
-from scripts.clinical.validate_inputs import (
-    demographics,
+from scripts.clinical.ethics import (
+    collection_days,
+    consents_have_documents,
     ethics_of_centres,
     gate_checks,
+    waivers_have_an_approval,
+)
+from scripts.clinical.validate_inputs import (
+    citizen_number,
+    classes_of_centres,
+    dates_in_order,
+    demographics,
     identifiers,
     liver_background,
     reference_standard,
@@ -174,3 +182,76 @@ def test_step_writes_table_and_records(cohort):
         (r["subject"], r["requirement_id"], r["verdict"]) for r in records
     }
     assert not any(r["check"] == "sheet can be read" for r in records)
+
+
+def _plan_of(*people: dict, assays=None) -> dict:
+    entries = {p["patient_id"]: {"centre": p["centre"], "domains": ["clinical"]} for p in people}
+    return {"patients": entries, "assays": assays or {}}
+
+
+def test_signature_without_a_hashed_document_is_not_assessed():
+    full = {"document_id": "IC1", "sha256": "0" * 64}
+    base = {"patient_id": "P1", "kind": "base", "status": "signed", "signed_date": "2025-06-01"}
+    use = base | {"kind": "data_use"}
+    plan = _plan_of(patient(1))
+    assert consents_have_documents(plan, [base | full, use | full]) == []
+    assert consents_have_documents(plan, [base | full | {"kind": "waiver"}]) == []
+    bare = consents_have_documents(plan, [base | full, use | {"document_id": "IC1"}])
+    assert verdicts(bare) == [("P1", "ETH-02", "NOT_ASSESSED")]
+    assert consents_have_documents(plan, None) == []
+
+
+APPROVAL = {"approval_no": "A", "centre": "C1", "committee": "EC", "valid_from": "2025-06-01",
+            "valid_until": "2025-06-30", "document_id": "D1", "sha256": "0" * 64}  # fmt: skip
+
+
+def test_approval_covers_tubes_images_and_runs_of_its_centre_too():
+    people = [patient(1)]
+    runs = {"ct": {"P1": [{"date": "2025-07-01"}]}}
+    tube = {"patient_id": "P1", "collected_at": "2025-06-30 08:00"}
+    study = {"patient_id": "P1", "study_datetime": "2025-05-31 08:00"}
+    for samples, studies, assays, verdict, what in (
+        ([tube], None, {}, "PASS", ""),
+        (None, [study], {}, "FAIL", "an image on 2025-05-31"),
+        (None, None, runs, "FAIL", "ct data on 2025-07-01"),
+        ([tube | {"centre": "C9"}], None, {}, "FAIL", "no approval of this centre"),
+    ):
+        days = collection_days(people, samples, studies, {"assays": assays})
+        found = ethics_of_centres(people, [APPROVAL], days)
+        assert found[-1].verdict == verdict and what in found[-1].reason
+
+
+def test_approval_without_committee_or_document_is_not_assessed():
+    for gone in ("committee", "document_id", "sha256"):
+        row = {k: v for k, v in APPROVAL.items() if k != gone}
+        [check] = ethics_of_centres([patient()], [row])
+        assert (check.verdict, check.reason) == ("NOT_ASSESSED", f"approval without {gone}")
+
+
+def test_waiver_rests_on_an_approval_of_the_sheet():
+    waiver = {"patient_id": "P1", "kind": "waiver", "status": "signed", "document_id": "D1"}
+    plan = _plan_of(patient(1))
+    assert waivers_have_an_approval([waiver], [APPROVAL], plan) == []
+    [check] = waivers_have_an_approval([waiver | {"document_id": "D9"}], [APPROVAL], plan)
+    assert (check.subject, check.requirement_id, check.verdict) == ("P1", "ETH-07", "NOT_ASSESSED")
+
+
+def test_citizen_number_rests_on_the_sites_own_comparison():
+    for said, verdict in (("agrees", "PASS"), ("differs", "FAIL"), (None, "NOT_ASSESSED")):
+        assert citizen_number(patient(id_check=said))[0].verdict == verdict
+
+
+def test_development_centre_with_one_class_fails_and_an_external_one_is_warned_of():
+    people = [patient(1), patient(2, centre="C2", role="external")]
+    found = {(c.subject, c.requirement_id, c.verdict) for c in classes_of_centres(people)}
+    assert found == {("C1", "OMX-06", "FAIL"), ("C2", "OMX-06", "WARN")}
+    assert classes_of_centres([patient(1), patient(2, diagnosis="cirrhosis")]) == []
+
+
+def test_age_and_day_of_birth_agree():
+    born = patient(birth_date="1975-01-01")  # 50.4 years on 2025-06-10
+    assert dates_in_order(born, AS_OF, []) == []
+    [check] = dates_in_order(born | {"age": 45}, AS_OF, [])
+    assert "age 45, but 50.4 years by birth_date" in check.reason
+    assert demographics(patient(age=None, birth_date="2008-06-11"), [18, 100])[0].verdict == "FAIL"
+    assert demographics(patient(age=None, birth_date="2007-06-10"), [18, 100])[0].verdict == "PASS"
