@@ -57,7 +57,9 @@ def outside(description: dict, cohort: Cohort) -> pd.Series:
         if table is None or entry["feature"] not in table:
             continue
         values = table[entry["feature"]].dropna()
-        width = max(entry["high"] - entry["low"], 1e-12)
+        # A feature that hardly varied in training is not far out because it varies at all.
+        size = max(abs(entry["low"]), abs(entry["high"]))
+        width = max(entry["high"] - entry["low"], 0.1 * size, 1e-12)
         far = (values - entry["high"]).clip(lower=0) + (entry["low"] - values).clip(lower=0)
         for patient, distance in far[far > 0].items():
             text = (
