@@ -319,6 +319,7 @@ rule recalibrate:
     input:
         tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
         patients=sheet("patients"),
+        outcome="results/cohort/outcome.tsv",
         lock=LOCK_FILE,
     log:
         "logs/recalibrate.log",

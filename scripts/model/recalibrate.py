@@ -14,7 +14,7 @@ from scipy.special import expit
 from scripts.core import job as core_job
 from scripts.core.hashing import digest_of, digest_of_file, person_hash
 from scripts.model import bundle, calibrators, locked, metrics
-from scripts.model.cohort_tables import read_external
+from scripts.model.cohort_tables import BINARY, read_external
 from scripts.model.evaluation import NOT_ASSESSED, assess, rounded
 from scripts.model.lock_bundle import LOG_COLUMNS, append_line, line_of, store
 from scripts.model.model_card import model_card
@@ -107,10 +107,11 @@ def new_version(bundles: Path, name: str, description: dict) -> str:
     return store(bundles, fill)
 
 
-def labelled(job, centre: str):
-    """External patients of one centre with their blocks; RefusedRecalibration when there are none."""
+def labelled(job, centre: str, names: list[str]):
+    """External patients of one centre who are in one of the classes, with their blocks; RefusedRecalibration when there
+    are none."""
     sheet = job.input.patients if isinstance(job.input.patients, str) else job.input.patients[0]
-    obs = external_patients(sheet, list(job.params.admitted))
+    obs = external_patients(sheet, list(job.params.admitted), job.input.outcome, names)
     own = obs[obs["centre"].astype(str) == centre]
     if own.empty:
         known = ", ".join(sorted(set(obs["centre"].astype(str)))) or "none"
@@ -125,7 +126,7 @@ def labelled(job, centre: str):
 def main(job):
     """Recalibrate the locked bundle for one centre on its labelled external patients, and lock the new version.
 
-    input: tables (Parquet of every external block), patients (sheet), lock
+    input: tables (Parquet of every external block), patients (sheet), outcome (outcome.tsv), lock
     output: none; params.lock is written anew, a line goes to params.log, the opening to params.openings
     params: lock, named, bundles, log, openings, asked {centre, method (intercept or line), reason}, settings, seed, blocks,
             admitted
@@ -141,7 +142,10 @@ def main(job):
         model, description, lock = locked.open_lock(params.lock, params.named, params.bundles)
         if model is None:
             raise RefusedRecalibration(f"nothing to recalibrate: {lock['reason']}")
-        cohort, tables = labelled(job, centre)
+        if "coupling" in description:
+            raise RefusedRecalibration("models of three or more classes cannot be recalibrated")
+        outcome = description.get("outcome") or dict(BINARY)
+        cohort, tables = labelled(job, centre, outcome["classes"])
         digest = digest_of([digest_of_file(path) for path in tables])
         record_opening(
             Path(params.openings),

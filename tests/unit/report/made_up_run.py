@@ -64,7 +64,11 @@ def make_consents(patients: list[dict]) -> list[dict]:
 
 def make_plan(patients: list[dict], consents: list[dict] | None) -> dict:
     plan = compute_gate(patients, consents, [], as_of="2026-03-01", purpose="research")
-    plan |= {"sheets": {"patients": "0"}, "tables": {}, "encodings": {"labs": "gb18030"}}
+    plan |= {
+        "sheets": dict.fromkeys(("patients", "samples", "labs", "ihc"), "0"),
+        "tables": {},
+        "encodings": {"labs": "gb18030"},
+    }
     plan["blocks"] = {
         name: {"modality": name.split("_")[0], "domain": domain, "patients": [], "table": False}
         for name, domain in BLOCKS.items()

@@ -25,12 +25,13 @@ def _report(run, inputs, language="zh", most=1000, written=None):
     inputs = inputs | {"requirements": str(REQUIREMENTS)}
     outputs = {"findings": "results/report/findings.tsv"}
     outputs["conformance"] = "results/report/conformance.json"
+    outputs["nonconformities"] = "results/report/nonconformities.tsv"
     searching = {"ledgers": ["results/qc/ledger"], "searched": ["results", "logs"]}
     assess_conformance.main(
         make_job("assess_conformance", inputs, outputs, plan=".hcc/plan.json", **searching)
     )
     if written:
-        inputs["nonconformities"] = run.write("results/report/nonconformities.tsv", written)
+        run.write("results/report/nonconformities.tsv", written)
     write_conformance_report.main(
         make_job(
             "write_conformance_report",
