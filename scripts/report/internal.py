@@ -137,7 +137,7 @@ def learning_parts(internal: dict) -> list:
             f"{100 * point['fraction']:.0f}%",
             f"{point['n']:.0f} / {point['events']:.0f}",
             curves.estimate(point["auc"]),
-            curves.estimate(point["brier"]),
+            number(point["brier"]["value"], 3),
         ]
         for point in points
     ]
