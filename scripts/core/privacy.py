@@ -14,8 +14,7 @@ _CITIZEN = re.compile(rf"{_BEFORE}\d{{17}}[\dXx]{_AFTER}")
 _MOBILE = re.compile(rf"{_BEFORE}(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{{4}}){{2}}{_AFTER}")
 # Digests and UUIDs hold digits by chance: 1 sha256 in 350 would be a mobile number.
 _DIGEST = re.compile(
-    r"(?<![0-9A-Za-z])(?:(?=\d*[a-f])"
-    r"(?:[0-9a-f]{128}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|[0-9a-f]{16})"
+    r"(?<![0-9A-Za-z])(?:(?=\d*[a-f])[0-9a-f]{12,}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
 )
 _SURNAMES = (

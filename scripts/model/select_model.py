@@ -23,7 +23,7 @@ from scripts.model.strategies import level_of, split_name
 from scripts.model.subgroups import subgroup_masks
 
 FEATURES_SHOWN = 40
-_ZH = {"missing mask": "缺失情况", "centre": "中心", "technical": "技术变量"}
+_ZH = {"missing mask": "缺失情况", "centre": "中心", "batch": "批次", "technical": "技术变量"}
 
 
 def read_runs(scores: list[str], folds: list[str]) -> tuple[pd.DataFrame, list[dict]]:

@@ -65,7 +65,7 @@ def test_permuted_classes_are_called_useless(done):
         chance,
         [],
         cohort,
-        {"baselines": {}, "resamples": 1000, "minimum_class": 10},
+        {"baselines": {}, "published": {}, "resamples": 1000, "minimum_class": 10},
         1,
     )["late"]
     verdict = judge_classes(entry, [], {"useful_upper": 0.7})

@@ -72,3 +72,15 @@ def test_resamples_without_a_class_are_drawn_again(trained, cohort, settings):
     model = replace(trained, members=trained.members[:1])
     table = refits.resample(model, small, range(10), settings, 2)
     assert len(table) == 10 and (table["attempts"] >= 1).all()
+
+
+def test_harmonisation_is_learned_again_in_every_refit(make_cohort, settings):
+    cohort = make_cohort(n=120, effect=1.5, missing=0.0)
+    settings["blocks"]["lcms"] = {"harmonise": "combat"}
+    model = fit_model.train_chosen("late", cohort, settings, 1)
+    member = next(m for m in model.members if m.member.name == "lcms")
+    rows = refits.rows_of(member, cohort, settings["minimum_observed"])
+    again = refits.refit(rows, refits.draw(cohort.obs["group"].to_numpy(str), 1, 0), settings)
+    ours, theirs = (m.harmoniser.blocks["lcms"].combat for m in (member, again))
+    assert list(ours.centres) == list(theirs.centres)
+    assert len(refits.resample(model, cohort, range(2), settings, 1)) == 2

@@ -80,6 +80,7 @@ def test_table_of_an_unknown_kind_may_be_of_any_modality():
 
 def test_deleted_sheet_of_samples_makes_custody_not_assessed_and_the_verdict_not_conformant():
     plan = _plan()
+    del plan["sheets"]["samples"]
     files = [f"results/qc/ledger/{step}/cohort.jsonl" for step in ("check_custody", "other")]
     assert conformance.current_files(files, plan) == files[1:]
     plan["sheets"]["samples"] = "0"

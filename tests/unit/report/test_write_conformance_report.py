@@ -111,7 +111,7 @@ def test_limit_stands_with_its_source(run, inputs):
 def test_failures_have_an_owner_and_an_action(run, inputs):
     english = Page(_report(run, inputs)).seen("en")
     assert "sample S0001A: spun late" in english
-    assert "centre C1" in english and "measure again, then run again" in english
+    assert "sample manager" in english and "leave the sample out and collect again" in english
 
 
 def test_written_list_of_nonconformities_is_taken_as_it_is(run, inputs):
@@ -122,7 +122,7 @@ def test_written_list_of_nonconformities_is_taken_as_it_is(run, inputs):
     english = Page(_report(run, inputs, written=[row])).seen("en")
     assert "Non-conformities: 1" in english
     assert "laboratory head C2" in english and "renew the licence" in english
-    assert "measure again, then run again" not in english
+    assert "leave the sample out and collect again" not in english
 
 
 def test_records_name_patient_sample_and_requirement(run, inputs):
