@@ -57,13 +57,40 @@ def key_of(config: dict, dotted: str):
     return value
 
 
+def settle_types(value, schema: dict, whole: dict):
+    """The value with text turned into numbers and truth values where the schema has nothing else; dicts in place.
+
+    Snakemake reads the inner values of `--config model='{repeats: 1}'` as text, and "False" as text is true.
+    schema : of this value; whole : the schema with its $defs
+    """
+    if "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if isinstance(value, dict):
+        others = schema.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        for key, inner in value.items():
+            value[key] = settle_types(inner, schema.get("properties", {}).get(key, others), whole)
+    elif isinstance(value, list):
+        return [settle_types(inner, schema.get("items", {}), whole) for inner in value]
+    elif isinstance(value, str) and schema.get("type") == "boolean":
+        return {"true": True, "false": False}.get(value.lower(), value)
+    elif isinstance(value, str) and schema.get("type") in ("integer", "number"):
+        for kind in (int, float) if schema["type"] == "number" else (int,):
+            try:
+                return kind(value)
+            except ValueError:
+                continue
+    return value
+
+
 def check_config(config: dict) -> None:
     """Raise ConfigError with every unknown key and bad value
-    (config/schemas/config.schema.yaml)."""
+    (config/schemas/config.schema.yaml); settles the types of what the command line gave."""
     from jsonschema import Draft202012Validator, FormatChecker
 
     schema = _read_yaml(ROOT / "config" / "schemas" / "config.schema.yaml")
     problems = []
+    settle_types(config, schema, schema)
     # YAML reads an unquoted date as a date; the schema means its text.
     given = json.loads(json.dumps(config, default=str))
     validator = Draft202012Validator(schema, format_checker=FormatChecker(["date"]))

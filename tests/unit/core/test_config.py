@@ -60,3 +60,17 @@ def test_date_may_be_quoted_or_not(date):
 def test_date_that_does_not_exist_is_refused(date):
     with pytest.raises(ConfigError, match="as_of.*YYYY-MM-DD"):
         check_config(default_config() | {"as_of": date})
+
+
+def test_inner_values_of_the_command_line_get_the_types_of_the_schema():
+    # what Snakemake 9.27 makes of --config "demo={'mess': False, 'raw_patients': 6}" "model={repeats: 3, outer_folds: 10}"
+    config = default_config() | {"demo": {"mess": "False", "raw_patients": "6"}}
+    config["model"] = config["model"] | {"repeats": "3", "prevalences": ["0.01"], "bundle": ""}
+    check_config(config)
+    assert config["demo"] == {"mess": False, "raw_patients": 6}
+    assert config["model"]["repeats"] == 3 and config["model"]["prevalences"] == [0.01]
+
+
+def test_text_that_is_no_truth_value_is_refused():
+    with pytest.raises(ConfigError, match="demo.mess: 'perhaps' should be true or false"):
+        check_config(default_config() | {"demo": {"mess": "perhaps"}})
