@@ -21,7 +21,7 @@ define SET_UP
 "$$python" -m scripts.setup.make_environment $(if $(PYTHON),--this-python) $(if $(INSTALLER),--installer $(INSTALLER))
 endef
 
-.PHONY: help demo resume environment environment-dev test test-long slurm-tests lint format bench bench-dag lock give-up clean-demo clean-environment
+.PHONY: help demo resume environment environment-dev test test-long slurm-tests lint format validate-methods bench bench-dag lock give-up clean-demo clean-environment
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ format: environment-dev ## let ruff and snakefmt put code and rules into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
+
+validate-methods: environment-dev ## every acceptance figure of the methods, into docs/validation.md (ARGS="-k word" or --list)
+	$(BIN)/python -m tests.methods.validate_methods $(ARGS)
 
 bench: environment-dev ## time and memory of the rules of the demo
 	$(BIN)/python -m tests.bench.demo_costs $(RUN) $(BASE)

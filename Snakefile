@@ -27,6 +27,7 @@ include: "rules/imaging.smk"
 include: "rules/fusion.smk"
 include: "rules/model.smk"
 include: "rules/report.smk"
+include: "rules/share.smk"
 include: "rules/demo.smk"
 
 

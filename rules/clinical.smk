@@ -2,6 +2,7 @@
 register_modality(
     "clinical",
     dictionary="results/clinical/clinical.dictionary.tsv",
+    chain=["scripts/clinical/build_clinical_table.py"],
     table="results/clinical/clinical.table.parquet",
 )
 
@@ -40,6 +41,7 @@ rule validate_inputs:
         plan=digest_of(
             [PLAN[key] for key in ("as_of", "patients", "refused", "withdrawn", "encodings")]
         ),
+        acts=ACTS,
         deleted=deleted(),
         sheets=sheet_digest(
             "patients",
@@ -62,8 +64,10 @@ rule build_clinical_table:
         patients=sheet("patients"),
         history=sheet("history"),
         pathology=sheet("pathology"),
-        dictionary_table=f"{workflow.basedir}/resources/variable_dictionary.csv",
-        units=f"{workflow.basedir}/resources/units.tsv",
+        dictionary_table=chain_table(
+            "clinical.variables", f"{workflow.basedir}/resources/variable_dictionary.csv"
+        ),
+        units=chain_table("clinical.units", f"{workflow.basedir}/resources/units.tsv"),
     output:
         table="results/clinical/clinical.table.parquet",
         verdicts="results/clinical/clinical.table.verdicts.tsv",
@@ -85,12 +89,18 @@ rule build_clinical_table:
         runtime=minutes(20),
     params:
         code=code_of("scripts/clinical/build_clinical_table.py"),
-        settings={key: value for key, value in config["clinical"].items() if key != "custody"},
+        settings={
+            key: value
+            for key, value in config["clinical"].items()
+            if key not in ("custody", "people", "quality", "examinations")
+        },
+        whole_panel=bool(NEW),
         admitted=digest_of(
             [
                 PLAN["as_of"],
                 subjects_of("development", "clinical"),
                 subjects_of("external", "clinical"),
+                *([subjects_of("new", "clinical")] if NEW else []),
             ]
         ),
         sheets=sheet_digest("labs", "patients", "history", "pathology"),
@@ -135,3 +145,183 @@ rule check_custody:
         "Checking the chain of custody -> {output.exclusions} (log: {log})"
     script:
         "../scripts/clinical/check_custody.py"
+
+
+rule build_store:
+    input:
+        sheets=[
+            path
+            for name in (
+                "patients",
+                "history",
+                "pathology",
+                "consents",
+                "samples",
+                "sample_events",
+                "aliquots",
+                "extractions",
+                "imaging_studies",
+                "imaging_series",
+                "ihc",
+            )
+            for path in sheet(name)
+        ],
+        labs=["results/clinical/labs.parquet"] * bool(sheet("labs")),
+        table=["results/clinical/clinical.table.parquet"] * bool(sheet("labs")),
+        dictionary=["results/clinical/clinical.dictionary.tsv"] * bool(sheet("labs")),
+        indices=["results/clinical/missing_indices.parquet"] * bool(sheet("labs")),
+        verdicts=report_parts()["verdicts"] + report_parts()["external_verdicts"],
+        custody=["results/clinical/custody.tsv", "results/clinical/custody.exclusions.tsv"]
+        * bool(sheet("samples")),
+        findings="results/report/findings.tsv",
+        variables=f"{workflow.basedir}/resources/variable_dictionary.csv",
+        labels=f"{workflow.basedir}/resources/store_labels.tsv",
+    output:
+        store="results/clinical/clinical.duckdb",
+    log:
+        "logs/build_store/cohort.log",
+    benchmark:
+        "benchmarks/build_store/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(20),
+    params:
+        code=code_of("scripts/clinical/build_store.py"),
+        plan=digest_of([PLAN[key] for key in ("as_of", "purpose", "patients", "refused")]),
+    message:
+        "Building the store -> {output.store} (log: {log})"
+    script:
+        "../scripts/clinical/build_store.py"
+
+
+rule check_people:
+    input:
+        personnel=sheet("personnel"),
+        equipment=sheet("equipment"),
+        samples=sheet("samples"),
+        sample_events=sheet("sample_events"),
+        extractions=sheet("extractions"),
+        imaging_studies=sheet("imaging_studies"),
+        annotations=sheet("annotations"),
+        ihc=sheet("ihc"),
+        qc_records=sheet("qc_records"),
+    output:
+        status="results/clinical/check_people.status.json",
+        ledger="results/qc/ledger/check_people/cohort.jsonl",
+    log:
+        "logs/check_people/cohort.log",
+    benchmark:
+        "benchmarks/check_people/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/clinical/check_people.py"),
+        settings=config["clinical"]["people"],
+        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        acts=ACTS,
+        sheets=sheet_digest(
+            "personnel",
+            "equipment",
+            "samples",
+            "sample_events",
+            "extractions",
+            "imaging_studies",
+            "annotations",
+            "ihc",
+            "qc_records",
+        ),
+    message:
+        "People and devices on the day of every act -> {output.ledger} (log: {log})"
+    script:
+        "../scripts/clinical/check_people.py"
+
+
+rule check_quality_records:
+    input:
+        qc_records=sheet("qc_records"),
+        qc_documents=sheet("qc_documents"),
+        annotations=sheet("annotations"),
+        consents=sheet("consents"),
+        ethics_approvals=sheet("ethics_approvals"),
+        study=sheet("study"),
+        external_sites=sheet("external_sites"),
+        personnel=sheet("personnel"),
+        equipment=sheet("equipment"),
+        pathology=sheet("pathology"),
+    output:
+        status="results/clinical/check_quality_records.status.json",
+        ledger="results/qc/ledger/check_quality_records/cohort.jsonl",
+    log:
+        "logs/check_quality_records/cohort.log",
+    benchmark:
+        "benchmarks/check_quality_records/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/clinical/check_quality_records.py"),
+        settings=config["clinical"]["quality"],
+        folder=config["sheets"],
+        documents=document_stamps(),
+        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        acts=ACTS,
+        sheets=sheet_digest(
+            "qc_records",
+            "qc_documents",
+            "annotations",
+            "consents",
+            "ethics_approvals",
+            "study",
+            "external_sites",
+            "personnel",
+            "equipment",
+            "pathology",
+        ),
+    message:
+        "Quality records, annotations, documents -> {output.ledger} (log: {log})"
+    script:
+        "../scripts/clinical/check_quality_records.py"
+
+
+rule check_examinations:
+    input:
+        imaging_studies=sheet("imaging_studies"),
+        equipment=sheet("equipment"),
+        pathology=sheet("pathology"),
+        history=sheet("history"),
+        patients=sheet("patients"),
+        terms=f"{workflow.basedir}/resources/diagnoses.tsv",
+    output:
+        diagnoses="results/clinical/diagnoses.tsv",
+        status="results/clinical/check_examinations.status.json",
+        ledger="results/qc/ledger/check_examinations/cohort.jsonl",
+    log:
+        "logs/check_examinations/cohort.log",
+    benchmark:
+        "benchmarks/check_examinations/cohort.tsv"
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/clinical/check_examinations.py"),
+        settings=config["clinical"]["examinations"],
+        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        acts=ACTS,
+        sheets=sheet_digest("imaging_studies", "equipment", "pathology", "history", "patients"),
+    message:
+        "Imaging examinations, pathology reports -> {output.ledger} (log: {log})"
+    script:
+        "../scripts/clinical/check_examinations.py"

@@ -8,13 +8,21 @@ from snakemake.exceptions import WorkflowError
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import code_of, digest_of, recall_code, stamps_below
+from scripts.core.new_patients import enter
 from scripts.core.outcome import NEEDS_STAGE, check_outcome
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
-from scripts.core.sheets import SheetErrors
+from scripts.core.sheets import SheetErrors, read_sheet
 from scripts.core.status_interval import limit_status_interval
 from scripts.core.stub import StubError, check_folder, mark_folder
 from scripts.core.withdrawal import deleted, read_lines
+from scripts.share.terms import ExportRefused, check_declared
 
+# New patients in a folder of sheets are worked on in a folder of their own, with the settings of the locked bundle.
+try:
+    NEW = enter(config)
+except ConfigError as error:
+    sys.stderr.write(f"The new patients cannot be predicted:\n{error}\n")
+    sys.exit(1)
 CODE_CACHE = Path(".hcc/code.json")
 recall_code(CODE_CACHE)
 # Sheets are frozen, and what withdrew is deleted, by a start that runs jobs.
@@ -33,12 +41,17 @@ if workflow.is_main_process:
     try:
         check_config(config)
         check_folder(config["stub"])
+        if "share_package" in sys.argv:
+            check_declared(config["share"])
         have_sheets = Path(config["sheets"]).is_dir()
         PLAN = make_plan(config, write=RUNS) if have_sheets else empty_plan()
         if have_sheets:
             check_outcome(config["model"]["outcome"], config["sheets"])
     except (ConfigError, SheetErrors, StubError) as error:
         sys.stderr.write(f"The inputs need mending before anything runs:\n{error}\n")
+        sys.exit(1)
+    except ExportRefused as refused:
+        sys.stderr.write(f"Nothing is shared: {refused}\n")
         sys.exit(1)
     if RUNS:
         freeze_config(config)
@@ -61,12 +74,16 @@ wildcard_constraints:
     modality=r"[a-z0-9]+",
     domain=r"[a-z]+",
     phase=r"[a-z0-9]+",
+    language=r"zh|en",
 
 
 # On a cluster these run beside the main process: seconds each, however large the cohort, and a submission costs 10 s.
 localrules:
     validate_inputs,
     check_custody,
+    check_people,
+    check_quality_records,
+    check_examinations,
     define_outcome,
     import_ihc,
     describe_imaging,
@@ -74,6 +91,9 @@ localrules:
     freeze_split,
     relock_bundle,
     write_report,
+    write_conformance_report,
+    write_quality_report,
+    print_reports,
 
 
 def assays_of(modality: str, patient: str) -> list[dict]:
@@ -114,6 +134,31 @@ def sheet_digest(*names: str) -> str:
     return digest_of([PLAN["sheets"].get(name, "") for name in names])
 
 
+def acts_digest() -> str:
+    """Changes when what assays.tsv says of day, person, device and batch changes, not when a file does."""
+    names = ("date", "reader", "operator_id", "equipment_id", "batch")
+    return digest_of(
+        [
+            [modality, patient, [row.get(name, "") for name in names]]
+            for modality, patients in sorted(PLAN["assays"].items())
+            for patient, rows in sorted(patients.items())
+            for row in rows
+        ]
+    )
+
+
+ACTS = acts_digest()
+
+
+def document_stamps() -> str:
+    """Changes when a document that qc_documents.tsv names changes: the step hashes it and compares."""
+    rows = [row for path in sheet("qc_documents") for row in read_sheet(path, "qc_documents").rows]
+    files = [Path(config["sheets"]) / row["file"] for row in rows if "file" in row]
+    return digest_of(
+        [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files if f.is_file()]
+    )
+
+
 def raw_file(row: dict, column: str = "file") -> str:
     """A raw file of an assay row as an input. Where its MD5 stands in the sheet, the MD5 says whether it is another file, not
     its time: it is a parameter (`md5_of`), and the step that reads the file compares it."""
@@ -151,21 +196,44 @@ def minutes(start: int):
 BLOCK_SOURCES: dict[str, dict] = {}
 
 
-def register_modality(modality: str, dictionary: str, stability: str = "", table: str = "") -> None:
+def register_modality(
+    modality: str,
+    dictionary: str,
+    chain: list[str],
+    stability: str = "",
+    table: str = "",
+    references: tuple[str, ...] = (),
+    linked: tuple[str, ...] = (),
+) -> None:
     """Say where a modality's feature descriptions, stabilities (ICC or RSD) and, if one step makes all rows, its table lie.
 
-    `stability` may be a function of the block name that returns a path or "".
+    `chain` names the scripts from raw file to features. `references` are files that a new patient is measured against and that
+    travel in the bundle, `linked` those too large for it; paths may hold {block}. `stability` may be a function of the block
+    name that returns a path or "".
     """
-    BLOCK_SOURCES[modality] = {"dictionary": dictionary, "stability": stability, "table": table}
+    BLOCK_SOURCES[modality] = {
+        "dictionary": dictionary,
+        "stability": stability,
+        "table": table,
+        "references": references,
+        "linked": linked,
+        "code": digest_of([code_of(script) for script in chain]),
+    }
 
 
 def final_targets(wildcards) -> list[str]:
-    """What `all` makes: the report."""
+    """What `all` makes: the reports, as pages and, where the machine can print, as PDF, and the store; of new patients their predictions."""
+    if NEW:
+        return predict_targets(wildcards)
     if not PLAN["patients"]:
         raise WorkflowError(
             f"No patients: config key sheets names {config['sheets']!r}; see docs/inputs.md"
         )
-    return ["results/report/report.html"]
+    pages = ("report", "conformance", "data_quality")
+    return [f"results/report/{page}.html" for page in pages] + [
+        *(f"results/report/pdf/{language}" for language in ("zh", "en")),
+        "results/clinical/clinical.duckdb",
+    ]
 
 
 def feature_targets(wildcards) -> list[str]:
@@ -219,7 +287,7 @@ def block_inputs(block: str, role: str) -> dict[str, list[str]]:
     made = bool(source) and (bool(raw) or "sheet" in entry)
     known = bool(source) and (bool(entry["patients"]) or "sheet" in entry)
     table = source["table"].format(block=block) if made else ""
-    stability = source.get("stability", "")
+    stability = source.get("stability", "") if role != "new" else ""
     stability = stability(block) if callable(stability) else stability.format(block=block)
     return {
         "rows": [] if table or not made else [row_path(modality, p) for p in raw],
@@ -240,9 +308,39 @@ def given_up_of(block: str, role: str) -> dict[str, str]:
     return {p: why for p, why in sorted(found.items()) if PLAN["patients"][p]["role"] == role}
 
 
+# Filters of features that looking at the cohort without a model shares with the models.
+FEATURE_LIMITS = {
+    key: config["model"][key]
+    for key in (
+        "icc_minimum",
+        "rsd_maximum",
+        "maximum_missing",
+        "minimum_observed",
+        "maximum_same",
+        "maximum_skew",
+    )
+}
+
+
+def modality_of_blocks() -> dict[str, str]:
+    """{block: modality} of every block."""
+    return {block: entry["modality"] for block, entry in PLAN["blocks"].items()}
+
+
 def blocks_of(role: str) -> list[str]:
     """Blocks that a cohort step of a role joins: every block while the role has patients."""
     return list(PLAN["blocks"]) if subjects_of(role) else []
+
+
+CHAIN_SECTIONS = ("clinical", "genomics", "metabolomics", "proteomics", "imaging")
+# Tables of this project, or those given instead, that extraction reads: {key: path}. Rules add theirs.
+CHAIN_TABLES: dict[str, str] = {}
+
+
+def chain_table(key: str, path: str) -> str:
+    """A table that extraction reads: today's, or for new patients the one that was locked."""
+    CHAIN_TABLES[key] = path
+    return f"{NEW.folder}/references/{NEW.manifest['tables'][key]}" if NEW else path
 
 
 # --- genomics -----------------------------------------------------------------------------------
@@ -300,6 +398,10 @@ def report_parts() -> dict[str, list[str]]:
     validated = developed and bool(blocks_of("external"))
     return {
         "checks": ["results/clinical/validation.tsv"]
+        + [
+            f"results/qc/ledger/{step}/cohort.jsonl"
+            for step in ("check_people", "check_quality_records", "check_examinations")
+        ]
         + ["results/clinical/custody.exclusions.tsv"] * bool(sheet("samples")),
         "verdicts": [f"results/qc/{b}.verdicts.tsv" for b in blocks_of("development")],
         "external_verdicts": [
@@ -308,9 +410,13 @@ def report_parts() -> dict[str, list[str]]:
         "split": ["results/cohort/split.tsv"] * developed,
         "outcome": ["results/cohort/outcome.tsv"] * developed,
         "audit": ["results/cohort/audit.json"] * developed,
+        "explore": ["results/cohort/explore/explore.json"] * developed,
+        "associations": ["results/cohort/associations/associations.json"] * developed,
         "performance": ["results/model/performance.json"] * developed,
+        "internal": ["results/model/internal.json"] * developed,
         "test": ["results/model/test.json"] * developed,
         "external": ["results/external/performance.json"] * validated,
+        "external_audit": ["results/external/audit.json"] * validated,
         "bundle": ["locks/bundle.json"] * developed,
         "dispersion": [
             f"results/metabolomics/{entry['modality']}/reference/{block}.dispersion.tsv"
@@ -320,25 +426,45 @@ def report_parts() -> dict[str, list[str]]:
     }
 
 
-def raw_files() -> dict[str, list[str]]:
-    """{patient: raw files} of everybody whom the gate let in; what audit_cohort compares.
+def laboratory_parts() -> dict[str, list[str]]:
+    """The cleaned laboratory rows and the sheet they came from; empty lists for a cohort without labs.tsv."""
+    cleaned = "clinical" in PLAN["blocks"] and bool(sheet("labs"))
+    cleaned = cleaned and bool(blocks_of("development") or blocks_of("external"))
+    return {
+        "labs": ["results/clinical/labs.parquet"] * cleaned,
+        "labs_sheet": sheet("labs") if cleaned else [],
+    }
+
+
+def page_resources(*scripts: str) -> list[str]:
+    """Texts, style and scripts that every page of the report is made of, and scripts that only one has."""
+    below = sorted((Path(workflow.basedir) / "resources/report").glob("texts*.yaml"))
+    names = [path.name for path in below] + ["reasons.yaml"]
+    names += ["report.css", "report.html.j2", "report.js", *scripts]
+    return [f"{workflow.basedir}/resources/report/{name}" for name in names]
+
+
+def raw_files(role: str = "") -> dict[str, list[str]]:
+    """{patient: raw files} of everybody of a role ("" = any) whom the gate let in; what the audits compare.
 
     Not the report of a DIA search: one report holds the samples of all patients.
     """
     found: dict[str, list[str]] = {}
     for modality, patients in PLAN["assays"].items():
         for patient, rows in patients.items() if modality != "dia" else ():
-            paths = [row[name] for row in rows for name in ("file", "file2") if name in row]
-            found.setdefault(patient, []).extend(paths)
+            if role in ("", PLAN["patients"][patient]["role"]):
+                paths = [row[name] for row in rows for name in ("file", "file2") if name in row]
+                found.setdefault(patient, []).extend(paths)
     return {patient: sorted(set(paths)) for patient, paths in sorted(found.items())}
 
 
-def raw_inputs() -> list[str]:
+def raw_inputs(role: str = "") -> list[str]:
     """The same files as inputs, each once; those with an MD5 in the sheet regardless of their time."""
     found = {
         row[column]: raw_file(row, column)
         for modality, patients in PLAN["assays"].items()
-        for rows in (patients.values() if modality != "dia" else ())
+        for patient, rows in (patients.items() if modality != "dia" else ())
+        if role in ("", PLAN["patients"][patient]["role"])
         for row in rows
         for column in ("file", "file2")
         if column in row
@@ -348,9 +474,11 @@ def raw_inputs() -> list[str]:
 
 # --- model --------------------------------------------------------------------------------------
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
-# What a fit depends on: naming a bundle or giving a reason for a new lock trains nothing again.
+# What a fit depends on: naming a bundle, a reason for a new lock, the number of refits train nothing again.
 MODEL_SETTINGS = {
-    key: value for key, value in config["model"].items() if key not in ("bundle", "relock_reason")
+    key: value
+    for key, value in config["model"].items()
+    if key not in ("bundle", "relock_reason", "refits")
 }
 LOCKED = Path("locks/bundle.json").exists() and bool(
     json.loads(Path("locks/bundle.json").read_text()).get("bundle")
@@ -358,13 +486,114 @@ LOCKED = Path("locks/bundle.json").exists() and bool(
 LOCK_FILE = "locks/bundle.json"
 if config["model"]["bundle"]:
     LOCK_FILE = f"bundles/{config['model']['bundle']}/SHA256SUMS"
+# Where lock, log and bundles lie: new patients in a folder are scored beside the run folder's own files.
+HOME = f"{NEW.root}/" if NEW else ""
+if NEW:
+    LOCK_FILE = f"{NEW.folder}/SHA256SUMS"
 
 
-def new_patients() -> str:
-    """The sheet of new patients that the command names; what to type when it does not."""
+def lock_params() -> dict:
+    """Lock, bundle that is to be used instead of it ("" = none), and folder of bundles."""
+    return {
+        "lock": f"{HOME}locks/bundle.json",
+        "named": NEW.bundle if NEW else config["model"]["bundle"],
+        "bundles": f"{HOME}bundles",
+    }
+
+
+def predict_targets(wildcards) -> list[str]:
+    """What `predict` makes."""
+    return ["results/predictions/predictions.tsv", "results/predictions/patients"]
+
+
+def new_blocks() -> list[str]:
+    """Blocks of a folder of new patients that the locked model uses."""
+    used = {
+        entry["block"] for entry in json.loads((NEW.folder / "bundle.json").read_text())["features"]
+    }
+    return [block for block in PLAN["blocks"] if block in used]
+
+
+def new_patients() -> dict[str, list[str]]:
+    """What predict_patients reads: a sheet, or blocks, verdicts and patients of a folder; what to type when neither is named."""
     if not config.get("new"):
-        raise WorkflowError("Say which patients: snakemake predict --config new=path/to/new.tsv")
-    return config["new"]
+        raise WorkflowError(
+            "Say which patients: snakemake predict --config new=path/to/new.tsv (or a folder of sheets and raw files)"
+        )
+    if not NEW:
+        return {"new": [config["new"]]}
+    blocks = new_blocks()
+    if not blocks:
+        raise WorkflowError(
+            f"No patient of {config['new']} has data of a block that the model uses"
+        )
+    return {
+        "tables": [f"results/predictions/features/{block}.parquet" for block in blocks],
+        "verdicts": [f"results/predictions/qc/{block}.verdicts.tsv" for block in blocks],
+        "patients": sheet("patients"),
+    }
+
+
+def reference_files(kind: str) -> dict[str, list[str]]:
+    """{block: files} that new raw data of a block are measured against (kind: references or linked), of blocks from raw files."""
+    found = {}
+    for block, entry in PLAN["blocks"].items():
+        source = BLOCK_SOURCES.get(entry["modality"], {})
+        raw = [p for p in entry["patients"] if PLAN["patients"][p]["role"] == "development"]
+        if raw:
+            found[block] = [path.format(block=block) for path in source.get(kind, ())]
+    return found
+
+
+def reference_inputs() -> list[str]:
+    """All those files, each once, and the clinical dictionary: what lock_bundle needs beside the fit."""
+    files = [
+        p for kind in ("references", "linked") for f in reference_files(kind).values() for p in f
+    ]
+    return list(dict.fromkeys([*files, *clinical_dictionary()]))
+
+
+def clinical_dictionary() -> list[str]:
+    """The dictionary of the clinical table, where there is one."""
+    made = PLAN["blocks"].get("clinical", {}).get("sheet") and subjects_of(
+        "development", "clinical"
+    )
+    return ["results/clinical/clinical.dictionary.tsv"] if made else []
+
+
+def chains() -> dict:
+    """What lock_bundle takes of the extraction chains (scripts/model/references.py)."""
+    tables = CHAIN_TABLES | {
+        key: config_value(key)
+        for key in ("genomics.arms", "genomics.identity_sites", "metabolomics.gcms.library")
+        if config_value(key)
+    }
+    return {
+        "files": reference_files("references"),
+        "linked": reference_files("linked"),
+        "tables": tables,
+        "settings": {name: config[name] for name in CHAIN_SECTIONS},
+        "code": chain_code(),
+        "modality": {
+            block: entry["modality"]
+            for block, entry in PLAN["blocks"].items()
+            if entry["modality"] in BLOCK_SOURCES
+        },
+        "dictionary": next(iter(clinical_dictionary()), ""),
+    }
+
+
+def chain_code() -> dict[str, str]:
+    """{modality: digest of the scripts of its chain}."""
+    return {modality: source["code"] for modality, source in BLOCK_SOURCES.items()}
+
+
+def config_value(dotted: str) -> str:
+    """A setting by its dotted key."""
+    value = config
+    for part in dotted.split("."):
+        value = value[part]
+    return value
 
 
 # --- metabolomics -------------------------------------------------------------------------------
@@ -451,3 +680,58 @@ def ladders_of(assay: str) -> list[dict]:
 def described(runs: list[dict]) -> list[dict]:
     """Runs as a parameter of a rule: what a step needs to know, without paths."""
     return [{key: run[key] for key in ("assay", "role", "block", "batch", "order")} for run in runs]
+
+
+# --- share --------------------------------------------------------------------------------------
+def shared_blocks() -> list[str]:
+    """Blocks of a kind of data that the config shares; one whose kind is not known stays here."""
+    return [
+        b for b, entry in PLAN["blocks"].items() if entry["domain"] in config["share"]["domains"]
+    ]
+
+
+def share_inputs(wildcards) -> dict[str, list[str]]:
+    """Sheets, laboratory rows and feature tables of a share package."""
+    names = ("history", "pathology", "samples", "imaging_studies", "ihc")
+    blocks = shared_blocks()
+    roles = {"development": "results", "external": "results/external"}
+    clinical = "clinical" in config["share"]["domains"] and bool(sheet("labs"))
+    return {
+        "patients": sheet("patients"),
+        "consents": sheet("consents"),
+        "assays": sheet("assays"),
+        "sheets": [path for name in names for path in sheet(name)],
+        "labs": ["results/clinical/labs.parquet"] * clinical,
+        "tables": [
+            f"{folder}/features/{block}.parquet"
+            for block in blocks
+            for role, folder in roles.items()
+            if block in blocks_of(role)
+        ],
+        "dictionaries": [
+            f"{roles[[role for role in roles if block in blocks_of(role)][0]]}/features/{block}.features.tsv"
+            for block in blocks
+        ],
+    }
+
+
+def crate_files() -> list[str]:
+    """Results that the crate of a run describes: what the report reads, the report, feature tables, the store."""
+    parts = [path for paths in report_parts().values() for path in paths]
+    tables = [
+        f"{folder}/features/{block}{suffix}"
+        for role, folder in (("development", "results"), ("external", "results/external"))
+        for block in blocks_of(role)
+        for suffix in (".parquet", ".features.tsv")
+    ]
+    cohort = ["results/cohort/cohort.h5mu"] * bool(blocks_of("development"))
+    pages = ["findings.tsv", "conformance.json", "report.html"]
+    return sorted(
+        {
+            *parts,
+            *tables,
+            *cohort,
+            *(f"results/report/{name}" for name in pages),
+            "results/clinical/clinical.duckdb",
+        }
+    )

@@ -38,9 +38,11 @@ rule collect_block:
         "../scripts/fusion/collect_block.py"
 
 
+# External rows are joined, and looked at, only once a model is locked.
 use rule collect_block as collect_external_block with:
     input:
         unpack(lambda wildcards: block_inputs(wildcards.block, "external")),
+        lock=ancient(LOCK_FILE),
     output:
         table="results/external/features/{block}.parquet",
         dictionary="results/external/features/{block}.features.tsv",
@@ -67,6 +69,35 @@ use rule collect_block as collect_external_block with:
         given_up=lambda wildcards: given_up_of(wildcards.block, "external"),
     message:
         "Collecting external block {wildcards.block} -> {output.table} (log: {log})"
+
+
+use rule collect_block as collect_new_block with:
+    input:
+        unpack(lambda wildcards: block_inputs(wildcards.block, "new")),
+    output:
+        table="results/predictions/features/{block}.parquet",
+        dictionary="results/predictions/features/{block}.features.tsv",
+        verdicts="results/predictions/qc/{block}.verdicts.tsv",
+        status="results/predictions/qc/{block}.status.json",
+        ledger="results/qc/ledger/collect_new_block/{block}.jsonl",
+    log:
+        "logs/collect_new_block/{block}.log",
+    benchmark:
+        "benchmarks/collect_new_block/{block}.tsv"
+    params:
+        code=code_of("scripts/fusion/collect_block.py"),
+        sheets=lambda wildcards: sheet_digest(
+            f"features/{wildcards.block}", f"features/{wildcards.block}.features"
+        ),
+        modality=lambda wildcards: PLAN["blocks"][wildcards.block]["modality"],
+        domain=lambda wildcards: PLAN["blocks"][wildcards.block]["domain"],
+        admitted=lambda wildcards: subjects_of("new", PLAN["blocks"][wildcards.block]["domain"]),
+        barred=lambda wildcards: (
+            subjects_of("new", PLAN["blocks"][wildcards.block]["domain"], False)
+        ),
+        given_up=lambda wildcards: given_up_of(wildcards.block, "new"),
+    message:
+        "Collecting block {wildcards.block} of the new patients -> {output.table} (log: {log})"
 
 
 rule define_outcome:
@@ -165,13 +196,12 @@ rule assemble_cohort:
 rule audit_cohort:
     input:
         tables=expand("results/features/{block}.parquet", block=blocks_of("development")),
-        external=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
         patients=sheet("patients"),
         assays=sheet("assays"),
         outcome="results/cohort/outcome.tsv",
         description="results/cohort/outcome.json",
         split="results/cohort/split.tsv",
-        raw=raw_inputs(),
+        raw=raw_inputs("development"),
     output:
         audit="results/cohort/audit.json",
         ledger="results/qc/ledger/audit_cohort/cohort.jsonl",
@@ -191,8 +221,103 @@ rule audit_cohort:
         settings=config["fusion"]["audit"],
         seed=config["seed"],
         roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
-        files=raw_files(),
+        files=raw_files("development"),
     message:
         "Auditing the data before any model -> {output.audit} (log: {log})"
     script:
         "../scripts/fusion/audit_cohort.py"
+
+
+rule audit_external:
+    input:
+        lock=ancient(LOCK_FILE),
+        tables=expand("results/features/{block}.parquet", block=blocks_of("external")),
+        external=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        raw=raw_inputs(),
+    output:
+        audit="results/external/audit.json",
+        ledger="results/qc/ledger/audit_external/cohort.jsonl",
+    log:
+        "logs/audit_external.log",
+    benchmark:
+        "benchmarks/audit_external.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(30),
+    params:
+        code=code_of("scripts/fusion/audit_external.py"),
+        settings=config["fusion"]["audit"],
+        roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
+        files=raw_files(),
+    message:
+        "External patients against development patients -> {output.audit} (log: {log})"
+    script:
+        "../scripts/fusion/audit_external.py"
+
+
+rule explore_cohort:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        assays=sheet("assays"),
+    output:
+        summary="results/cohort/explore/explore.json",
+        scores="results/cohort/explore/scores.parquet",
+        loadings="results/cohort/explore/loadings.parquet",
+        projection="results/cohort/explore/projection.parquet",
+        ledger="results/qc/ledger/explore_cohort/cohort.jsonl",
+    log:
+        "logs/explore_cohort.log",
+    benchmark:
+        "benchmarks/explore_cohort.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/fusion/explore_cohort.py"),
+        sheets=sheet_digest("assays"),
+        settings=config["fusion"]["explore"],
+        limits=FEATURE_LIMITS,
+        modalities=modality_of_blocks(),
+        seed=config["seed"],
+    message:
+        "Looking at the training part without labels -> {output.summary} (log: {log})"
+    script:
+        "../scripts/fusion/explore_cohort.py"
+
+
+rule associate_blocks:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        assays=sheet("assays"),
+    output:
+        summary="results/cohort/associations/associations.json",
+        edges="results/cohort/associations/edges.parquet",
+        network="results/cohort/associations/network.graphml",
+        ledger="results/qc/ledger/associate_blocks/cohort.jsonl",
+    log:
+        "logs/associate_blocks.log",
+    benchmark:
+        "benchmarks/associate_blocks.tsv"
+    conda:
+        "../envs/fusion.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/fusion/associate_blocks.py"),
+        sheets=sheet_digest("assays"),
+        settings=config["fusion"]["associate"],
+        limits=FEATURE_LIMITS,
+        modalities=modality_of_blocks(),
+        seed=config["seed"],
+    message:
+        "Association between blocks -> {output.summary} (log: {log})"
+    script:
+        "../scripts/fusion/associate_blocks.py"

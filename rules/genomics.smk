@@ -2,14 +2,28 @@
 GENOMICS = config["genomics"]
 GENOMICS_INPUTS = ("reference", "annotation", "targets", "hbv")
 GENOMICS_TABLES = {
-    name: GENOMICS[name] or f"{workflow.basedir}/resources/genomics/{default}"
+    name: chain_table(
+        f"genomics.{name}", GENOMICS[name] or f"{workflow.basedir}/resources/genomics/{default}"
+    )
     for name, default in (("genes", "hcc_genes.tsv"), ("hotspots", "hotspots.tsv"))
 }
 ALIGNMENT = GENOMICS["alignment_format"]
 ALIGNMENT_INDEX = {"bam": "bam.bai", "cram": "cram.crai"}[ALIGNMENT]
 
+GENOMICS_STEP = {"wes": "call_variants", "wgs": "call_variants", "cfdna": "extract_fragments"}
+REFERENCE_FILES = (
+    *(f"genome.fa{suffix}" for suffix in ("", ".fai", ".amb", ".ann", ".bwt", ".pac", ".sa")),
+    *("genome.dict", "contigs.tsv", "targets.bed", "annotation.gff3", "status.json"),
+)
+
 for sequenced in ("wes", "wgs", "cfdna"):
-    register_modality(sequenced, dictionary="results/genomics/{block}.dictionary.tsv")
+    register_modality(
+        sequenced,
+        dictionary="results/genomics/{block}.dictionary.tsv",
+        chain=["scripts/genomics/align_reads.py", "scripts/genomics/match_samples.py"]
+        + [f"scripts/genomics/{GENOMICS_STEP[sequenced]}.py"],
+        linked=tuple(f"results/genomics/reference/{name}" for name in REFERENCE_FILES),
+    )
 
 
 rule prepare_reference:

@@ -3,6 +3,7 @@ for imaging_modality in ("ct", "mri", "us"):
     register_modality(
         imaging_modality,
         dictionary=f"results/imaging/{imaging_modality}.dictionary.tsv",
+        chain=["scripts/imaging/prepare_volumes.py", "scripts/imaging/extract_radiomics.py"],
         stability="results/imaging/{block}.stability.tsv",
     )
 

@@ -2,11 +2,30 @@
 register_modality(
     "lcms",
     dictionary="results/metabolomics/lcms/reference/{block}.dictionary.tsv",
+    chain=[
+        "scripts/metabolomics/detect_lcms.py",
+        "scripts/metabolomics/fit_lcms_batch.py",
+        "scripts/metabolomics/apply_lcms.py",
+    ],
+    references=(
+        "results/metabolomics/lcms/reference/{block}.npz",
+        "results/metabolomics/lcms/reference/{block}.status.json",
+        "results/metabolomics/lcms/reference/{block}.dictionary.tsv",
+    ),
     stability=lambda block: f"results/metabolomics/lcms/reference/{block}.stability.tsv",
 )
 register_modality(
     "gcms",
     dictionary="results/metabolomics/gcms/reference/{block}.dictionary.tsv",
+    chain=[
+        "scripts/metabolomics/detect_gcms.py",
+        "scripts/metabolomics/apply_gcms.py",
+    ],
+    references=(
+        "results/metabolomics/gcms/reference/{block}.npz",
+        "results/metabolomics/gcms/reference/{block}.status.json",
+        "results/metabolomics/gcms/reference/{block}.dictionary.tsv",
+    ),
     stability=lambda block: f"results/metabolomics/gcms/reference/{block}.stability.tsv",
 )
 

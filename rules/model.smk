@@ -2,6 +2,7 @@
 wildcard_constraints:
     strategy="|".join(STRATEGIES),
     repeat="[0-9]+",
+    part="[0-9]+",
 
 
 rule cross_validate:
@@ -70,6 +71,68 @@ rule select_model:
         "../scripts/model/select_model.py"
 
 
+rule refit_model:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        performance="results/model/performance.json",
+    output:
+        refits="results/model/refits/{part}.parquet",
+        apparent="results/model/refits/{part}.json",
+    log:
+        "logs/refit_model/{part}.log",
+    benchmark:
+        "benchmarks/refit_model/{part}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/model/refit_model.py"),
+        settings=MODEL_SETTINGS,
+        refits=config["model"]["refits"],
+        seed=config["seed"],
+    message:
+        "Refitting the chosen model on resampled patients, part {wildcards.part} -> {output.refits} (log: {log})"
+    script:
+        "../scripts/model/refit_model.py"
+
+
+rule validate_internal:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        performance="results/model/performance.json",
+        refits=expand(
+            "results/model/refits/{part}.parquet", part=range(config["model"]["refits"]["parts"])
+        ),
+        apparent=expand(
+            "results/model/refits/{part}.json", part=range(config["model"]["refits"]["parts"])
+        ),
+    output:
+        internal="results/model/internal.json",
+        ledger="results/qc/ledger/validate_internal/cohort.jsonl",
+    log:
+        "logs/validate_internal.log",
+    benchmark:
+        "benchmarks/validate_internal.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(60),
+    params:
+        code=code_of("scripts/model/validate_internal.py"),
+        settings=MODEL_SETTINGS,
+        refits=config["model"]["refits"],
+        seed=config["seed"],
+    message:
+        "Optimism, centres left out, learning curve -> {output.internal} (log: {log})"
+    script:
+        "../scripts/model/validate_internal.py"
+
+
 rule fit_model:
     input:
         cohort="results/cohort/cohort.h5mu",
@@ -104,6 +167,7 @@ if not (LOCKED and workflow.is_main_process):
     rule lock_bundle:
         input:
             fit="results/model/fit",
+            references=reference_inputs(),
         output:
             lock="locks/bundle.json",
             ledger="results/qc/ledger/lock_bundle/cohort.jsonl",
@@ -125,6 +189,7 @@ if not (LOCKED and workflow.is_main_process):
             lock=lambda wildcards, output: output.lock,
             relock=False,
             reason="",
+            chains=chains(),
         message:
             "Locking the model -> {output.lock}, bundles/ (log: {log})"
         script:
@@ -134,6 +199,7 @@ if not (LOCKED and workflow.is_main_process):
 rule relock_bundle:
     input:
         fit="results/model/fit",
+        references=reference_inputs(),
     log:
         "logs/relock_bundle.log",
     benchmark:
@@ -151,6 +217,7 @@ rule relock_bundle:
         lock="locks/bundle.json",
         relock=True,
         reason=config["model"]["relock_reason"],
+        chains=chains(),
     message:
         "Locking a new version beside the old one -> locks/bundle.json, bundles/ (log: {log})"
     script:
@@ -190,6 +257,7 @@ rule evaluate_test:
 rule validate_external:
     input:
         tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        audit=[ancient(path) for path in ["results/external/audit.json"] if blocks_of("external")],
         patients=sheet("patients"),
         outcome="results/cohort/outcome.tsv",
         description="results/cohort/outcome.json",
@@ -225,17 +293,108 @@ rule validate_external:
         "../scripts/model/validate_external.py"
 
 
+# Patients with a withdrawn consent were in training: what becomes of the bundle is asked for, and recorded here.
+rule decide_withdrawal:
+    log:
+        "logs/decide_withdrawal.log",
+    benchmark:
+        "benchmarks/decide_withdrawal.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(5),
+    params:
+        code=code_of("scripts/model/decide_withdrawal.py"),
+        table="locks/bundle_withdrawals.tsv",
+        asked=config["withdrawal"],
+    message:
+        "Recording the decision in {params.table} (log: {log})"
+    script:
+        "../scripts/model/decide_withdrawal.py"
+
+
+rule recalibrate:
+    input:
+        tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        patients=sheet("patients"),
+        lock=LOCK_FILE,
+    log:
+        "logs/recalibrate.log",
+    benchmark:
+        "benchmarks/recalibrate.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1500),
+        runtime=minutes(20),
+    params:
+        **lock_params(),
+        code=code_of("scripts/model/recalibrate.py"),
+        settings=MODEL_SETTINGS,
+        seed=config["seed"],
+        log="locks/bundles.tsv",
+        openings="locks/openings.tsv",
+        asked=config["recalibrate"],
+        blocks=blocks_of("external"),
+        admitted=subjects_of("external"),
+    message:
+        "Recalibrating the locked model -> a new version in bundles/, {params.lock} (log: {log})"
+    script:
+        "../scripts/model/recalibrate.py"
+
+
+# `snakemake predict --config new=<sheet or folder>`: table, contributions and a page for each patient.
 rule predict:
     input:
-        new=lambda wildcards: new_patients(),
+        predict_targets,
+
+
+if NEW:
+
+    rule restore_references:
+        input:
+            lock=LOCK_FILE,
+        output:
+            NEW.restored(),
+        log:
+            "logs/restore_references.log",
+        benchmark:
+            "benchmarks/restore_references.tsv"
+        localrule: True
+        conda:
+            "../envs/model.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(500),
+            runtime=minutes(20),
+        params:
+            code=code_of("scripts/model/restore_references.py"),
+            bundle=str(NEW.folder),
+            root=str(NEW.root),
+        message:
+            "Restoring the extraction references of the bundle {params.bundle} (log: {log})"
+        script:
+            "../scripts/model/restore_references.py"
+
+    ruleorder: restore_references > fit_lcms > fit_gcms
+    ruleorder: restore_references > infer_proteins > prepare_database > prepare_reference
+
+
+rule predict_patients:
+    input:
+        unpack(lambda wildcards: new_patients()),
         lock=LOCK_FILE,
     output:
         predictions="results/predictions/predictions.tsv",
-        ledger="results/qc/ledger/predict/cohort.jsonl",
+        contributions="results/predictions/contributions.tsv",
+        ledger="results/qc/ledger/predict_patients/cohort.jsonl",
     log:
-        "logs/predict.log",
+        "logs/predict_patients.log",
     benchmark:
-        "benchmarks/predict.tsv"
+        "benchmarks/predict_patients.tsv"
     conda:
         "../envs/model.yaml"
     threads: 1
@@ -243,12 +402,15 @@ rule predict:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        code=code_of("scripts/model/predict.py"),
-        settings=MODEL_SETTINGS,
-        lock=lambda wildcards: "locks/bundle.json",
-        named=config["model"]["bundle"],
-        bundles="bundles",
+        **lock_params(),
+        code=code_of("scripts/model/predict_patients.py"),
+        unknown_centre=config["prediction"]["unknown_centre"],
+        withdrawals=f"{HOME}locks/bundle_withdrawals.tsv",
+        decisions=digest_of(read_lines(Path(f"{HOME}locks/bundle_withdrawals.tsv"))),
+        chains=chain_code(),
+        blocks=new_blocks() if NEW else [],
+        admitted=subjects_of("new"),
     message:
-        "Scoring the new patients of {input.new} -> {output.predictions} (log: {log})"
+        "Scoring the new patients -> {output.predictions} (log: {log})"
     script:
-        "../scripts/model/predict.py"
+        "../scripts/model/predict_patients.py"

@@ -1,9 +1,27 @@
 # Proteomics: DDA from spectra, DIA from the tables of other programs, IHC from its sheet.
-register_modality("dda", dictionary="results/proteomics/reference/{block}/dictionary.tsv")
-register_modality("dia", dictionary="results/proteomics/dictionary/{block}.tsv")
+register_modality(
+    "dda",
+    dictionary="results/proteomics/reference/{block}/dictionary.tsv",
+    chain=["scripts/proteomics/search_spectra.py", "scripts/proteomics/quantify_proteins.py"],
+    references=(
+        "results/proteomics/database/target_decoy.fasta",
+        "results/proteomics/database/proteins.tsv",
+        "results/proteomics/database/status.json",
+        "results/proteomics/reference/{block}/ions.parquet",
+        "results/proteomics/reference/{block}/proteins.tsv",
+        "results/proteomics/reference/{block}/dictionary.tsv",
+        "results/proteomics/reference/{block}/status.json",
+    ),
+)
+register_modality(
+    "dia",
+    dictionary="results/proteomics/dictionary/{block}.tsv",
+    chain=["scripts/proteomics/import_dia.py"],
+)
 register_modality(
     "ihc",
     dictionary="results/proteomics/ihc.dictionary.tsv",
+    chain=["scripts/proteomics/import_ihc.py"],
     table="results/proteomics/ihc.parquet",
 )
 
@@ -195,6 +213,7 @@ rule describe_dia:
         proteins=lambda wildcards: [
             row_path("dia", p, "proteins").replace(".json", ".tsv")
             for p in PLAN["blocks"][wildcards.block]["patients"]
+            if PLAN["patients"][p]["role"] == "development"
         ],
     output:
         dictionary="results/proteomics/dictionary/{block}.tsv",

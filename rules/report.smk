@@ -10,6 +10,7 @@ rule assess_conformance:
     output:
         findings="results/report/findings.tsv",
         conformance="results/report/conformance.json",
+        nonconformities="results/report/nonconformities.tsv",
     log:
         "logs/assess_conformance/cohort.log",
     benchmark:
@@ -25,7 +26,10 @@ rule assess_conformance:
         plan=".hcc/plan.json",
         plan_digest=digest_of(PLAN),
         ledgers=["results/qc/ledger", "results/external/qc/ledger"],
-        searched=["results", "logs", "benchmarks", ".snakemake/log", "locks"],
+        searched=["results", "logs", "benchmarks", ".snakemake", "locks", "bundles"],
+        watch_list=config["privacy"]["watch_list"],
+        link_table=config["privacy"]["link_table"],
+        apart_from=[".", config["sheets"]],
     message:
         "Conformance of the cohort -> {output.conformance} (log: {log})"
     script:
@@ -38,20 +42,10 @@ rule write_report:
         patients=sheet("patients"),
         findings="results/report/findings.tsv",
         conformance="results/report/conformance.json",
-        resources=[
-            f"{workflow.basedir}/resources/report/{name}"
-            for name in (
-                "report.css",
-                "report.html.j2",
-                "report.js",
-                "reasons.yaml",
-                "texts.yaml",
-                "texts_classes.yaml",
-                "texts_names.yaml",
-            )
-        ],
+        resources=page_resources("tripod_ai.tsv"),
     output:
         report="results/report/report.html",
+        tripod="results/report/tripod_ai.csv",
     log:
         "logs/write_report/cohort.log",
     benchmark:
@@ -75,6 +69,124 @@ rule write_report:
         "Report of the cohort -> {output.report} (log: {log})"
     script:
         "../scripts/report/write_report.py"
+
+
+# What `snakemake predict` shows of each new patient.
+rule write_patient_page:
+    input:
+        predictions="results/predictions/predictions.tsv",
+        contributions="results/predictions/contributions.tsv",
+        resources=page_resources(),
+    output:
+        pages=directory("results/predictions/patients"),
+    log:
+        "logs/write_patient_page/cohort.log",
+    benchmark:
+        "benchmarks/write_patient_page/cohort.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/write_patient_page.py"),
+        settings=config["report"],
+        bundles=lock_params()["bundles"],
+    message:
+        "A page for each new patient -> {output.pages} (log: {log})"
+    script:
+        "../scripts/report/write_patient_page.py"
+
+
+rule write_conformance_report:
+    input:
+        patients=sheet("patients"),
+        samples=sheet("samples"),
+        findings="results/report/findings.tsv",
+        conformance="results/report/conformance.json",
+        nonconformities="results/report/nonconformities.tsv",
+        requirements=f"{workflow.basedir}/resources/requirements.yaml",
+        resources=page_resources("records.js"),
+    output:
+        report="results/report/conformance.html",
+    log:
+        "logs/write_conformance_report/cohort.log",
+    benchmark:
+        "benchmarks/write_conformance_report/cohort.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/write_conformance_report.py"),
+        settings=config["report"],
+        plan=".hcc/plan.json",
+        plan_digest=digest_of(PLAN),
+    message:
+        "Conformance report for auditors -> {output.report} (log: {log})"
+    script:
+        "../scripts/report/write_conformance_report.py"
+
+
+rule write_quality_report:
+    input:
+        **laboratory_parts(),
+        patients=sheet("patients"),
+        verdicts=report_parts()["verdicts"],
+        external_verdicts=report_parts()["external_verdicts"],
+        findings="results/report/findings.tsv",
+        dictionary=f"{workflow.basedir}/resources/variable_dictionary.csv",
+        resources=page_resources(),
+    output:
+        report="results/report/data_quality.html",
+    log:
+        "logs/write_quality_report/cohort.log",
+    benchmark:
+        "benchmarks/write_quality_report/cohort.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/write_quality_report.py"),
+        settings=config["report"],
+        clinical={key: config["clinical"][key] for key in ("bins", "outlier_z")},
+        plan=".hcc/plan.json",
+        plan_digest=digest_of(PLAN),
+    message:
+        "Data-quality report -> {output.report} (log: {log})"
+    script:
+        "../scripts/report/write_quality_report.py"
+
+
+# The folder holds a PDF a page where this machine has pango and fonts; printed.tsv in it says so, or why not.
+rule print_reports:
+    input:
+        pages=["results/report/conformance.html", "results/report/data_quality.html"],
+        style=f"{workflow.basedir}/resources/report/print.css",
+    output:
+        pdf=directory("results/report/pdf/{language}"),
+    log:
+        "logs/print_reports/{language}.log",
+    benchmark:
+        "benchmarks/print_reports/{language}.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/print_reports.py"),
+    message:
+        "The reports as PDF, language {wildcards.language} -> {output.pdf} (log: {log})"
+    script:
+        "../scripts/report/print_reports.py"
 
 
 # `snakemake plan`: runs nothing but this. It has no output, so that it tells the present state whenever it is asked for.
@@ -101,3 +213,27 @@ rule plan:
         "What the next run would do, also in {params.table} (log: {log})"
     script:
         "../scripts/report/plan.py"
+
+
+# `snakemake check_conformance`: the verdict as an exit code. It has no output, so that it runs whenever it is asked for.
+rule check_conformance:
+    input:
+        conformance="results/report/conformance.json",
+    log:
+        "logs/check_conformance/cohort.log",
+    benchmark:
+        "benchmarks/check_conformance/cohort.tsv"
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        code=code_of("scripts/report/check_conformance.py"),
+        which="process",
+    message:
+        "The verdict as an exit code (log: {log})"
+    script:
+        "../scripts/report/check_conformance.py"

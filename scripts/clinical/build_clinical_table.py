@@ -107,16 +107,22 @@ def one_class_only(
 
 
 def verdicts_of(
-    labs: pd.DataFrame, values: pd.DataFrame, core: list[str], share_missing: float
+    labs: pd.DataFrame,
+    values: pd.DataFrame,
+    core: list[str],
+    share_missing: float,
+    whole_panel: bool = False,
 ) -> pd.DataFrame:
     """Verdict and reasons of every patient.
 
     missing: nothing measured; fail: more than `share_missing` of the core panel is missing (of
     those analytes that anybody in
-    the cohort has); warn: a cell was repaired or put in quarantine; else pass.
+    the cohort has; with `whole_panel` of the panel as it is, so that a new patient is judged alone as among others); warn: a
+    cell was repaired or put in quarantine; else pass.
     """
-    measured = [name for name in core if name in values and values[name].notna().any()]
-    gap = values[measured].isna().mean(axis=1) if measured else pd.Series(0.0, values.index)
+    measured = [n for n in core if whole_panel or (n in values and values[n].notna().any())]
+    panel = values.reindex(columns=measured)
+    gap = panel.isna().mean(axis=1) if measured else pd.Series(0.0, values.index)
     nothing = values.isna().all(axis=1)
     noted = labs[labs["status"].isin(["repaired", "quarantined"])]
     noted = noted[noted["requirement_id"] != "CLE-04"]
@@ -169,7 +175,7 @@ def main(job):
 
     input: labs, patients, [history], [pathology], dictionary_table, units; output: table, verdicts,
     dictionary, labs,
-    indices, missing, status, ledger; params: settings, as_of
+    indices, missing, status, ledger; params: settings, as_of, whole_panel (optional: new patients)
     """
     with core_job.step(job) as step:
         settings = job.params.settings
@@ -198,7 +204,13 @@ def main(job):
         values = wide_table(labs, "value", admitted).astype(float)
         uln = wide_table(labs, "uln", admitted).astype(float)
         table, features, reasons = feature_table(values, uln, person, dictionary, settings)
-        verdicts = verdicts_of(labs, values, settings["core_panel"], settings["patient_missing"])
+        verdicts = verdicts_of(
+            labs,
+            values,
+            settings["core_panel"],
+            settings["patient_missing"],
+            bool(getattr(job.params, "whole_panel", False)),
+        )
         lab_records.record_all(step, labs, values, person, table, reasons, dictionary, settings)
         if encoding != "utf-8":
             step.log.info("labs.tsv was read as %s", encoding)

@@ -29,6 +29,8 @@ VERDICT_COLUMNS = [
     "reasons",
 ]
 ACTING = ("exclude", "block")
+TISSUE = ("tumour", "adjacent", "tissue")
+EXTRACT_OF_USE = {"cfdna": "EXT-01", "gdna": "EXT-01", "rna": "EXT-04"}
 
 
 def gather(
@@ -153,6 +155,52 @@ def untraced_runs(plan: dict, samples: dict[str, Sample]) -> list[tuple[str, str
     return out
 
 
+def unaccompanied_runs(plan: dict, samples: dict[str, Sample]) -> list[tuple[str, str]]:
+    """(patient, modality) with runs of material of the body and no tube that the runs could come from."""
+    covered = {
+        (sample.row["patient_id"], modality)
+        for sample in samples.values()
+        for modality in modalities_of(sample, plan["assays"])
+    }
+    runs = {
+        (patient, modality)
+        for modality in USE_OF_MODALITY
+        for patient in plan["assays"].get(modality, {})
+    }
+    return sorted(runs - covered)
+
+
+def of_the_cohort(samples: dict[str, Sample], has_extractions: bool) -> list[tuple[str, Finding]]:
+    """(patient or cohort, finding) of what one sample cannot say: paired normal tissue, missing extracts, no tissue at all."""
+    out = []
+    tissue = [s for s in samples.values() if s.row.get("specimen") in TISSUE]
+    if not tissue:
+        text = "no tissue in samples.tsv"
+        out += [
+            ("cohort", Finding(name, check, "NOT_APPLICABLE", text))
+            for name, check in (
+                ("TIS-01", "cold ischaemia"),
+                ("TIS-02", "time in formalin"),
+                ("TIS-03", "tumour cells"),
+            )
+        ]
+    kinds: dict[str, set[str]] = {}
+    for sample in samples.values():
+        kinds.setdefault(sample.row["patient_id"], set()).add(sample.row.get("specimen", ""))
+    for patient in sorted({s.row["patient_id"] for s in tissue if s.row["specimen"] == "tumour"}):
+        paired = kinds[patient] & {"adjacent", "blood"}
+        text = "" if paired else "tumour tissue without adjacent tissue or blood of the patient"
+        verdict = "PASS" if paired else "FAIL"
+        out.append((patient, Finding("TIS-03", "paired normal sample", verdict, text)))
+    for name, sample in sorted(samples.items()) if has_extractions else ():
+        for use, requirement in EXTRACT_OF_USE.items():
+            if use in sample.uses and not any(r["kind"] == use for r in sample.extractions):
+                text = f"sample {name}: no row of {use} in extractions.tsv"
+                finding = Finding(requirement, "extract recorded", "NOT_ASSESSED", text)
+                out.append((sample.row["patient_id"], finding))
+    return out
+
+
 def read_severities(path: str | Path) -> dict[str, str]:
     """{requirement id: severity}."""
     import yaml
@@ -230,6 +278,18 @@ def main(job):
             step.check(
                 "CHN-01", "run traces back to a sample", "FAIL",
                 reason=text, evidence=assay, acts=False, subject=subject,
+            )  # fmt: skip
+        for subject, modality in unaccompanied_runs(plan, samples):
+            text = f"{modality} was measured, and no tube of the patient in samples.tsv is meant for it"
+            step.check(
+                "CHN-01", "run traces back to a sample", "NOT_ASSESSED",
+                reason=text, acts=False, subject=subject,
+            )  # fmt: skip
+        extracted = bool(job.input.get("extractions"))
+        for subject, finding in of_the_cohort(samples, extracted):
+            step.check(
+                finding.requirement_id, finding.check, finding.verdict,
+                reason=finding.reason, acts=False, subject=subject,
             )  # fmt: skip
         write_tsv(step.path(job.output.verdicts), VERDICT_COLUMNS, verdicts)
         write_tsv(step.path(job.output.exclusions), EXCLUSION_COLUMNS, exclusions)

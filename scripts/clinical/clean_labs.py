@@ -7,6 +7,7 @@ Source: requirements CLE-01 to CLE-06 and CLN-06, CLN-07; docs/clinical.md, "Cle
 """
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -107,7 +108,7 @@ def clean(
             "patient_id": labs["patient_id"],
             "line": labs["line"],
             "analyte": labs["analyte"],
-            "value_raw": labs["value"],
+            "value_raw": _without_words(labs["value"], parsed),
             "unit_raw": labs["unit"],
             "date_raw": labs["date"],
             "laboratory": labs["laboratory"],
@@ -124,6 +125,20 @@ def clean(
         }
     )
     return _mark_duplicates(out)
+
+
+def _without_words(column: pd.Series, parsed: list) -> pd.Categorical:
+    """The cells as typed, but "(words)" for text without any digit that is no result: it may name a person."""
+    names = [
+        "(words)"
+        if p.problem == "no number can be read" and not re.search(r"\d", text) and text != HIDDEN
+        else text
+        for text, p in zip(column.cat.categories, parsed, strict=True)
+    ]
+    unique = list(dict.fromkeys(names))
+    number = {name: i for i, name in enumerate(unique)}
+    mapping = np.array([number[name] for name in names] or [-1], dtype=np.int32)
+    return pd.Categorical.from_codes(mapping[column.cat.codes.to_numpy()], unique)
 
 
 def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -263,6 +263,9 @@ def annotations(
     for name in ("tumour_number", "tumour_max_cm", "vascular_invasion", "extrahepatic", "ecog_ps"):
         if name in person:
             add(name, person[name], name.replace("_", " "), "cm" if name.endswith("_cm") else "1")
+    if "us_category" in person:
+        text = "surveillance ultrasound, US-1 to US-3 (ACR US LI-RADS)"
+        add("us_category", person["us_category"], text)
     if "mvi" in person:
         add(
             "mvi",

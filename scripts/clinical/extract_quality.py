@@ -1,13 +1,13 @@
 """Checks of tissue and of extracts: cold ischaemia, DNA, RNA, metabolites.
 
-In: a Sample, limits. Out: Findings. Source: requirements TIS-01, TIS-03, EXT-01, EXT-02, EXT-04; config names each limit's.
+In: a Sample, limits. Out: Findings. Source: requirements TIS-01 to TIS-03, EXT-01, EXT-02, EXT-04; config names each limit's.
 """
 
 from scripts.clinical.samples import Finding, Sample, grade, limit_text, moment
 
 
 def tissue(sample: Sample, limits: dict) -> list[Finding]:
-    """TIS-01 cold ischaemia, TIS-03 share of tumour cells."""
+    """TIS-01 cold ischaemia, TIS-02 time in formalin, TIS-03 share of tumour cells."""
     if sample.row.get("specimen") not in ("tumour", "adjacent", "tissue"):
         return []
     out = []
@@ -33,21 +33,37 @@ def tissue(sample: Sample, limits: dict) -> list[Finding]:
                 limit_text(limit),
             )
         )
-    if "tumour_content_pct" in sample.row and sample.row["specimen"] == "tumour":
-        value, least = sample.row["tumour_content_pct"], limits["tumour_content_pct"]
-        verdict = "PASS" if value >= least else "FAIL"
-        out.append(
-            Finding(
-                "TIS-03",
-                "tumour cells",
-                verdict,
-                "" if verdict == "PASS" else f"{value:g} % tumour cells",
-                value,
-                "%",
-                f">= {least}",
-            )
-        )
+    out += _fixation(sample, limits)
+    if sample.row["specimen"] == "tumour":
+        out.append(_tumour_cells(sample, limits["tumour_content_pct"]))
     return out
+
+
+def _fixation(sample: Sample, limits: dict) -> list[Finding]:
+    """TIS-02: hours in formalin, of tissue that was fixed; frozen tissue never was."""
+    fixed = [event for event in sample.events if event["event"] == "fixed"]
+    check, (low, high) = "time in formalin", limits["fixation_h"]
+    if not fixed:
+        if sample.tube == "FFPE_BLOCK":
+            text = "a block without an event of fixation"
+            return [Finding("TIS-02", check, "NOT_ASSESSED", text)]
+        return [Finding("TIS-02", check, "NOT_APPLICABLE", "not fixed")]
+    if "minutes" not in fixed[0]:
+        return [Finding("TIS-02", check, "NOT_ASSESSED", "minutes of fixation are not said")]
+    hours = fixed[0]["minutes"] / 60
+    good = low <= hours <= high
+    text = "" if good else f"{hours:g} h in formalin, {low:g} to {high:g} h are wanted"
+    verdict = "PASS" if good else "FAIL"
+    return [Finding("TIS-02", check, verdict, text, round(hours, 3), "h", f"{low} to {high}")]
+
+
+def _tumour_cells(sample: Sample, least: float) -> Finding:
+    value = sample.row.get("tumour_content_pct")
+    if value is None:
+        return Finding("TIS-03", "tumour cells", "NOT_ASSESSED", "tumour_content_pct is not said")
+    text = "" if value >= least else f"{value:g} % tumour cells"
+    verdict = "FAIL" if text else "PASS"
+    return Finding("TIS-03", "tumour cells", verdict, text, value, "%", f">= {least}")
 
 
 def extracts(sample: Sample, limits: dict) -> list[Finding]:
@@ -114,7 +130,14 @@ def _dna(row: dict, limits: dict) -> list[Finding]:
         verdict = "FAIL" if value < limit["fail"] else "WARN" if value < limit["warn"] else "PASS"
         text = "" if verdict == "PASS" else f"DIN {value:g}"
         out.append(Finding("EXT-01", "DIN", verdict, text, value, "1", f">= {limit['warn']}", use))
-    return out or [Finding("EXT-01", "DNA quality", "NOT_ASSESSED", "nothing was measured")]
+    if not out:
+        return [Finding("EXT-01", "DNA quality", "NOT_ASSESSED", "nothing was measured")]
+    asked = ["a260_280", "a260_230", "total_ng"] + (["din"] if row["kind"] == "gdna" else [])
+    gone = [name for name in asked if row.get(name) is None]
+    if gone:
+        text = f"not measured: {', '.join(gone)}"
+        out.append(Finding("EXT-01", "DNA quality complete", "NOT_ASSESSED", text))
+    return out
 
 
 def _rna(row: dict, limits: dict) -> list[Finding]:
@@ -138,7 +161,10 @@ def _metabolite(row: dict, limits: dict) -> list[Finding]:
     problems = [] if row.get("blank_present", True) else ["no process blank"]
     if value is not None and value > most:
         problems.append(f"internal standard varies by {value:.0%}")
-    verdict = "FAIL" if problems else "PASS"
+    gone = [n for n in ("internal_standard_cv", "blank_present") if row.get(n) is None]
+    verdict = "FAIL" if problems else "NOT_ASSESSED" if gone else "PASS"
+    if gone and not problems:
+        problems = [f"not said: {', '.join(gone)}"]
     return [
         Finding(
             "EXT-02",

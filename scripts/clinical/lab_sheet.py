@@ -4,25 +4,27 @@ In: labs.tsv. Out: a table of categorical columns with line numbers. Source: doc
 """
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from scripts.core.job import InputDefect
-from scripts.core.privacy import identifier_in
+from scripts.core.privacy import identifier_in_words, looks_like_a_name
 from scripts.core.sheets import decode
 
 COLUMNS = ("patient_id", "analyte", "value", "unit", "date", "laboratory", "method", "uln")
 NEEDED = COLUMNS[:4]
 HIDDEN = "(hidden)"
+_HAN = re.compile("[\u4e00-\u9fff]+")
 
 
 def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
     """labs.tsv as categories of text with the line number of each row, and the file's encoding.
 
-    Columns that the sheet does not have are empty. Cells that hold an identifier of a person are
-    hidden at once. InputDefect when the file is no tab-separated table with the needed columns
+    Columns that the sheet does not have are empty. Cells that hold an identifier of a person or
+    read like a name are hidden at once. InputDefect when the file is no tab-separated table with the needed columns
     (the plan of a run refuses such a sheet before; a step by hand meets it here).
     """
     try:
@@ -67,8 +69,17 @@ def _unusable(reason: str) -> InputDefect:
 def _stripped(column: pd.Series) -> pd.Categorical:
     categories = [str(c).strip() for c in column.cat.categories]
     if column.name != "patient_id":
-        categories = [HIDDEN if identifier_in(c) else c for c in categories]
+        inside = column.name == "value"
+        categories = [HIDDEN if _is_personal(c, inside) else c for c in categories]
     return _recoded(column.cat.codes.to_numpy(), categories)
+
+
+def _is_personal(cell: str, inside: bool) -> bool:
+    """Whether a cell holds an identifier of a person or reads like a name (`inside`: a part of it does): no output has it."""
+    if cell.isascii():
+        return len(cell) >= 6 and bool(identifier_in_words(cell))
+    words = _HAN.findall(cell) if inside else [cell]
+    return bool(identifier_in_words(cell)) or any(map(looks_like_a_name, words))
 
 
 def _recoded(codes: np.ndarray, categories: list[str]) -> pd.Categorical:

@@ -209,18 +209,31 @@ def order_of_events(sample: Sample) -> list[Finding]:
     ]
 
 
+def collection_said(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-02: place and time of the collection, fasting where metabolites are measured."""
+    gone = [] if "collection_site" in sample.row else ["collection_site"]
+    if moment(sample.row["collected_at"]) is None:
+        gone.append("time of day of collected_at")
+    out = []
+    fasting, least = sample.row.get("fasting_h"), limits["fasting_h"]
+    if "metabolomics" in sample.uses:
+        if fasting is None:
+            gone.append("fasting_h")
+        elif fasting < least:
+            text = f"fasted {fasting:g} h, {least} h are wanted"
+            out.append(Finding("BLD-02", "fasting", "WARN", text, fasting, "h", f">= {least}"))
+    verdict, text = ("NOT_ASSESSED", f"not said: {', '.join(gone)}") if gone else ("PASS", "")
+    return [Finding("BLD-02", "place, time and fasting are recorded", verdict, text), *out]
+
+
 def all_checks(sample: Sample, limits: dict) -> list[Finding]:
     """Every check that needs nothing but the sample itself."""
     out = tube_fits(sample, limits) + draw_to_spin(sample, limits) + spins_fit(sample, limits)
     out += storage(sample, limits) + freeze_thaw(sample, limits)
     if sample.row.get("specimen") in ("plasma", "serum"):
         out += haemolysis(sample, limits)
-    fasting = sample.row.get("fasting_h")
-    if "metabolomics" in sample.uses and fasting is not None and fasting < limits["fasting_h"]:
-        text = f"fasted {fasting:g} h, {limits['fasting_h']} h are wanted"
-        out.append(
-            Finding("BLD-02", "fasting", "WARN", text, fasting, "h", f">= {limits['fasting_h']}")
-        )
+    if sample.row.get("specimen") not in ("tumour", "adjacent", "tissue"):
+        out += collection_said(sample, limits)
     return (
         out
         + extract_quality.tissue(sample, limits)

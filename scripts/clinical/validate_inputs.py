@@ -1,119 +1,44 @@
 """What the sheets say before anything is measured: consent gate, identity, history, reference standard, ethics approvals.
 
 In: .hcc/plan.json, patients, history, samples, imaging_studies, ethics_approvals, study sheets. Out: validation.tsv, QC records.
-Source: requirements ETH-01 to ETH-07, CLN-01, CLN-02, CLN-04, CLE-05, CLE-06, REF-01. Form and spelling of every sheet are
+Source: requirements ETH-01 to ETH-07, CLN-01 to CLN-04, CLE-05, CLE-06, OMX-06, REF-01. Form and spelling of every sheet are
 checked when the workflow is read (scripts/core/plan.py); a sheet with errors never gets here.
 """
 
 import csv
-import datetime
-from dataclasses import dataclass
-from pathlib import Path
 
+from scripts.clinical.checks import Check, day_of, record, rows_of
+from scripts.clinical.ethics import (
+    collection_days,
+    consents_have_documents,
+    ethics_of_centres,
+    gate_checks,
+    waivers_have_an_approval,
+    withdrawals,
+)
 from scripts.core import job as core_job
 from scripts.core import withdrawal
-from scripts.core.gate import needs_proxy
+from scripts.core.gate import age_of
 from scripts.core.plan import load_plan
-from scripts.core.sheets import read_sheet
 
 COLUMNS = ["subject", "requirement_id", "check", "verdict", "value", "reason"]
-GATE_CHECKS = {
-    "ETH-01": "base consent",
-    "ETH-02": "authorisation of data and samples",
-    "ETH-05": "consent before collection",
-    "ETH-06": "consent in force",
-}
-DAYS_PER_MONTH = 30.44
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of validation.tsv and, when it names a requirement, of the ledger."""
-
-    subject: str
-    requirement_id: str
-    check: str
-    verdict: str
-    value: str | float | None = None
-    reason: str = ""
-
-
-def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: bool) -> list[Check]:
-    """ETH-01 to ETH-06: FAIL for every refusal of the gate, PASS for what it let in."""
-    if not has_consents:
-        document = consent.get("document", "")
-        verdict = "ATTESTED" if document else "NOT_ASSESSED"
-        reason = f"consents not available: {consent.get('not_available', '')}"
-        reason += f" (document {document})" if document else ""
-        return [Check("cohort", r, c, verdict, reason=reason) for r, c in GATE_CHECKS.items()]
-    out = []
-    refused: dict[str, set[str]] = {}
-    for row in plan["refused"]:
-        where = "patient may enter" if row["domain"] == "*" else f"{row['domain']} may be used"
-        out.append(
-            Check(row["patient_id"], row["requirement_id"], where, "FAIL", reason=row["reason"])
-        )
-        refused.setdefault(row["patient_id"], set()).add(row["requirement_id"])
-    out += withdrawals(plan["withdrawn"], withdrawal.deleted())
-    by_id = {row["patient_id"]: row for row in patients}
-    with_dates = {
-        p
-        for rows in plan["assays"].values()
-        for p, runs in rows.items()
-        if any("date" in r for r in runs)
-    }
-    for subject, entry in plan["patients"].items():
-        bad = refused.get(subject, set())
-        out += [
-            Check(subject, r, c, "PASS")
-            for r, c in GATE_CHECKS.items()
-            if r not in bad and r != "ETH-05"
-        ]
-        if "ETH-05" not in bad:
-            dated = "index_date" in by_id[subject] or subject in with_dates
-            reason = "" if dated else "neither index_date nor a date of collection"
-            out.append(
-                Check(
-                    subject,
-                    "ETH-05",
-                    GATE_CHECKS["ETH-05"],
-                    "PASS" if dated else "NOT_ASSESSED",
-                    reason=reason,
-                )
-            )
-        if "genomics" in entry["domains"]:
-            out.append(Check(subject, "ETH-03", "special notice for genomics", "PASS"))
-        verdict = "PASS" if needs_proxy(by_id[subject]) else "NOT_APPLICABLE"
-        out.append(Check(subject, "ETH-04", "proxy has signed", verdict))
-    return out
-
-
-def withdrawals(by_centre: dict[str, int], deleted: dict[str, int]) -> list[Check]:
-    """ETH-06: how many withdrew their base consent, by centre, and of how many data were deleted; never who."""
-    out = []
-    for centre, number in sorted(by_centre.items()):
-        text = f"base consent withdrawn by {number} patients of {centre}; nothing of them is used or kept"
-        out.append(Check(centre, "ETH-06", "consent withdrawn", "FAIL", number, text))
-    if deleted["subjects"]:
-        number, files = deleted["subjects"], deleted["files"]
-        text = f"data of {number} patients deleted after withdrawal, {files} files"
-        out.append(Check("cohort", "ETH-06", "data deleted on withdrawal", "PASS", number, text))
-    return out
+DAYS_PER_MONTH, DAYS_PER_YEAR = 30.44, 365.25
+SHEETS = (
+    *("patients", "consents", "history", "samples"),
+    *("imaging_studies", "ethics_approvals", "study"),
+)
 
 
 def demographics(patient: dict, age_range: list[float]) -> list[Check]:
-    """CLN-01 sex, age and contact; age inside the range of the study."""
-    gone = [name for name in ("sex", "age") if name not in patient]
+    """CLN-01 sex, age (or day of birth) and contact; age inside the range of the study."""
+    age = age_of(patient)
+    gone = [name for name, known in (("sex", patient.get("sex")), ("age", age)) if known is None]
     low, high = age_range
     reason = f"missing: {', '.join(gone)}" if gone else ""
-    if "age" in patient and not low <= patient["age"] <= high:
-        reason = f"age {patient['age']:g} is outside {low:g} to {high:g}"
+    if age is not None and not low <= age <= high:
+        reason = f"age {age:g} is outside {low:g} to {high:g}"
     if reason:
-        return [
-            Check(
-                patient["patient_id"], "CLN-01", "demographics", "FAIL", patient.get("age"), reason
-            )
-        ]
+        return [Check(patient["patient_id"], "CLN-01", "demographics", "FAIL", age, reason)]
     if "contact_hash" not in patient:
         text = "no contact_hash: contact data are not recorded"
         return [Check(patient["patient_id"], "CLN-01", "demographics", "WARN", reason=text)]
@@ -146,6 +71,17 @@ def identifiers(patient: dict, elsewhere: list[tuple[str, dict]]) -> list[Check]
             text,
         )
     ]
+
+
+def citizen_number(patient: dict) -> list[Check]:
+    """CLN-03: the site compared check digit, birth date and sex before it hashed the number, and says what came out."""
+    subject, check = patient["patient_id"], "citizen number, birth date and sex agree"
+    said = patient.get("id_check")
+    if said is None:
+        text = "no id_check: the number never reaches the workflow, only the site can compare it"
+        return [Check(subject, "CLN-03", check, "NOT_ASSESSED", reason=text)]
+    text = "" if said == "agrees" else "the site says that they differ"
+    return [Check(subject, "CLN-03", check, "FAIL" if text else "PASS", said, text)]
 
 
 def liver_background(patient: dict, history: dict | None) -> list[Check]:
@@ -182,7 +118,7 @@ def reference_standard(
         days = patient["follow_up_months"] * DAYS_PER_MONTH
         good = round(days) >= follow_up_days
         index = patient.get("index_date", "")
-        if not good and index and (_day(as_of) - _day(index)).days < follow_up_days:
+        if not good and index and (day_of(as_of) - day_of(index)).days < follow_up_days:
             text = f"follow-up of {follow_up_days:g} d is not over on {as_of}"
             return [Check(subject, "REF-01", check, "NOT_ASSESSED", round(days), text)]
         text = "" if good else f"control followed for {days:.0f} d, {follow_up_days:g} d are wanted"
@@ -199,15 +135,11 @@ def reference_standard(
             )
         ]
     if "reference_date" in history and "index_date" in patient:
-        gap = abs(_day(history["reference_date"]) - _day(patient["index_date"])).days
+        gap = abs(day_of(history["reference_date"]) - day_of(patient["index_date"])).days
         if gap > most_days:
             text = f"{standard} {gap} d from the index date, at most {most_days:g} d are wanted"
             return [Check(subject, "REF-01", check, "FAIL", gap, text)]
     return [Check(subject, "REF-01", check, "PASS", standard)]
-
-
-def _day(text: str) -> datetime.date:
-    return datetime.date.fromisoformat(text)
 
 
 def same_person(patients: list[dict]) -> list[Check]:
@@ -241,8 +173,12 @@ def same_person(patients: list[dict]) -> list[Check]:
 
 
 def dates_in_order(patient: dict, as_of: str, studies: list[dict]) -> list[Check]:
-    """CLE-06: index date not in the future, enrolment inside the study's time."""
+    """CLE-06: age and day of birth agree, index date not in the future, enrolment inside the study's time."""
     problems = []
+    if "birth_date" in patient and {"age", "index_date"} <= set(patient):
+        years = (day_of(patient["index_date"]) - day_of(patient["birth_date"])).days / DAYS_PER_YEAR
+        if abs(years - patient["age"]) > 1.01:  # completed years, or years of both calendars
+            problems.append(f"age {patient['age']:g}, but {years:.1f} years by birth_date")
     if patient.get("index_date", "") > as_of:
         problems.append(f"index_date {patient['index_date']} is after {as_of}")
     enrolled = patient.get("enrolment_date")
@@ -256,46 +192,21 @@ def dates_in_order(patient: dict, as_of: str, studies: list[dict]) -> list[Check
     ]
 
 
-def ethics_of_centres(patients: list[dict], approvals: list[dict] | None) -> list[Check]:
-    """ETH-07: approvals of a centre cover the index dates of all of its patients."""
-    out = []
-    for centre in sorted({row["centre"] for row in patients}):
-        check = "ethics approval covers the collection"
-        if approvals is None:
-            out.append(
-                Check(centre, "ETH-07", check, "NOT_ASSESSED", reason="no ethics_approvals.tsv")
-            )
-            continue
-        spans = [
-            (a["valid_from"], a.get("valid_until", "9999-12-31"))
-            for a in approvals
-            if a["centre"] == centre
-        ]
-        days = sorted(
-            r["index_date"] for r in patients if r["centre"] == centre and "index_date" in r
-        )
-        bare = [day for day in days if not any(a <= day <= b for a, b in spans)]
-        if not spans:
-            out.append(Check(centre, "ETH-07", check, "FAIL", reason="no approval of this centre"))
-        elif bare:
-            text = f"{len(bare)} patients outside the approvals, first on {bare[0]}"
-            out.append(Check(centre, "ETH-07", check, "FAIL", len(bare), text))
-        else:
-            out.append(
-                Check(centre, "ETH-07", check, "PASS" if days else "NOT_ASSESSED", len(days))
-            )
-    return out
-
-
 def classes_of_centres(patients: list[dict]) -> list[Check]:
-    """A centre with cases or controls only: its batch effect cannot be told from the disease."""
+    """OMX-06: a development centre with cases or controls only: its batch effect cannot be told from the disease (FAIL).
+
+    A centre of external patients learns nothing and is only warned of.
+    """
     out = []
     for centre in sorted({row["centre"] for row in patients}):
-        kinds = {row["diagnosis"] == "hcc" for row in patients if row["centre"] == centre}
+        own = [row for row in patients if row["centre"] == centre]
+        kinds = {row["diagnosis"] == "hcc" for row in own}
         if len(kinds) == 1:
             what = "HCC" if kinds == {True} else "controls"
+            verdict = "FAIL" if any(row["role"] == "development" for row in own) else "WARN"
             text = f"centre {centre} has {what} only: its own effect looks like the disease"
-            out.append(Check(centre, "", "centre has both classes", "WARN", reason=text))
+            text += "; enrol the other class there, or leave the centre out"
+            out.append(Check(centre, "OMX-06", "centre has both classes", verdict, reason=text))
     return out
 
 
@@ -305,13 +216,6 @@ def sheet_lines(plan: dict) -> list[Check]:
         Check(name, "", "sheet can be read", "PASS", plan["encodings"].get(name, "utf-8"))
         for name in sorted(plan["sheets"])
     ]
-
-
-def _rows(paths) -> list[dict] | None:
-    paths = [paths] if isinstance(paths, str) else list(paths or [])
-    if not paths:
-        return None
-    return [row for path in paths for row in read_sheet(path, Path(path).name.split(".")[0]).rows]
 
 
 def all_checks(
@@ -326,18 +230,25 @@ def all_checks(
         for row in sheets[name] or []:
             elsewhere.setdefault(row["patient_id"], []).append((name, row))
     out = gate_checks(plan, everybody, consent, sheets["consents"] is not None)
+    if sheets["consents"] is not None:
+        out += withdrawals(plan["withdrawn"], withdrawal.deleted())
+    out += consents_have_documents(plan, sheets["consents"])
     for row in admitted:
         subject = row["patient_id"]
         own = history.get(subject)
         out += demographics(row, settings["age_range"])
         out += identifiers(row, elsewhere.get(subject, []))
+        out += citizen_number(row)
         out += liver_background(row, own)
         out += reference_standard(
             row, own, settings["reference_days"], settings["follow_up_days"], plan["as_of"]
         )
         out += dates_in_order(row, plan["as_of"], sheets["study"] or [])
     out += same_person(admitted)
-    out += ethics_of_centres(admitted, sheets["ethics_approvals"])
+    approvals = sheets["ethics_approvals"]
+    days = collection_days(admitted, sheets["samples"], sheets["imaging_studies"], plan)
+    out += ethics_of_centres(admitted, approvals, days)
+    out += waivers_have_an_approval(sheets["consents"], approvals, plan)
     return out + classes_of_centres(admitted) + sheet_lines(plan)
 
 
@@ -348,37 +259,15 @@ def main(job):
     output: validation, status, ledger; params: settings, consent
     """
     with core_job.step(job) as step:
-        names = (
-            "patients",
-            "consents",
-            "history",
-            "samples",
-            "imaging_studies",
-            "ethics_approvals",
-            "study",
-        )
-        sheets = {name: _rows(job.input.get(name)) for name in names}
+        sheets = {name: rows_of(job.input.get(name)) for name in SHEETS}
         checks = all_checks(load_plan(), sheets, job.params.consent, job.params.settings)
-        for check in checks:
-            if check.check == "sheet can be read":
-                continue
-            step.check(
-                check.requirement_id,
-                check.check,
-                check.verdict,
-                value=check.value,
-                reason=check.reason,
-                subject=check.subject,
-                acts=False,
-            )
+        record(step, [check for check in checks if check.check != "sheet can be read"])
         with open(step.path(job.output.validation), "w", encoding="utf-8", newline="") as handle:
             writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
             writer.writerow(COLUMNS)
             for check in checks:
                 cells = [getattr(check, column) for column in COLUMNS]
                 writer.writerow(["" if cell is None else cell for cell in cells])
-        bad = sum(check.verdict == "FAIL" for check in checks)
-        step.log.info("%d checks, %d of them FAIL", len(checks), bad)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,17 @@ In: checked sheets. Out: problems (file, row, column, value, what is allowed). S
 the sheet that must hold the value of that column.
 """
 
+import datetime
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.core.privacy import identifier_in
+from scripts.core.privacy import identifier_in_words, looks_like_a_name
 from scripts.core.sheets import Problem, Sheet, schema_of
 
 FILE_COLUMNS = ("file", "file2", "mask")
+_HAN = re.compile("[\u4e00-\u9fff]+")
 _FREE_TEXT = {("labs", "value")}  # cleaning hides identifiers there and records them (ETH-09)
 
 
@@ -41,18 +44,21 @@ def reference_problems(sheet: Sheet, known: Callable[[str, str], set[str] | None
     return problems
 
 
-def identifier_problems(sheet: Sheet) -> list[Problem]:
-    """Cells that look like an identifier of a person; the value itself is never repeated."""
+def identifier_problems(sheet: Sheet, watched: re.Pattern | None = None) -> list[Problem]:
+    """Cells that look like an identifier of a person, paths that hold what reads like a name, cells with an entry of the watch
+    list; the value itself is never repeated."""
     problems = []
-    seen: dict[str, list[str]] = {}
+    seen: dict[tuple[str, bool], list[str]] = {}
     for row, line in zip(sheet.rows, sheet.lines, strict=True):
         for column, value in row.items():
-            if not isinstance(value, str) or (sheet.name, column) in _FREE_TEXT:
+            if not isinstance(value, str) or (not watched and len(value) < 6 and value.isascii()):
                 continue
-            if column.endswith(("_hash", "sha256", "md5")) or len(value) < 11:
+            if column.endswith(("_hash", "sha256", "md5")):
                 continue
-            if value not in seen:
-                seen[value] = identifier_in(value)
+            is_path = column in FILE_COLUMNS
+            if (value, is_path) not in seen:
+                free = (sheet.name, column) in _FREE_TEXT
+                seen[value, is_path] = _personal(value, is_path, free, watched)
             problems += [
                 Problem(
                     f"{sheet.name}.tsv",
@@ -61,8 +67,67 @@ def identifier_problems(sheet: Sheet) -> list[Problem]:
                     "(hidden)",
                     f"looks like {what}; use a study id",
                 )
-                for what in seen[value]
+                for what in seen[value, is_path]
             ]
+    return problems
+
+
+def _personal(value: str, is_path: bool, free: bool, watched: re.Pattern | None) -> list[str]:
+    listed = ["an entry of the watch list"] if watched and watched.search(value) else []
+    if free or len(value) < 3 or (value.isascii() and len(value) < 6):
+        return listed
+    named = is_path and any(map(looks_like_a_name, _HAN.findall(value)))
+    return identifier_in_words(value) + (["a name"] if named else []) + listed
+
+
+# Days on which something happened to a patient: none of them lies before the day of birth.
+DATES = {
+    "samples": "collected_at",
+    "imaging_studies": "study_datetime",
+    "assays": "date",
+    "pathology": "report_date",
+    "consents": "signed_date",
+}
+_DAYS_PER_YEAR = 365.25
+
+
+def birth_problems(sheet: Sheet, as_of: str) -> list[Problem]:
+    """Days of birth in patients.tsv that lie in the future or after the index date."""
+    problems = []
+    for row, line in zip(sheet.rows, sheet.lines, strict=True):
+        born = row.get("birth_date")
+        if born is None:
+            continue
+        last = min(as_of, row.get("index_date", as_of))
+        if born > last:
+            allowed = f"a day of birth on or before {last}"
+            problems.append(
+                Problem("patients.tsv", line, "birth_date", born, f"allowed: {allowed}")
+            )
+    return problems
+
+
+def first_days(patients: list[dict]) -> dict[str, str]:
+    """{patient: earliest possible day of birth}, from birth_date or else from age at the index date."""
+    days = {}
+    for row in patients:
+        if "birth_date" in row:
+            days[row["patient_id"]] = row["birth_date"]
+        elif "age" in row and "index_date" in row:
+            index = datetime.date.fromisoformat(row["index_date"])
+            years = datetime.timedelta(days=min((row["age"] + 1) * _DAYS_PER_YEAR, 50_000))
+            days[row["patient_id"]] = (index - years).isoformat()
+    return days
+
+
+def before_birth_problems(sheet: Sheet, born: dict[str, str]) -> list[Problem]:
+    """Samples, images, reports and signatures of a day before the patient was born."""
+    column, problems = DATES.get(sheet.name, ""), []
+    for row, line in zip(sheet.rows, sheet.lines, strict=True) if column else ():
+        first, day = born.get(row.get("patient_id", "")), row.get(column, "")
+        if first and day and day[:10] < first:
+            allowed = f"before the patient was born (not before {first}); allowed: a day of the patient's life"
+            problems.append(Problem(f"{sheet.name}.tsv", line, column, day, allowed))
     return problems
 
 

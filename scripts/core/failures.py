@@ -198,7 +198,7 @@ def _last_error(lines: list[str]) -> str:
     if not errors:
         return ""
     after = [line for line in lines[errors[-1] + 1 :] if _EXCEPTION.match(line)]
-    return after[-1] if after else lines[errors[-1]]
+    return after[-1] if after else _STEP_ERROR.sub("", lines[errors[-1]])
 
 
 def _sign(job: FailedJob, snakemake_log: str | Path) -> str:

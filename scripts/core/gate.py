@@ -114,10 +114,21 @@ def _for_genomics(document: dict) -> bool:
     return document.get("special_test") == "genomics"
 
 
+def age_of(patient: dict) -> float | None:
+    """Age in years: as the sheet says it, else completed years from birth_date to index_date; None when neither is known."""
+    if "age" in patient:
+        return patient["age"]
+    if not {"birth_date", "index_date"} <= set(patient):
+        return None
+    born, then = patient["birth_date"], patient["index_date"]
+    return float(int(then[:4]) - int(born[:4]) - (then[5:] < born[5:]))
+
+
 def needs_proxy(patient: dict) -> bool:
     """Whether somebody else must have signed: no full civil capacity, or a minor."""
     limited = patient.get("civil_capacity", "full") != "full"
-    return limited or patient.get("age", ADULT_AGE) < ADULT_AGE
+    age = age_of(patient)
+    return limited or (age is not None and age < ADULT_AGE)
 
 
 def base_withdrawn(documents: list[dict], as_of: str) -> bool:
@@ -207,8 +218,9 @@ def compute_gate(
     as_of: str,
     purpose: str,
     given_up: list[dict] | None = None,
+    examined: dict[str, str] | None = None,
 ) -> dict:
-    """The gate of a cohort as a JSON-like dict.
+    """The gate of a cohort as a JSON-like dict. `examined` is {patient: first day of an imaging study}.
 
     Returns
     -------
@@ -260,6 +272,8 @@ def compute_gate(
                 dates = [r.get("date") or patient.get("index_date") for r in rows] or [
                     patient.get("index_date")
                 ]
+                if domain == "imaging":
+                    dates = [*dates, (examined or {}).get(subject)]
                 collected = min((d for d in dates if d), default=None)
                 refusal = refusal_of_domain(
                     patient, documents[subject], domain, collected, as_of, purpose

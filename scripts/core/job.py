@@ -63,6 +63,13 @@ class UpstreamDefect(InputDefect):
     twice."""
 
 
+class Refused(Exception):
+    """What was asked for cannot be done: one plain message, exit code 1, no outputs. Not a program error.
+
+    For commands that a person gives (predict, recalibrate ...), where a verdict in a table would go unread.
+    """
+
+
 class Step:
     """What a step may use while it runs: see `step`."""
 
@@ -328,9 +335,11 @@ def step(job, seed: int | None = None):
         current._write_records()
         current._publish()
     except Exception as error:
-        log.error("%s", traceback.format_exc())
+        plain = isinstance(error, Refused)
+        said = str(error) if plain else f"{type(error).__name__}: {error}"
+        log.error("%s", said if plain else traceback.format_exc())
         where = f" (log: {log_path})" if log_path else ""
-        sys.stderr.write(f"{job.rule} {current.subject}: {type(error).__name__}: {error}{where}\n")
+        sys.stderr.write(f"{job.rule} {current.subject}: {said}{where}\n")
         raise SystemExit(1) from error
     finally:
         current._discard()

@@ -22,6 +22,8 @@ KEYS = (
     "extraction_id",
     "study_id",
     "series_id",
+    "annotation_id",
+    "pathology_no",
 )
 _SHEETS = {
     "assays": "assay_id",
@@ -31,6 +33,8 @@ _SHEETS = {
     "aliquots": "aliquot_id",
     "extractions": "extraction_id",
     "imaging_series": "series_id",
+    "annotations": "annotation_id",
+    "pathology": "pathology_no",
 }
 _PATHS = ("file", "file2", "mask")
 MASK = "[withdrawn]"

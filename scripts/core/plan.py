@@ -18,12 +18,17 @@ from scripts.core import withdrawal
 from scripts.core.assays import assay_rows, default_assay_id
 from scripts.core.cross_checks import (
     assay_problems,
+    before_birth_problems,
+    birth_problems,
+    first_days,
     identifier_problems,
     reference_problems,
     references,
 )
 from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate, withdrawn_patients
 from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.new_patients import role_problems
+from scripts.core.privacy import watched
 from scripts.core.sheets import (
     Problem,
     SheetErrors,
@@ -37,6 +42,8 @@ FOLDER = Path(".hcc")
 PLAN = FOLDER / "plan.json"
 SHEETS = FOLDER / "sheets"
 _CACHE = FOLDER / "digests.json"
+# Read at every start, because the gate reads them; the others only when they changed.
+GATE_SHEETS = ("patients", "consents", "assays", "given_up", "imaging_studies")
 # Options of Snakemake with which it runs no job.
 LOOKING = frozenset(
     f"--{name}"
@@ -93,16 +100,18 @@ def make_plan(config: dict, *, write: bool) -> dict:
     digests = {name: _digest(path, cache) for name, path in files.items()}
     problems: list[Problem] = []
     sheets, encodings = {}, {}
+    watch_list = config.get("privacy", {}).get("watch_list", "")
+    listed = digest_of_file(watch_list) if watch_list and Path(watch_list).is_file() else ""
     for name, path in files.items():
-        key = _good_key(name, digests)
+        key = _good_key(name, digests, listed)
         before = cache["good"].get(name)
-        gate_sheet = name in ("patients", "consents", "assays", "given_up")
+        gate_sheet = name in GATE_SHEETS
         if not gate_sheet and isinstance(before, dict) and before["key"] == key:
             encodings[name] = before["encoding"]
             continue
         try:
             if name.startswith("features/"):
-                _check_table(path)
+                _check_table(path, files.get("patients"))
                 encodings[name] = "utf-8"
             else:
                 sheets[name] = read_sheet(path, name)
@@ -119,12 +128,18 @@ def make_plan(config: dict, *, write: bool) -> dict:
             "consent: {not_available: reason, document: id}"
         )
         problems.append(Problem(str(folder / "consents.tsv"), 0, "", "", allowed))
+    as_of = str(config.get("as_of") or datetime.date.today().isoformat())
     if not problems:
-        problems = _cross_problems(sheets, folder, files)
+        problems = _cross_problems(sheets, folder, files, as_of, watch_list)
+        new = bool(config.get("new")) and Path(config["new"]) == folder
+        people = sheets["patients"]
+        problems += [
+            Problem(files["patients"].name, *found)
+            for found in role_problems(people.rows, people.lines, new)
+        ]
     if problems:
         raise SheetErrors(problems)
     assays = assay_rows(sheets["assays"].rows, folder) if "assays" in sheets else []
-    as_of = str(config.get("as_of") or datetime.date.today().isoformat())
     consents = sheets["consents"].rows if "consents" in sheets else None
     plan = compute_gate(
         sheets["patients"].rows,
@@ -133,6 +148,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
         as_of=as_of,
         purpose=config["purpose"],
         given_up=sheets["given_up"].rows if "given_up" in sheets else None,
+        examined=_first_examinations(sheets),
     )
     gone = withdrawn_patients(consents, as_of)
     withdrawal.forget(gone, folder, SHEETS, PLAN, delete=write)
@@ -150,6 +166,16 @@ def make_plan(config: dict, *, write: bool) -> dict:
     return plan
 
 
+def _first_examinations(sheets: dict) -> dict[str, str]:
+    """{patient: first day of an imaging study}."""
+    days: dict[str, str] = {}
+    for row in sheets["imaging_studies"].rows if "imaging_studies" in sheets else []:
+        day = row.get("study_datetime", "")[:10]
+        if day:
+            days[row["patient_id"]] = min(day, days.get(row["patient_id"], day))
+    return days
+
+
 def _sheet_files(folder: Path) -> dict[str, Path]:
     files = {
         name: folder / f"{name}.tsv" for name in sheet_names() if (folder / f"{name}.tsv").is_file()
@@ -159,9 +185,9 @@ def _sheet_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _check_table(path: Path) -> None:
-    """A ready-made feature table: patient_id, then numbers; or its dictionary
-    `<block>.features.tsv`."""
+def _check_table(path: Path, patients: Path | None) -> None:
+    """A ready-made feature table: patient_id, then numbers, of somebody in the patients sheet; or its
+    dictionary `<block>.features.tsv`."""
     if path.name.endswith(".features.tsv"):
         read_sheet(path, "feature_dictionary")
         return
@@ -190,8 +216,24 @@ def _check_table(path: Path) -> None:
                 problems.append(
                     Problem(file, number, column, text, "allowed: a number, or empty when missing")
                 )
+    if seen and patients is not None and not problems:
+        known = _ids_of(patients)
+        if known and not known & set(seen):
+            first = next(iter(seen))
+            allowed = (
+                "no patient_id of this table is in patients.tsv: ids must be written alike in both"
+            )
+            problems.append(Problem(file, seen[first], "patient_id", first, allowed))
     if problems:
         raise SheetErrors(problems)
+
+
+def _ids_of(patients: Path) -> set[str]:
+    """patient_id of every row of the patients sheet; empty when it is broken, which is told by itself."""
+    try:
+        return {row.get("patient_id") for row in read_sheet(patients, "patients").rows}
+    except SheetErrors:
+        return set()
 
 
 def _is_number(text: str) -> bool:
@@ -201,7 +243,9 @@ def _is_number(text: str) -> bool:
         return text == "NA"
 
 
-def _cross_problems(sheets: dict, folder: Path, files: dict[str, Path]) -> list[Problem]:
+def _cross_problems(
+    sheets: dict, folder: Path, files: dict[str, Path], as_of: str, watch_list: str
+) -> list[Problem]:
     """Problems between sheets, of those that were read; a sheet that is only referred to is read on demand."""
 
     @functools.cache
@@ -211,9 +255,18 @@ def _cross_problems(sheets: dict, folder: Path, files: dict[str, Path]) -> list[
         sheet = sheets.get(name) or read_sheet(files[name], name)
         return {row[column] for row in sheet.rows if column in row}
 
-    problems = []
+    problems = birth_problems(sheets["patients"], as_of)
+    born = {} if problems else first_days(sheets["patients"].rows)
+    listed = None
+    if watch_list:
+        try:
+            listed = watched(watch_list)
+        except (OSError, UnicodeError):
+            allowed = "a UTF-8 text file, one name, hospital number or address a line"
+            problems.append(Problem("config key privacy.watch_list", 0, "", watch_list, allowed))
     for sheet in sheets.values():
-        problems += reference_problems(sheet, known) + identifier_problems(sheet)
+        problems += reference_problems(sheet, known) + identifier_problems(sheet, listed)
+        problems += before_birth_problems(sheet, born)
     if "assays" in sheets:
         problems += assay_problems(sheets["assays"], folder, default_assay_id)
     return problems
@@ -259,12 +312,12 @@ def _blocks(plan: dict) -> dict[str, dict]:
     return dict(sorted(blocks.items()))
 
 
-def _good_key(name: str, digests: dict[str, str]) -> str:
-    """Changes with the sheet, its schema and the sheets that it points to."""
+def _good_key(name: str, digests: dict[str, str], listed: str) -> str:
+    """Changes with the sheet, its schema, the sheets that it points to and the watch list."""
     if name.startswith("features/"):
         return digest_of([digests[name], "table"])
     others = sorted({digests.get(other, "") for other in references(name).values()})
-    return digest_of([digests[name], schema_of(name), others])
+    return digest_of([digests[name], schema_of(name), others, listed])
 
 
 def _read_cache() -> dict:

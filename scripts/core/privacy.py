@@ -2,7 +2,8 @@
 
 In: a text. Out: what kinds of identifier it holds; the identifier itself is never repeated.
 Source: GB 11643-1999 (18-digit citizen number, ISO 7064 MOD 11-2 check digit); mobile numbers
-1[3-9] + 9 digits.
+1[3-9] + 9 digits; words before a name, hospital number or address as Chinese records write them;
+the hundred commonest surnames (Ministry of Public Security, national name report 2020).
 """
 
 import re
@@ -11,6 +12,35 @@ import re
 _BEFORE, _AFTER = r"(?<!\d)(?<!\d\.)", r"(?!\d|\.\d)"
 _CITIZEN = re.compile(rf"{_BEFORE}\d{{17}}[\dXx]{_AFTER}")
 _MOBILE = re.compile(rf"{_BEFORE}(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{{4}}){{2}}{_AFTER}")
+# Digests and UUIDs hold digits by chance: 1 sha256 in 350 would be a mobile number.
+_DIGEST = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?=\d*[a-f])"
+    r"(?:[0-9a-f]{128}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|[0-9a-f]{16})"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![0-9A-Za-z])"
+)
+_SURNAMES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧肖程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
+    "范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文覃韦莫农"
+)
+_COMPOUND = ("欧阳", "上官", "司马", "诸葛", "皇甫", "尉迟")
+_HAN = "\u4e00-\u9fff"
+# Characters of the names of tests, which names of persons hardly have.
+_OF_TESTS = re.compile(
+    "[酶酸素糖脂蛋胞球板值率比抗原体液尿血清检测项指标离子钙钠钾氯镁磷铁铜锌氨氮碱酐红胆固醇疸汗痰便]"
+)
+_NAMED = re.compile(
+    rf"(?:姓\s*名|患者名|病人名)\s*[:：]?\s*[{_HAN}·]{{2,6}}|(?:patient\W?s?\s*)?\bname\s*[:：=]\s*[A-Za-z{_HAN}]",
+    re.I,
+)
+_RECORD_NUMBER = re.compile(
+    r"(?:住院号|病案号|门诊号|就诊号|病历号|登记号|医保号|社保号|\bMRN\b|hospital\s*(?:no\b|number|id\b)|record\s*(?:no\b|number))"
+    r"\s*[.:：#=]?\s*(?=[A-Za-z-]*\d)[A-Za-z0-9-]{4,}",
+    re.I,
+)
+_ADDRESS = re.compile(
+    rf"(?:住址|地址|家住|\baddress)\s*[:：=]\s*\S{{4,}}|[{_HAN}]{{1,}}[省市区县][{_HAN}]{{1,}}[路街巷村镇][{_HAN}]*\d+号",
+    re.I,
+)
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"
 
@@ -30,10 +60,50 @@ def is_citizen_number(text: str) -> bool:
 
 def identifier_in(text: str) -> list[str]:
     """Kinds of person identifiers found in a text, as whole tokens: "a citizen number", "a mobile
-    number"."""
+    number". Digests, UIDs, fractions and longer numbers are none."""
     found = []
+    text = _DIGEST.sub(" ", text)
     if any(is_citizen_number(match) for match in _CITIZEN.findall(text)):
         found.append("a citizen number")
     if _MOBILE.search(text):
         found.append("a mobile number")
     return found
+
+
+def identifier_in_words(text: str) -> list[str]:
+    """What free text holds: the kinds of `identifier_in`, and a name, hospital number or address that says what it is."""
+    found = identifier_in(text)
+    for what, pattern in (
+        ("a name", _NAMED),
+        ("a hospital number", _RECORD_NUMBER),
+        ("an address", _ADDRESS),
+    ):
+        if pattern.search(text):
+            found.append(what)
+    return found
+
+
+def looks_like_a_name(text: str) -> bool:
+    """Whether a whole cell reads like a Chinese name: two to four characters, a common surname first, no word of a laboratory."""
+    text = re.sub(r"[\s·]", "", text)
+    if not re.fullmatch(f"[{_HAN}]{{2,4}}", text) or _OF_TESTS.search(text):
+        return False
+    return text.startswith(_COMPOUND) or (text[0] in _SURNAMES and len(text) <= 3)
+
+
+def watched(path: str) -> re.Pattern | None:
+    """One pattern for the entries of a watch list (one name, number or address a line), None for an empty one.
+
+    Entries match as whole tokens; blanks, ^, comma, full stop, _ and - between the parts of a name are all the same. OSError
+    when the file cannot be read.
+    """
+    with open(path, encoding="utf-8-sig") as handle:
+        entries = {line.strip() for line in handle}
+    parts = [re.split(r"[\s^,._-]+", entry) for entry in entries if len(entry) > 1]
+    joined = [r"[\s^,._-]*".join(map(re.escape, filter(None, words))) for words in sorted(parts)]
+    joined = [text for text in joined if text]
+    return (
+        re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(joined)})(?![A-Za-z0-9])", re.I)
+        if joined
+        else None
+    )

@@ -5,6 +5,7 @@ In: the plan, Snakemake's log and the logs of the steps. Out: a few plain lines 
 docs/architecture.md; Snakemake itself prints which job of how many runs.
 """
 
+import csv
 import sys
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def started(plan: dict) -> None:
     roles = [row["role"] for row in plan["patients"].values()]
     lines = [
         f"Consent gate of {plan['as_of']}, purpose {plan['purpose']}: {len(roles)} patients admitted "
-        f"({roles.count('development')} development, {roles.count('external')} external), {len(refused)} refused"
+        f"({_counted(roles)}), {len(refused)} refused"
         + (f", {withdrawn} withdrew (nothing of them is kept)" if withdrawn else ""),
         f"Blocks of data: {', '.join(plan['blocks']) or 'none'}",
         "Every job says which patient and step it is, where its log is and where its result will be.",
@@ -36,6 +37,12 @@ def started(plan: dict) -> None:
     if refused:
         lines.insert(1, f"Refused (reasons in .hcc/plan.json and in the report): {_some(refused)}")
     _say(lines)
+
+
+def _counted(roles: list[str]) -> str:
+    """How many of each role; a cohort always names development and external."""
+    kinds = ["new"] if "new" in roles else ["development", "external"]
+    return ", ".join(f"{roles.count(kind)} {kind}" for kind in kinds)
 
 
 def _some(names: list[str]) -> str:
@@ -50,7 +57,29 @@ def finished(report: str = "results/report/report.html", stub: bool = False) -> 
         return
     path = Path(report)
     if path.is_file():
-        _say([f"Report: {path.resolve()} (open it in a browser; it needs no network)"])
+        lines = [f"Report: {path.resolve()} (open it in a browser; it needs no network)"]
+        names = (("Conformance", "conformance"), ("Data quality", "data_quality"))
+        pages = [(name, path.with_name(f"{page}.html")) for name, page in names]
+        lines += [f"{name}: {page.resolve()}" for name, page in pages if page.is_file()]
+        _say(lines + _printed(path.parent / "pdf"))
+
+
+def _printed(folder: Path) -> list[str]:
+    """What was printed, and what the machine lacks for the rest."""
+    rows = []
+    for path in sorted(folder.glob("*/printed.tsv")):
+        with open(path, encoding="utf-8", newline="") as handle:
+            rows += csv.DictReader(handle, delimiter="\t")
+    made = [row["file"] for row in rows if row["file"]]
+    absent = sorted({row["language"] for row in rows if not row["file"]})
+    why = sorted({row["note"] for row in rows if not row["file"]})
+    lines = [f"PDF: {folder.resolve()} ({', '.join(made)})"] if made else []
+    if absent:
+        lines.append(
+            f"No PDF in {' and '.join(absent)}, the HTML pages are complete: {'; '.join(why)}; "
+            f"then remove {folder} and run again."
+        )
+    return lines
 
 
 def _subject(log: str) -> str:

@@ -163,7 +163,8 @@ def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
     problems = _header_problems(path.name, header, schema)
     checks = {column: _cell_check(name, column) for column in header if _rule_of(schema, column)}
     required = [column for column in schema.get("required", []) if column in header]
-    rows = []
+    rows: list[dict] = []
+    wrong: dict[tuple[str, str, str], list[int]] = {}
     for number, row in zip(lines, cells, strict=True):
         typed = {}
         for column, text in zip(header, row, strict=True):
@@ -171,12 +172,19 @@ def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
                 continue
             value, allowed = checks[column](text)
             if allowed:
-                problems.append(Problem(path.name, number, column, text, allowed))
+                wrong.setdefault((column, text, allowed), []).append(number)
             typed[column] = value
         for column in required:
             if column not in typed:
                 problems.append(Problem(path.name, number, column, "", "must not be empty"))
         rows.append(typed)
+    for (
+        column,
+        text,
+        allowed,
+    ), found in wrong.items():  # one coding is one mistake, however many rows
+        more = f" ({len(found)} rows)" if len(found) > 1 else ""
+        problems.append(Problem(path.name, found[0], column, text, allowed + more))
     problems += _uniqueness_problems(path.name, rows, lines, schema)
     if problems:
         raise SheetErrors(sorted(problems, key=lambda p: (p.row, p.column)))

@@ -24,6 +24,7 @@ BUNDLES = Path("locks/bundle_withdrawals.tsv")
 SPLIT = Path("locks/split.tsv")
 LOG_COLUMNS = ["date", "subjects", "files", "log_files"]
 BUNDLE_COLUMNS = ["bundle", "date", "subjects", "decision"]
+DECISIONS = ("keep", "retrain")
 SHOWN = 12
 
 
@@ -109,8 +110,8 @@ def _tell(seen: set[str], files: list, logs: list, split: int, bundles: dict, de
     lines += [f"  their lines in {len(logs)} logs"] if logs else []
     lines += [f"  {split} lines of {SPLIT}"] if split else []
     lines += [
-        f"  Locked model {bundle} was trained on {n} of them: say in {BUNDLES} whether it is kept (on which legal ground) "
-        "or trained again"
+        f"  Locked model {bundle} was trained on {n} of them: decide whether it is kept (on which legal ground) or trained "
+        f"again: snakemake decide_withdrawal --config withdrawal='{{bundle: {bundle}, decision: keep, ground: why}}' ({BUNDLES})"
         for bundle, n in bundles.items()
     ]
     lines.append(
@@ -126,10 +127,25 @@ def bundles_with(patients: set[str]) -> dict[str, int]:
     found = {}
     for path in sorted(Path("bundles").glob("*/bundle.json")):
         described = json.loads(path.read_text(encoding="utf-8"))
-        trained = len(hashes & set(described.get("training", {}).get("persons", [])))
+        learned = [described.get("training", {}), *described.get("recalibration", {}).values()]
+        trained = len(hashes & {person for part in learned for person in part.get("persons", [])})
         if trained:
             found[path.parent.name] = trained
     return found
+
+
+def decision_of(path: Path, bundle: str) -> str:
+    """What was decided about a bundle whose training subjects withdrew: "" (nobody did), open, keep or retrain.
+
+    Each line counts for itself: a bundle is open while one of its questions is, and to be trained again once one says so.
+    """
+    said = [
+        row["decision"].strip() or "open" for row in read_lines(path) if row["bundle"] == bundle
+    ]
+    for decision in ("retrain", "open"):
+        if any(text.startswith(decision) for text in said):
+            return decision
+    return "keep" if said else ""
 
 
 def forget_split(patients: set[str]) -> None:

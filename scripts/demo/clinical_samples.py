@@ -89,6 +89,7 @@ def tubes_of(person: Person, seed: int, mess: bool) -> dict[str, list[dict]]:
                     "kind": kind,
                     "extracted_at": f"{drawn + datetime.timedelta(days=9):%Y-%m-%d %H:%M}",
                     "operator_id": f"L{person.centre}",
+                    "equipment_id": f"S{person.centre}",
                     "a260_280": f"{purity:.2f}",
                     "a260_230": 1.9,
                     "total_ng": f"{yields[kind]:.0f}",
@@ -124,6 +125,7 @@ def _events(sample, person, drawn, hours, spins, thaws) -> list[dict]:
             "stored",
             time + datetime.timedelta(minutes=5),
             temp_c=-80,
+            operator_id=f"L{person.centre}",
             equipment_id=f"F{person.centre}",
         )
         for i in range(thaws):

@@ -79,19 +79,32 @@ def merge(parts: list[Simulated]) -> Simulated:
 def implied_findings(people: list[Person]) -> list[dict]:
     """What a cohort of this size and of these dates fails even without planted mess.
 
-    Every person was enrolled in 2025, before any model of this cohort can have been locked.
+    Every person was enrolled in 2025, before any model of this cohort can have been locked. A small cut may leave a development
+    centre with one class.
     """
     developed = Counter(p.hcc for p in people if p.role == "development")
     external = [p for p in people if p.role == "external"]
+    common = {"block": "", "verdict": "FAIL"}
+    classes: dict[str, set[bool]] = {}
+    for person in people:
+        if person.role == "development":
+            classes.setdefault(person.centre, set()).add(person.hcc)
+    out = [
+        common
+        | {"subject": centre, "step": "validate_inputs", "requirement_id": "OMX-06"}
+        | {"note": f"all patients of {centre} are of one class"}
+        for centre, kinds in sorted(classes.items())
+        if len(kinds) == 1
+    ]
     if min(developed[True], developed[False]) < MODEL_CLASS or not external:
-        return []
+        return out
     cases = sum(p.hcc for p in external)
     rows = [("MOD-08", "all external patients were enrolled before the model was locked")]
     if cases < EXTERNAL_EVENTS:
         note = f"at most {cases} external patients have HCC, {EXTERNAL_EVENTS} are asked"
         rows.insert(0, ("MOD-07", note))
-    common = {"subject": "cohort", "block": "", "verdict": "FAIL", "step": "validate_external"}
-    return [common | {"requirement_id": requirement, "note": note} for requirement, note in rows]
+    common |= {"subject": "cohort", "step": "validate_external"}
+    return out + [common | {"requirement_id": name, "note": note} for name, note in rows]
 
 
 def make_cohort(

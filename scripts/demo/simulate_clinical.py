@@ -7,7 +7,7 @@ shares of aetiology and cirrhosis as in latent.py; as-of date of the demo 2026-0
 import datetime
 from pathlib import Path
 
-from scripts.demo import clinical_labs, clinical_samples
+from scripts.demo import clinical_labs, clinical_samples, clinical_studies
 from scripts.demo.clinical_papers import document, papers_of
 from scripts.demo.clinical_samples import hash_of
 from scripts.demo.latent import Person, Simulated, generator
@@ -42,13 +42,15 @@ LAB_DEFECTS = {
 }  # fmt: skip
 _OMICS = "clinical;imaging;genomics;metabolomics;proteomics;ihc"
 _PURPOSES = "diagnosis_service;research;product_development"
+KEEPS_TO_THE_SITE = 5  # every fifth person does not agree to sharing with other institutions
 
 
 def simulate(people: list[Person], folder: Path, seed: int, mess: bool) -> Simulated:
     """Sheets of everybody. With `mess` the defects named above are planted in those people who exist."""
     out = Simulated()
     names = ("patients", "consents", "labs", "history", "pathology", "samples", "sample_events")
-    out.sheets = {name: [] for name in (*names, "aliquots", "extractions")}
+    names += ("aliquots", "extractions", "imaging_studies", "annotations")
+    out.sheets = {name: [] for name in names}
     for person in people:
         out.sheets["patients"].append(_patient(person, seed))
         out.sheets["consents"] += _consents(person)
@@ -58,9 +60,13 @@ def simulate(people: list[Person], folder: Path, seed: int, mess: bool) -> Simul
         out.sheets["pathology"] += pathology
         for name, rows in clinical_samples.tubes_of(person, seed, mess).items():
             out.sheets[name] += rows
-    out.sheets |= papers_of(people)
+        for name, rows in clinical_studies.studies_of(person, seed, mess).items():
+            out.sheets[name] += rows
+    papers, out.findings = papers_of(people, folder, mess)
+    out.sheets |= papers
     if mess:
         by_number = {person.number: person for person in people}
+        out.findings += clinical_studies.spoil(out.sheets, by_number, mess)
         _spoil_consents(out, by_number)
         _spoil_labs(out, by_number)
         _enrol_twice(out, people)
@@ -87,6 +93,7 @@ def _patient(person: Person, seed: int) -> dict:
         "aetiology": person.aetiology,
         "follow_up_months": f"{passed:.1f}",
         "civil_capacity": "limited" if person.number in LIMITED_CAPACITY else "full",
+        "id_check": "agrees",
         "person_id": f"D{person.number + 1:05d}",
         "id1_hash": hash_of("id1", person.number),
         "id2_hash": hash_of("id2", person.number),
@@ -108,7 +115,8 @@ def _consents(person: Person) -> list[dict]:
             **document(f"IC-{person.patient_id}-{kind}"),
         }
         if kind == "data_use":
-            row |= {"scope_modalities": _OMICS, "scope_purposes": _PURPOSES}
+            shares = "" if person.number % KEEPS_TO_THE_SITE == 4 else ";sharing"
+            row |= {"scope_modalities": _OMICS, "scope_purposes": _PURPOSES + shares}
         if kind == "special":
             row["special_test"] = "genomics"
         if kind == "base" and person.number in LIMITED_CAPACITY:
@@ -263,7 +271,7 @@ def _spoil_labs(out: Simulated, people: dict[int, Person]) -> None:
 
 def _enrol_twice(out: Simulated, people: list[Person]) -> None:
     """The same person in two development centres: two rows with equal identifiers that nobody noticed at the sites."""
-    spoilt = {*CONSENT_DEFECTS, *LAB_DEFECTS}
+    spoilt = {*CONSENT_DEFECTS, *LAB_DEFECTS, *clinical_studies.PLANTED}
     table = [p for p in people if not p.raw and p.role == "development" and p.number not in spoilt]
     pairs = [
         (abs(a.age - b.age), b.number, a.number)
@@ -278,7 +286,7 @@ def _enrol_twice(out: Simulated, people: list[Person]) -> None:
     _, second, first = min(pairs)
     by_number = {person.number: person for person in people}
     first, second = by_number[first], by_number[second]
-    for name in ("patients", "samples"):
+    for name in ("patients", "samples", "imaging_studies"):
         for row in out.sheets[name]:
             if row["patient_id"] == second.patient_id:
                 row |= {

@@ -257,11 +257,11 @@ def ihc_rows(person: Person, seed: int, mess: bool) -> list[dict]:
     for marker, (intensity, percent, slope) in IHC.items():
         true_percent = percent + slope * (person.latent["ihc"] - 1.2) + rng.normal(0, 6)
         true_intensity = int(np.clip(round(intensity + rng.normal(0, 0.4)), 0, 3))
-        for reader in ("R1", "R2"):
+        for reader in ("H1", "H2"):
             seen = int(np.clip(round(true_percent + rng.normal(0, 3)), 1, 100))
             called = true_intensity
             if mess and person.number == READERS_DIFFER and marker == "GPC3":
-                called, seen = (3, 80) if reader == "R1" else (0, 0)
+                called, seen = (3, 80) if reader == "H1" else (0, 0)
             rows.append(
                 {
                     "patient_id": person.patient_id,

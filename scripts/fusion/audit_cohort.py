@@ -1,4 +1,5 @@
-"""In: collected blocks of both roles, sheets, split, raw files. Out: results/cohort/audit.json, before any model.
+"""In: collected blocks and raw files of the development patients, sheets, split. Out: results/cohort/audit.json, before
+any model. No file of an external patient is opened: those are held against development data by audit_external.
 Source: docs/modelling.md, "Audit"; requirements CLE-05, MOD-09, OMX-06.
 """
 
@@ -16,10 +17,6 @@ from scripts.fusion import blocks, class_separation, negative_controls, reuse
 from scripts.fusion.class_separation import MINIMUM_CLASS
 
 _STEM = re.compile(r"^(.*[0-9])[-_.][0-9A-Za-z]{1,3}$")
-
-
-class ReuseAcrossRoles(Exception):
-    """The same sample stands in the development and in the external data."""
 
 
 @dataclass
@@ -66,11 +63,6 @@ def _stem(patient: str) -> str:
     return found.group(1) if found else ""
 
 
-def across_roles(groups, external: set[str]) -> list[list[str]]:
-    """Groups with patients of both roles."""
-    return [g for g in groups if set(g) & external and set(g) - external]
-
-
 def check_outcome(audit: Audit, outcome: dict) -> None:
     """Red flags of the outcome: controls whose follow-up nobody recorded, sources of the stage that differ."""
     recorded = outcome["follow_up_recorded"]
@@ -99,30 +91,9 @@ def check_outcome(audit: Audit, outcome: dict) -> None:
         )
 
 
-def check_reuse(audit: Audit, tables: dict, external: dict, files: dict, roles: dict, bits: float):
-    """Rows and raw files that occur twice; raises ReuseAcrossRoles with every name.
-
-    External rows are hashed and compared only; no value of theirs is looked at.
-    """
-    outside = {p for p, role in roles.items() if role == "external"}
-    equal: dict[tuple[str, ...], list[str]] = {}
-    for block in sorted(set(tables) | set(external)):
-        parts = [t[block] for t in (tables, external) if block in t and len(t[block])]
-        shared = sorted(set.intersection(*(set(t.columns) for t in parts))) if parts else []
-        joined = pd.concat([t[shared] for t in parts]) if shared else pd.DataFrame()
-        for group in reuse.equal_rows(joined, bits):
-            equal.setdefault(tuple(group), []).append(block)
-    same_file = reuse.equal_files(files)
-    stop = [
-        f"{' = '.join(g)} (equal rows in {', '.join(equal[tuple(g)])})"
-        for g in across_roles(equal, outside)
-    ]
-    stop += [f"{' = '.join(g)} (same raw file)" for g in across_roles(same_file, outside)]
-    if stop:
-        raise ReuseAcrossRoles(
-            "the same sample stands in development and external data; correct role or files: "
-            + "; ".join(stop)
-        )
+def check_duplicates(audit: Audit, tables: dict, files: dict, bits: float) -> None:
+    """Rows and raw files that occur twice among the development patients: flags."""
+    equal, same_file = reuse.rows_in_blocks([tables], bits), reuse.equal_files(files)
     audit.count(
         "duplicate rows",
         "CLE-05",
@@ -137,14 +108,24 @@ def check_reuse(audit: Audit, tables: dict, external: dict, files: dict, roles: 
         "patients who share a raw file",
         "共用原始文件的患者",
     )
+
+
+def check_roles(audit: Audit, patients: pd.DataFrame, assays: pd.DataFrame, roles: dict) -> None:
+    """Files, MD5s and people that the sheets name in both roles; raises ReuseAcrossRoles with every one."""
+    outside = {p for p, role in roles.items() if role == "external"}
+    files = reuse.same_in_sheet(assays, set(roles))
+    people = reuse.linked_people(patients, reuse.STRONG_IDS)
+    found = [f"{' = '.join(g)} (same raw file)" for g in reuse.across_roles(files, outside)]
+    found += [f"{' = '.join(g)} (one person)" for g in reuse.across_roles(people, outside)]
+    reuse.stop(found)
     audit.add(
         "reuse across roles",
         "MOD-09",
         "PASS",
         0,
         "0",
-        "no row and no raw file stands in both development and external data",
-        "开发集与外部集之间没有重复的行或原始文件",
+        "no raw file and no person stands in both development and external data, by the sheets",
+        "据登记表，开发集与外部集之间没有重复的原始文件或人员",
     )
 
 
@@ -156,14 +137,9 @@ def check_people(
     settings: dict,
 ) -> None:
     """Duplicate people, stems across the split, centre against label."""
-    linked = []
-    for column in ("person_id", "id1_hash", "id2_hash", "contact_hash"):
-        if column in patients:
-            named = patients[patients[column].fillna("") != ""]
-            linked += [sorted(g) for _, g in named.groupby(column)["patient_id"] if len(g) > 1]
-    unique = sorted({tuple(group) for group in linked})
+    linked = reuse.linked_people(patients, (*reuse.STRONG_IDS, "contact_hash"))
     audit.count(
-        "duplicate people", "CLE-05", unique, "patients who are one person", "同一人的多次登记"
+        "duplicate people", "CLE-05", linked, "patients who are one person", "同一人的多次登记"
     )
     audit.count(
         "patient stems across the split",
@@ -206,9 +182,11 @@ def control_models(
         for name in dictionaries[block].index[dictionaries[block]["role"] == "qc"]:
             values = table[name].reindex(train.index)
             technical[f"{block} {name}"] = values.fillna(values.median()).fillna(0.0)
+    batches = technical[[name for name in technical if " batch " in name]]
     candidates = {
         "missing mask": negative_controls.mask_columns(predicting, train.index),
         "centre": negative_controls.one_hot(own["centre"]),
+        "batch": batches,
         "technical": technical,
     }
     return [
@@ -230,15 +208,13 @@ def read_role(paths: list[str]) -> tuple[dict, dict]:
 def main(job):
     """Audit the data before any model sees them.
 
-    input: tables, external (lists of Parquet), patients, assays (sheets), outcome, description
-           (outcome.tsv and .json), split, raw (files)
+    input: tables (Parquet), patients, assays (sheets), outcome, description (outcome.tsv and .json), split, raw (files)
     output: audit (JSON), ledger
     params: settings (fusion.audit), seed, roles {patient: role}, files {patient: raw files}
     """
     with core_job.step(job) as step:
         settings, seed = job.params.settings, int(job.params.seed)
         tables, dictionaries = read_role(_list(job.input.tables))
-        external, _ = read_role(_list(job.input.external))
         patients = blocks.read_tsv(_list(job.input.patients)[0])
         patients = patients[patients["patient_id"].isin(set(job.params.roles))]
         sheets = _list(job.input.assays)
@@ -248,14 +224,8 @@ def main(job):
         classes, names = blocks.read_classes(job.input.outcome), outcome["classes"]
         classes = classes[classes.index.isin(set(split["patient_id"]))]
         audit = Audit()
-        check_reuse(
-            audit,
-            tables,
-            external,
-            job.params.files,
-            job.params.roles,
-            float(settings["duplicate_bits"]),
-        )
+        check_roles(audit, patients, assays, job.params.roles)
+        check_duplicates(audit, tables, job.params.files, float(settings["duplicate_bits"]))
         check_people(audit, patients, split, classes, settings)
         check_outcome(audit, outcome)
         bare = class_separation.one_sided(tables, classes, names)

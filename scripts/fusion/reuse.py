@@ -8,6 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+STRONG_IDS = (
+    "person_id",
+    "id1_hash",
+    "id2_hash",
+)  # one of them alone says that two records are one person
 EDGE = 1 << 20  # bytes hashed at either end of a large file
 DIGITS = 6  # significant digits that must agree
 
@@ -79,3 +84,60 @@ def equal_files(files: dict[str, list[str]]) -> list[list[str]]:
             if Path(path).is_dir() or Path(path).stat().st_size:
                 owners.setdefault(fingerprint(path), set()).add(patient)
     return sorted({tuple(sorted(o)) for o in owners.values() if len(o) > 1})
+
+
+class ReuseAcrossRoles(Exception):
+    """The same sample or person stands in the development and in the external data."""
+
+
+def across_roles(groups, external: set[str]) -> list[list[str]]:
+    """Groups with patients of both roles."""
+    return [list(g) for g in groups if set(g) & external and set(g) - external]
+
+
+def rows_in_blocks(parts: list[dict[str, pd.DataFrame]], bits: float) -> dict[tuple, list[str]]:
+    """{patients whose rows are equal: blocks in which they are}. parts : {block: table} of every role."""
+    equal: dict[tuple[str, ...], list[str]] = {}
+    for block in sorted(set().union(*parts)):
+        tables = [part[block] for part in parts if block in part and len(part[block])]
+        shared = sorted(set.intersection(*(set(t.columns) for t in tables))) if tables else []
+        joined = pd.concat([t[shared] for t in tables]) if shared else pd.DataFrame()
+        for group in equal_rows(joined, bits):
+            equal.setdefault(tuple(group), []).append(block)
+    return equal
+
+
+def linked_people(patients: pd.DataFrame, columns) -> list[tuple[str, ...]]:
+    """Groups of patients who share a value of one of the columns, each sorted."""
+    found = set()
+    for column in columns:
+        if column in patients:
+            named = patients[patients[column].fillna("") != ""]
+            groups = named.groupby(column)["patient_id"]
+            found |= {tuple(sorted(g)) for _, g in groups if len(g) > 1}
+    return sorted(found)
+
+
+def same_in_sheet(assays: pd.DataFrame, patients: set[str]) -> list[tuple[str, ...]]:
+    """Groups of patients whose rows of assays.tsv name the same file or the same MD5; no file is opened.
+
+    Not the report of a DIA search: one report holds the samples of all patients.
+    """
+    owners: dict[str, set[str]] = {}
+    if {"patient_id", "modality"} <= set(assays):
+        kept = assays["patient_id"].isin(patients) & (assays["modality"] != "dia")
+        own = assays[kept].fillna("")
+        for column in [c for c in ("file", "file2", "md5", "file2_md5") if c in own]:
+            for patient, value in zip(own["patient_id"], own[column], strict=True):
+                if value:
+                    owners.setdefault(value, set()).add(patient)
+    return sorted({tuple(sorted(o)) for o in owners.values() if len(o) > 1})
+
+
+def stop(found: list[str]) -> None:
+    """Raise ReuseAcrossRoles with every finding named, when there is one."""
+    if found:
+        raise ReuseAcrossRoles(
+            "the same sample stands in development and external data; correct role or files: "
+            + "; ".join(found)
+        )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.core.hashing import digest_of_file, person_hash
-from scripts.model import fused
+from scripts.model import fused, harmonisation
 
 SCHEMA_VERSION = 1
 SUMS = "SHA256SUMS"
@@ -21,11 +21,15 @@ MARK = ".snakemake_timestamp"  # Snakemake leaves it in every folder that is an 
 ALLOWED_TYPES = frozenset(
     {
         "numpy.dtype",
+        "scripts.model.knowledge.SetScores",
         "scripts.model.pipelines.BlockWeight",
         "scripts.model.pipelines.Limits",
-        "scripts.model.pipelines.Strongest",
         "scripts.model.pipelines.UsableFeatures",
+        "scripts.model.selectors.Mrmr",
+        "scripts.model.selectors.StabilitySelection",
+        "scripts.model.selectors.Strongest",
         "sklearn.feature_selection._univariate_selection.f_classif",
+        "sklearn.tree._tree.Tree",
     }
 )
 _ID = re.compile(r'("__id__": |"file": ")(\d+)')
@@ -71,22 +75,43 @@ def load_skops(data: bytes, name: str):
     return skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
 
 
-def write_bundle(folder: Path, model: fused.FusedModel, description: dict) -> str:
-    """Write a bundle into an existing empty folder and return its content hash."""
+def model_bytes(member: fused.TrainedMember) -> bytes:
+    """The learner of a member: XGBoost as its JSON, all others as skops."""
+    if member.member.learner == "xgboost":
+        return bytes(member.model.get_booster().save_raw("json"))
+    return skops_bytes(member.model)
+
+
+def load_model(learner: str, data: bytes, name: str):
+    """The learner that `model_bytes` wrote; BundleError when it holds a type that is not on the list."""
+    if learner != "xgboost":
+        return load_skops(data, name)
+    from xgboost import XGBClassifier
+
+    model = XGBClassifier(n_jobs=1)
+    model.load_model(bytearray(data))
+    return model
+
+
+def write_bundle(
+    folder: Path, model: fused.FusedModel, description: dict, more: dict[str, bytes] | None = None
+) -> str:
+    """Write a bundle into an existing empty folder and return its content hash; `more` are further files {name: bytes}."""
     members = []
     for number, member in enumerate(model.members):
         stem = f"{number:02d}_{member.member.name}"
         preparation = f"{stem}.preparation.skops"
         (folder / preparation).write_bytes(skops_bytes(member.preparation))
-        if member.member.learner == "xgboost":
-            file = f"{stem}.model.json"
-            member.model.get_booster().save_model(folder / file)
-        else:
-            file = f"{stem}.model.skops"
-            (folder / file).write_bytes(skops_bytes(member.model))
+        file = f"{stem}.model.{'json' if member.member.learner == 'xgboost' else 'skops'}"
+        (folder / file).write_bytes(model_bytes(member))
+        harmonise = ""
+        if member.harmoniser is not None:
+            harmonise = f"{stem}.harmonise.npz"
+            harmonisation.write_harmoniser(folder / harmonise, member.harmoniser)
         members.append(
             {
                 "name": member.member.name,
+                "harmonise": harmonise,
                 "learner": member.member.learner,
                 "blocks": member.member.blocks,
                 "columns": [list(column) for column in member.columns],
@@ -102,17 +127,31 @@ def write_bundle(folder: Path, model: fused.FusedModel, description: dict) -> st
     evidence.index = [person_hash(patient) for patient in evidence.index]
     evidence.insert(0, "label", model.y)
     evidence.rename_axis("person").sort_index().to_parquet(folder / "oof.parquet")
-    body = {"schema_version": SCHEMA_VERSION, "members": members, **description}
+    fusion = {"weights": model.weights, "rules": model.rules}
+    body = {
+        "schema_version": SCHEMA_VERSION,
+        "members": members,
+        "fusion": fusion,
+        **description,
+    }
     text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     (folder / "bundle.json").write_text(text, encoding="utf-8")
+    for name, data in (more or {}).items():
+        (folder / name).write_bytes(data)
     return write_sums(folder)
 
 
 def write_sums(folder: Path) -> str:
     """Write SHA256SUMS over all files of a folder; the bundle's content hash is taken from it."""
-    files = sorted(p for p in folder.iterdir() if p.name != SUMS)
-    (folder / SUMS).write_text("".join(f"{digest_of_file(p)}  {p.name}\n" for p in files))
+    lines = [f"{digest_of_file(folder / name)}  {name}\n" for name in sorted(files_of(folder))]
+    (folder / SUMS).write_text("".join(lines))
     return content_hash(folder)
+
+
+def files_of(folder: Path) -> set[str]:
+    """Names of all files of a bundle, also those in folders, as seen from it; without SHA256SUMS and Snakemake's mark."""
+    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() or p.is_symlink()}
+    return found - {SUMS, MARK}
 
 
 def content_hash(folder: Path) -> str:
@@ -129,7 +168,7 @@ def verify(folder: Path) -> None:
     for line in (folder / SUMS).read_text().splitlines():
         digest, _, name = line.partition("  ")
         listed[name] = digest
-    present = {p.name for p in folder.iterdir()} - {SUMS, MARK}
+    present = files_of(folder)
     if present != set(listed):
         odd = ", ".join(sorted(present ^ set(listed)))
         raise BundleError(f"bundle {folder.name}: files added or missing: {odd}")
@@ -153,19 +192,20 @@ def load_bundle(folder: Path, expected: str = "") -> tuple[fused.FusedModel, dic
     stored = pd.read_parquet(folder / "oof.parquet")
     y = stored.pop("label").to_numpy(int)
     members = [_load_member(folder, entry, stored) for entry in description["members"]]
-    return fused.FusedModel(members, stored, y, description["settings"]), description
+    fusion = description["fusion"]
+    model = fused.FusedModel(
+        members, stored, y, description["settings"], fusion["weights"], fusion["rules"]
+    )
+    return model, description
 
 
 def _load_member(folder: Path, entry: dict, stored: pd.DataFrame) -> fused.TrainedMember:
     columns = tuple((block, feature) for block, feature in entry["columns"])
     preparation = load_skops((folder / entry["preparation"]).read_bytes(), entry["preparation"])
-    if entry["learner"] == "xgboost":
-        from xgboost import XGBClassifier
-
-        model = XGBClassifier(n_jobs=1)
-        model.load_model(folder / entry["model"])
-    else:
-        model = load_skops((folder / entry["model"]).read_bytes(), entry["model"])
+    model = load_model(entry["learner"], (folder / entry["model"]).read_bytes(), entry["model"])
+    harmoniser = None
+    if entry["harmonise"]:
+        harmoniser = harmonisation.read_harmoniser(folder / entry["harmonise"])
     return fused.TrainedMember(
         member=fused.Member(entry["name"], columns, entry["learner"]),
         columns=columns,
@@ -177,6 +217,7 @@ def _load_member(folder: Path, entry: dict, stored: pd.DataFrame) -> fused.Train
         evidence=stored[entry["name"]].dropna(),
         weights={},
         parameters=entry["parameters"],
+        harmoniser=harmoniser,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.core.features import read_block
+from scripts.model.pipelines import largest_share
 
 BINARY = {"name": "hcc_vs_controls", "kind": "binary", "classes": ["control", "hcc"]}
 
@@ -114,6 +115,13 @@ def in_classes(cohort: Cohort, sizes: list[int]) -> str:
     return f"{sizes[1]} {names[1]} and {sizes[0]} {names[0]}{'s' if names[0] == 'control' else ''}"
 
 
+def varies(table: pd.DataFrame, maximum_same: float) -> bool:
+    """Whether any feature has less than this share of its observed values in one single value."""
+    values = table.to_numpy(float)
+    counts = np.maximum((~np.isnan(values)).sum(0), 1)
+    return bool((largest_share(values, counts) <= maximum_same).any())
+
+
 def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], list[dict]]:
     """{block: features} that may enter a model, and for every block why or why not.
 
@@ -136,6 +144,8 @@ def predictors(cohort: Cohort, settings: dict) -> tuple[dict[str, list[str]], li
             reason = "no predictor passes the stability gate"
         elif min(sizes) < minimum:
             reason = f"{in_classes(cohort, sizes)} have it; at least {minimum} of each"
+        elif not varies(table[names], float(settings["maximum_same"])):
+            reason = "every feature has one value in nearly all patients"
         if not reason:
             allowed[block] = names
         notes.append(

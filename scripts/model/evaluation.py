@@ -10,6 +10,7 @@ from scripts.model import metrics
 NOT_ASSESSED = "NOT_ASSESSED"
 CURVE_THRESHOLDS = np.round(np.r_[0.01, np.arange(0.05, 0.96, 0.05)], 2)
 CALIBRATION_BINS = 8
+SUBGROUP_POINT = ("sensitivity", "specificity", "f1", "mcc")
 
 
 def too_few(y: np.ndarray, minimum: int) -> str:
@@ -64,7 +65,7 @@ def evaluate(
         },
         "roc": roc_points(y, probability),
         "calibration": calibration_bins(y, probability),
-        "decision_curve": decision_curve(y, probability),
+        "decision_curve": decision_curve(y, probability, weights),
     }
 
 
@@ -119,18 +120,28 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     return float(max(0, centre - half)), float(min(1, centre + half))
 
 
-def decision_curve(y: np.ndarray, probability: np.ndarray) -> list[dict]:
-    """Net benefit of the model, of treating all and of treating none."""
-    everyone = np.ones(len(y))
-    return [
-        {
-            "threshold": float(t),
-            "model": metrics.net_benefit(y, probability, t),
-            "all": metrics.net_benefit(y, everyone, t),
-            "none": 0.0,
-        }
-        for t in CURVE_THRESHOLDS
-    ]
+def decision_curve(y: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> list[dict]:
+    """Net benefit of the model (with its interval over the resamples), of treating all and of treating none.
+
+    weights : resamples x patients, how often each patient is in each.
+    """
+    everyone, points = np.ones(len(y)), []
+    for t in CURVE_THRESHOLDS:
+        positive = probability >= t
+        gain = np.where(positive, np.where(y == 1, 1.0, -t / (1 - t)), 0.0)
+        value = metrics.net_benefit(y, probability, t)
+        found = metrics.interval(value, weights @ gain / len(y))
+        points.append(
+            {
+                "threshold": float(t),
+                "model": found["value"],
+                "low": found["low"],
+                "high": found["high"],
+                "all": metrics.net_benefit(y, everyone, t),
+                "none": 0.0,
+            }
+        )
+    return points
 
 
 def assess(
@@ -152,7 +163,7 @@ def subgroup_table(
     settings: dict,
     seed: int,
 ) -> list[dict]:
-    """AUC, sensitivity and specificity of subgroups.
+    """AUC, Brier score, calibration, and what the threshold does, in subgroups.
 
     groups : {(group, value): boolean mask}. A subgroup with fewer than `minimum_class` of a class
     has counts only.
@@ -165,8 +176,8 @@ def subgroup_table(
         found = assess(members, scores, {"youden": threshold}, small, seed)
         line |= {key: found[key] for key in ("n", "events", "status", "reason")}
         if found["status"] == "ASSESSED":
-            line["auc"] = found["metrics"]["auc"]
-            for name in ("sensitivity", "specificity"):
+            line |= found["metrics"]
+            for name in SUBGROUP_POINT:
                 line[name] = found["thresholds"]["youden"][name]
         out.append(line)
     return out

@@ -12,23 +12,13 @@ import pandas as pd
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.core.hashing import digest_of
-from scripts.model import bundle, class_performance, classes, fused, selection
+from scripts.model import bundle, class_performance, classes, fused, interval_refits, selection
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded
+from scripts.model.model_card import model_card
+from scripts.model.patterns import describe_patterns
 
 TOLERANCE = 1e-12
-_CARD = """# Model card: {title}
-
-Research use, not a diagnosis.
-
-- Predicts: hepatocellular carcinoma against chronic liver disease or other controls, at the time of work-up.
-- Trained on: {n} patients ({events} with hcc) of centres {centres}; hcc-omics {version}, seed {seed}.
-- Blocks: {blocks}.
-- Internal validation (nested cross-validation): AUC {auc}; {verdict}
-- Threshold (Youden, training): {threshold:.3f}.
-- Missing blocks: evidence of the present blocks only, calibrated for that pattern; fewer than {least} usable block(s): refused.
-- Not covered: other diseases, children, treated tumours; see the report for limits and subgroups.
-"""
 
 _CLASS_CARD = """# Model card: {title}
 
@@ -73,26 +63,21 @@ def describe_features(model: fused.FusedModel, train: Cohort) -> list[dict]:
     return lines
 
 
-def describe_patterns(model: fused.FusedModel) -> list[dict]:
-    """Patterns of blocks that training showed, with the line that calibrates them."""
-    lines = []
-    present = model.evidence.notna()
-    for key, rows in present.groupby(list(present.columns)):
-        key = key if isinstance(key, tuple) else (key,)
-        names = tuple(sorted(n for n, has in zip(present.columns, key, strict=True) if has))
-        line = model.calibration(names) if names else None
-        have = present[list(names)].all(axis=1).to_numpy()
-        lines.append(
-            {
-                "pattern": fused.pattern_name(names),
-                "seen": len(rows),
-                "n": int(have.sum()),
-                "events": int(model.y[have].sum()),
-                "intercept": None if line is None else line[0],
-                "slope": None if line is None else line[1],
-            }
-        )
-    return sorted(lines, key=lambda line: line["pattern"])
+def people(obs: pd.DataFrame) -> dict:
+    """Who the training patients are, for the model card: {column: {value: patients}}, age as median and range."""
+    found: dict = {}
+    for column in ("centre", "sex", "diagnosis", "aetiology", "stage"):
+        if column in obs:
+            counts = obs[column].replace("", np.nan).dropna().astype(str).value_counts()
+            found[column] = {value: int(n) for value, n in sorted(counts.items()) if value != "nan"}
+    age = pd.to_numeric(obs["age"], errors="coerce").dropna() if "age" in obs else []
+    if len(age):
+        found["age"] = {
+            "median": float(age.median()),
+            "low": float(age.min()),
+            "high": float(age.max()),
+        }
+    return found
 
 
 def data_digest(train: Cohort) -> str:
@@ -124,6 +109,7 @@ def describe(
     """Everything of bundle.json but the members; `patterns` : those of three or more classes."""
     strategy = performance["selected"]
     entry = performance["strategies"][strategy]
+    thresholds = {name: e["threshold"] for name, e in entry.get("thresholds", {}).items()}
     return {
         "status": "ASSESSED",
         "strategy": strategy,
@@ -134,39 +120,29 @@ def describe(
         "libraries": libraries(),
         "settings": {
             key: settings[key]
-            for key in ("minimum_class", "minimum_blocks", "minimum_observed", "required_blocks")
+            for key in (
+                "minimum_class",
+                "minimum_blocks",
+                "minimum_observed",
+                "minimum_specificity",
+                "required_blocks",
+            )
         },
         "outcome": train.outcome,
-        "thresholds": {name: e["threshold"] for name, e in entry.get("thresholds", {}).items()},
+        "interval": "" if patterns else interval_refits.method(model, settings),
+        "thresholds": thresholds,
         "features": describe_features(model, train),
-        "patterns": describe_patterns(model) if patterns is None else patterns,
+        "patterns": describe_patterns(model, thresholds) if patterns is None else patterns,
         "centres": sorted(set(train.obs["centre"].astype(str))),
         "training": {
             "n": len(model.y),
             "events": int(model.y.sum()),
+            "people": people(train.obs.loc[model.evidence.index]),
             "persons": sorted(bundle.person_hash(p) for p in model.evidence.index),
             "data_digest": data_digest(train),
         },
         "internal": {"metrics": entry["metrics"], "verdict": performance["verdict"]},
     }
-
-
-def model_card(description: dict) -> str:
-    """The model card as Markdown."""
-    auc = description["internal"]["metrics"]["auc"]
-    return _CARD.format(
-        title=description["title"],
-        n=description["training"]["n"],
-        events=description["training"]["events"],
-        centres=", ".join(description["centres"]),
-        version=description["version"],
-        seed=description["seed"],
-        blocks=", ".join(dict.fromkeys(f["block"] for f in description["features"])),
-        auc=f"{auc['value']:.3f} (95 % CI {auc['low']:.3f}-{auc['high']:.3f})",
-        verdict=description["internal"]["verdict"]["text_en"],
-        threshold=description["thresholds"]["youden"],
-        least=description["settings"]["minimum_blocks"],
-    )
 
 
 def write_classes(
@@ -244,7 +220,8 @@ def main(job):
         else:
             description = describe(model, train, performance, settings, seed, code)
             (folder / "model_card.md").write_text(model_card(description), encoding="utf-8")
-            bundle.write_bundle(folder, model, rounded_floats(description))
+            refits = interval_refits.refit(model, train, settings, seed)
+            bundle.write_bundle(folder, model, rounded_floats(description), refits)
             again, _ = bundle.load_bundle(folder)
             ours, theirs = (m.score(train)["probability"].to_numpy() for m in (model, again))
             gap = float(np.nanmax(np.abs(ours - theirs)))

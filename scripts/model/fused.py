@@ -2,30 +2,20 @@
 Source: late fusion as prior-corrected mean of calibrated log odds; docs/modelling.md, "Missing blocks".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import sklearn
 from scipy.special import expit, logit
 
-from scripts.model import calibrators, pipelines
+from scripts.model import calibrators, learners, pipelines, rules, stacking
 from scripts.model.cohort_tables import Cohort
-
-JOINT = "joint"
-
-
-@dataclass(frozen=True)
-class Member:
-    """One pipeline to train. `columns` : ((block, feature), ...), ordered by block."""
-
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    learner: str
-
-    @property
-    def blocks(self) -> list[str]:
-        """Blocks that it uses, in order."""
-        return list(dict.fromkeys(block for block, _ in self.columns))
+from scripts.model.harmonisation import Harmoniser, fit_harmoniser
+from scripts.model.knowledge import set_preparation
+from scripts.model.strategies import JOINT as JOINT
+from scripts.model.strategies import KNOWLEDGE, STACKING, Member
+from scripts.model.strategies import members_of as members_of
 
 
 @dataclass
@@ -33,7 +23,8 @@ class TrainedMember:
     """A trained pipeline. Calibrated log odds = intercept + slope * its log odds.
 
     columns : what it was trained on; evidence : calibrated log odds minus the log odds of the prior,
-    out of fold, per training patient; weights : {(block, feature): coefficient or gain}
+    out of fold, per training patient; weights : {(block, feature): coefficient or gain}; harmoniser :
+    takes centres out of the blocks that ask for it, before the preparation
     """
 
     member: Member
@@ -46,14 +37,28 @@ class TrainedMember:
     evidence: pd.Series
     weights: dict[tuple[str, str], float]
     parameters: dict
+    harmoniser: Harmoniser | None = None
 
     def evidence_of(self, cohort: Cohort, minimum_observed: float) -> pd.Series:
         """Evidence for hcc of every patient who has enough of the features."""
-        table = present(matrix(cohort, self.columns), minimum_observed, len(self.member.blocks) > 1)
+        return self.judge(cohort, minimum_observed)[0]
+
+    def judge(self, cohort: Cohort, minimum_observed: float) -> tuple[pd.Series, pd.Series]:
+        """Evidence, and what has to be said about the centre of a patient, where there is something."""
+        joint = len(self.member.blocks) > 1
+        table = present(matrix(cohort, self.columns), minimum_observed, joint)
+        notes = pd.Series("", index=table.index)
+        if self.harmoniser is not None and len(table):
+            centre = centres_of(cohort, table.index)
+            values, said = self.harmoniser.apply(table.to_numpy(float), centre)
+            notes = pd.Series(said, index=table.index)
+            harmonised = pd.DataFrame(values, index=table.index, columns=table.columns)
+            table = present(harmonised, minimum_observed, joint)
         if table.empty:
-            return pd.Series(dtype=float, index=table.index)
+            return pd.Series(dtype=float, index=table.index), notes[notes != ""]
         linear = pipelines.decision(self.model, self.preparation.transform(table.to_numpy(float)))
-        return pd.Series(self.intercept + self.slope * linear - self.prior, index=table.index)
+        evidence = pd.Series(self.intercept + self.slope * linear - self.prior, index=table.index)
+        return evidence, notes[notes != ""]
 
 
 def matrix(cohort: Cohort, columns) -> pd.DataFrame:
@@ -70,6 +75,13 @@ def matrix(cohort: Cohort, columns) -> pd.DataFrame:
         return pd.DataFrame(columns=pd.MultiIndex.from_tuples(list(columns)), dtype=float)
     joined = pd.concat(parts, axis=1).sort_index()
     return joined.reindex(columns=pd.MultiIndex.from_tuples(list(columns)))
+
+
+def centres_of(cohort: Cohort, patients) -> np.ndarray:
+    """Centre of every patient as text, "" where it is not known."""
+    if "centre" not in cohort.obs:
+        return np.full(len(patients), "", dtype=object)
+    return cohort.obs.loc[patients, "centre"].fillna("").astype(str).to_numpy(dtype=object)
 
 
 def present(table: pd.DataFrame, minimum_observed: float, joint: bool) -> pd.DataFrame:
@@ -110,20 +122,32 @@ def train_member(member: Member, cohort: Cohort, settings: dict, seed: int) -> T
     folds = int(settings["inner_folds"])
     if not columns or min(y.sum(), len(y) - y.sum()) < folds:
         return None
-    X = table.to_numpy(float)
+    X, centre = table.to_numpy(float), centres_of(cohort, patients)
     groups = cohort.obs.loc[patients, "group"].to_numpy(str)
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        return _train(member, columns, X, y, centre, groups, patients, settings, seed)
+
+
+def _train(member, columns, X, y, centre, groups, patients, settings, seed) -> TrainedMember:
+    """`train_member` on arrays; the checks of scikit-learn are left out, the arrays are ours."""
+    folds = int(settings["inner_folds"])
     grid = pipelines.learner_grid(member.learner, settings, seed)
     linear = np.full((len(y), len(grid)), np.nan)
     for train, test in inner_folds(y, groups, folds, seed):
-        ready = _preparation(columns, settings).fit(X[train], y[train])
-        a, b = ready.transform(X[train]), ready.transform(X[test])
+        harmoniser = fit_harmoniser(columns, settings, X[train], centre[train])
+        inside, outside = _harmonised(harmoniser, X, centre, train, test)
+        ready = _preparation(member, columns, settings, seed).fit(inside, y[train])
+        a, b = ready.transform(inside), ready.transform(outside)
         for number, learner in enumerate(pipelines.learner_grid(member.learner, settings, seed)):
             linear[test, number] = pipelines.decision(learner.fit(a, y[train]), b)
+        linear[test[np.isnan(outside).all(axis=1)]] = np.nan
     scored = ~np.isnan(linear[:, 0])
-    best = _best(linear[scored], y[scored])
+    best = _best(linear[scored], y[scored], member.learner in learners.UNCALIBRATED)
     intercept, slope = calibrators.fit_line(linear[scored, best], y[scored])
     prior = float(logit(y.mean()))
-    ready = _preparation(columns, settings).fit(X, y)
+    harmoniser = fit_harmoniser(columns, settings, X, centre)
+    X = _harmonised(harmoniser, X, centre, slice(None))[0]
+    ready = _preparation(member, columns, settings, seed).fit(X, y)
     model = grid[best].fit(ready.transform(X), y)
     evidence = pd.Series(intercept + slope * linear[:, best] - prior, index=patients)
     return TrainedMember(
@@ -136,21 +160,36 @@ def train_member(member: Member, cohort: Cohort, settings: dict, seed: int) -> T
         prior=prior,
         evidence=evidence.dropna(),
         weights=feature_weights(ready, model, columns),
-        parameters=_parameters(model),
+        parameters=learners.parameters(model),
+        harmoniser=harmoniser,
     )
 
 
-def _preparation(columns, settings: dict):
+def _harmonised(harmoniser: Harmoniser | None, X: np.ndarray, centre: np.ndarray, *parts) -> list:
+    if harmoniser is None:
+        return [X[rows] for rows in parts]
+    return [harmoniser.apply(X[rows], centre[rows])[0] for rows in parts]
+
+
+def _preparation(member: Member, columns, settings: dict, seed: int):
+    if member.sets:
+        return set_preparation(columns, member.sets, settings)
     sizes: dict[str, int] = {}
     for block, _ in columns:
         sizes[block] = sizes.get(block, 0) + 1
     if len(sizes) > 1:
-        return pipelines.joint_preparation(settings, list(sizes.values()))
-    return pipelines.preparation(settings, int(settings["screen"]))
+        return pipelines.joint_preparation(settings, list(sizes.values()), list(sizes), seed)
+    return pipelines.preparation(settings, int(settings["screen"]), next(iter(sizes)), seed)
 
 
-def _best(linear: np.ndarray, y: np.ndarray) -> int:
-    """Grid point with the smallest deviance; within one standard error the most regularised."""
+def _best(linear: np.ndarray, y: np.ndarray, calibrate: bool = False) -> int:
+    """Grid point with the smallest deviance; within one standard error the most regularised.
+
+    calibrate : the columns are no log odds yet; each gets its line first.
+    """
+    if calibrate:
+        lines = [calibrators.fit_line(column, y) for column in linear.T]
+        linear = np.column_stack([a + b * x for (a, b), x in zip(lines, linear.T, strict=True)])
     loss = np.logaddexp(0, np.where(y[:, None] == 1, -linear, linear))
     mean = loss.mean(0)
     winner = int(np.argmin(mean))
@@ -159,14 +198,11 @@ def _best(linear: np.ndarray, y: np.ndarray) -> int:
     return int(np.flatnonzero(mean - mean[winner] <= error)[0])
 
 
-def _parameters(model) -> dict:
-    names = ("C", "l1_ratio", "max_depth", "n_estimators", "learning_rate")
-    return {k: v for k, v in model.get_params().items() if k in names and v is not None}
-
-
 def kept_columns(preparation, columns) -> list:
     """Columns that reach the learner, in its order."""
     columns = list(columns)
+    if "sets" in preparation.named_steps:
+        return [(columns[0][0], name) for name in preparation.named_steps["sets"].names_]
     if "blocks" not in preparation.named_steps:
         kept = np.flatnonzero(preparation.named_steps["usable"].kept_)
         return [columns[i] for i in kept[preparation.named_steps["screen"]._get_support_mask()]]
@@ -178,29 +214,10 @@ def kept_columns(preparation, columns) -> list:
 
 
 def feature_weights(preparation, model, columns) -> dict:
-    """{(block, feature): coefficient (elastic net) or share of gain} of features in use."""
-    values = model.coef_[0] if hasattr(model, "coef_") else model.feature_importances_
+    """{(block, feature or set): coefficient, share of gain ...} of what is in use."""
+    values = learners.importances(model)
     kept = kept_columns(preparation, columns)
     return {c: float(v) for c, v in zip(kept, values, strict=True) if abs(v) > 1e-9}
-
-
-def members_of(strategy: str, allowed: dict[str, list[str]], settings: dict) -> list[Member]:
-    """What a strategy trains: late (a member per block), early (one joint), a baseline."""
-    learner = "xgboost" if strategy.endswith("_xgboost") else "elastic_net"
-    kind = strategy.removesuffix("_xgboost")
-    if kind == "late":
-        return [
-            Member(block, tuple((block, f) for f in names), learner)
-            for block, names in allowed.items()
-        ]
-    if kind == "early":
-        columns = tuple((block, f) for block, names in allowed.items() for f in names)
-        return [Member(JOINT, columns, learner)]
-    if kind.startswith("block_"):
-        block = kind.removeprefix("block_")
-        return [Member(block, tuple((block, f) for f in allowed[block]), learner)]
-    columns = tuple(tuple(name.split("__", 1)) for name in settings["baselines"][kind])
-    return [Member(kind, columns, learner)]
 
 
 def pattern_name(names) -> str:
@@ -212,13 +229,28 @@ def pattern_name(names) -> str:
 class FusedModel:
     """Members and how their evidence becomes one probability.
 
-    evidence : training patients x members, out of fold, NaN = not measured; y : their labels
+    evidence : training patients x members, out of fold, NaN = not measured; y : their labels;
+    weights : {member: weight} of a stacked fusion, empty = plain mean; rules : resolved rules that
+    overrule the members (knowledge level)
     """
 
     members: list[TrainedMember]
     evidence: pd.DataFrame
     y: np.ndarray
     settings: dict
+    weights: dict[str, float] = field(default_factory=dict)
+    rules: list[dict] = field(default_factory=list)
+
+    def mean_evidence(self, rows: pd.DataFrame, names) -> pd.Series:
+        """Mean evidence of these members, weighted where the fusion is stacked.
+
+        Members whose weights are all zero have learned nothing apart: their plain mean.
+        """
+        own = rows[list(names)]
+        weight = np.array([self.weights.get(name, 0.0) for name in names])
+        if weight.sum() <= 0:
+            return own.mean(axis=1)
+        return pd.Series(own.to_numpy() @ weight / weight.sum(), index=own.index)
 
     def calibration(self, names: tuple[str, ...]) -> tuple[float, float] | None:
         """Line from the mean evidence of these members to log odds at the overall prior.
@@ -232,7 +264,7 @@ class FusedModel:
         minimum = int(self.settings["minimum_class"])
         if min(int(y.sum()), int(len(y) - y.sum())) < minimum:
             return None
-        mean = self.evidence.loc[have, list(names)].mean(axis=1).to_numpy()
+        mean = self.mean_evidence(self.evidence[have], names).to_numpy()
         intercept, slope = calibrators.fit_line(mean, y)
         return intercept - float(logit(y.mean())) + float(logit(self.y.mean())), slope
 
@@ -253,16 +285,19 @@ class FusedModel:
         """Probability of every patient.
 
         Returns index patient_id; probability (NaN when refused), pattern (members present),
-        calibrated_on (members used), refused (plain reason or "").
+        calibrated_on (members used), refused (plain reason or ""), notes (centres that training did
+        not see where a block is harmonised, rules that acted).
         """
         limit = float(self.settings["minimum_observed"])
-        found = pd.DataFrame(
-            {m.member.name: m.evidence_of(cohort, limit) for m in self.members}
-        ).reindex(cohort.obs.index)
-        out = pd.DataFrame(
-            {"probability": np.nan, "pattern": "", "calibrated_on": "", "refused": ""},
-            index=cohort.obs.index,
-        )
+        seen = rules.withheld(cohort, self.rules)
+        judged = {m.member.name: m.judge(seen, limit) for m in self.members}
+        found = pd.DataFrame({name: evidence for name, (evidence, _) in judged.items()})
+        found = found.reindex(cohort.obs.index)
+        empty = {"probability": np.nan, "pattern": "", "calibrated_on": "", "refused": ""}
+        out = pd.DataFrame({**empty, "notes": ""}, index=cohort.obs.index)
+        for _, notes in judged.values():
+            joined = out.loc[notes.index, "notes"].str.cat(notes, sep="; ").str.removeprefix("; ")
+            out.loc[notes.index, "notes"] = joined
         required = set(self.settings["required_blocks"])
         masks = found.notna()
         for key, rows in found.groupby([masks[c] for c in found.columns]):
@@ -276,12 +311,14 @@ class FusedModel:
                 reason = "no pattern of blocks like this one was seen in training"
             out.loc[rows.index, "refused"] = reason
             if reason:
+                said = out.loc[rows.index, "notes"]
+                out.loc[rows.index, "refused"] = np.where(said == "", reason, reason + "; " + said)
                 continue
             intercept, slope = self.calibration(used)
-            mean = rows[list(used)].mean(axis=1)
+            mean = self.mean_evidence(rows, used)
             out.loc[rows.index, "probability"] = expit(intercept + slope * mean)
             out.loc[rows.index, "calibrated_on"] = pattern_name(used)
-        return out
+        return rules.overruled(out, cohort, self.rules)
 
     def refusal(self, names, blocks: set[str], required: set[str]) -> str:
         """Why a pattern is below the minimum set of blocks, "" when it is not."""
@@ -294,8 +331,16 @@ class FusedModel:
 
 def train(members: list[Member], cohort: Cohort, settings: dict, seed: int) -> FusedModel | None:
     """Train all members on a cohort; None when none of them has enough patients."""
-    trained = [train_member(m, cohort, settings, seed) for m in members]
+    applied = _rules_of(members, cohort, settings)
+    seen = rules.withheld(cohort, applied)
+    trained = [train_member(m, seen, settings, seed) for m in members]
     return fuse([m for m in trained if m is not None], cohort, settings)
+
+
+def _rules_of(members: list[Member], cohort: Cohort, settings: dict) -> list[dict]:
+    if not any(m.fusion == KNOWLEDGE for m in members):
+        return []
+    return rules.applicable(settings, cohort)[0]
 
 
 def fuse(trained: list[TrainedMember], cohort: Cohort, settings: dict) -> FusedModel | None:
@@ -305,4 +350,10 @@ def fuse(trained: list[TrainedMember], cohort: Cohort, settings: dict) -> FusedM
     evidence = pd.DataFrame({m.member.name: m.evidence for m in trained})
     evidence = evidence.reindex(cohort.obs.index).dropna(how="all")
     y = cohort.obs.loc[evidence.index, "label"].to_numpy(int)
-    return FusedModel(trained, evidence, y, settings)
+    weights = {}
+    if any(m.member.fusion == STACKING for m in trained):
+        ridge = float(settings["stacking"]["ridge"])
+        found = stacking.member_weights(evidence.to_numpy(float), y, ridge)
+        weights = dict(zip(evidence.columns, map(float, found), strict=True))
+    applied = _rules_of([m.member for m in trained], cohort, settings)
+    return FusedModel(trained, evidence, y, settings, weights, applied)

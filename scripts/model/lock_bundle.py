@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from scripts import __version__
@@ -14,6 +15,7 @@ from scripts.core import job as core_job
 from scripts.core.hashing import ROOT
 from scripts.model import bundle
 from scripts.model.evaluation import NOT_ASSESSED
+from scripts.model.references import copy_references
 
 LOG_COLUMNS = ["bundle", "locked_at", "version", "git", "reason"]
 
@@ -38,28 +40,57 @@ def append_line(path: Path, columns: list[str], line: dict) -> None:
         handle.write(text + "\t".join(str(line[c]) for c in columns) + "\n")
 
 
-def keep(fit: Path, bundles: Path) -> str:
-    """Copy a fit to bundles/<content hash>/ (atomic; the same content is kept once) and return the hash."""
-    bundle.load_bundle(fit)
-    name = bundle.content_hash(fit)
-    target = bundles / name
-    if target.exists():
-        bundle.verify(target)
-        return name
+def keep(fit: Path, bundles: Path, chains: dict | None = None) -> str:
+    """Copy a fit, with the references of its blocks, to bundles/<content hash>/ (atomic; the same content is kept once).
+
+    chains : see `references.copy_references`. Returns the hash.
+    """
+    _, description = bundle.load_bundle(fit)
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(fit, folder, ignore=shutil.ignore_patterns(bundle.MARK), dirs_exist_ok=True)
+        if chains:
+            used = {entry["block"] for entry in description["features"]}
+            copy_references(folder, chains, used)
+
+    return store(bundles, fill)
+
+
+def store(bundles: Path, fill: Callable[[Path], None]) -> str:
+    """Fill a folder with a bundle, name it by its content hash and move it to `bundles`; returns the hash."""
     bundles.mkdir(parents=True, exist_ok=True)
-    temporary = bundles / f".tmp{os.getpid()}.{name}"
+    temporary = bundles / f".tmp{os.getpid()}"
     shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(fit, temporary, ignore=shutil.ignore_patterns(bundle.MARK))
-    os.replace(temporary, target)
+    temporary.mkdir()
+    try:
+        fill(temporary)
+        name = bundle.write_sums(temporary)
+        if (bundles / name).exists():
+            bundle.verify(bundles / name)
+        else:
+            os.replace(temporary, bundles / name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return name
+
+
+def line_of(name: str, now: str, reason: str) -> dict:
+    """A line of locks/bundles.tsv."""
+    return {
+        "bundle": name,
+        "locked_at": now,
+        "version": __version__,
+        "git": git_commit(ROOT),
+        "reason": reason.replace("\t", " ").replace("\n", " "),
+    }
 
 
 def main(job):
     """Lock the fit.
 
-    input: fit (directory)
+    input: fit (directory), references (files that new raw data are measured against)
     output: lock (locks/bundle.json) and ledger; relock_bundle declares neither and gives params.lock
-    params: bundles, log (locks/bundles.tsv), lock, relock (bool), reason
+    params: bundles, log (locks/bundles.tsv), lock, relock (bool), reason, chains (see references.copy_references)
     """
     with core_job.step(job) as step:
         fit, params = Path(job.input.fit), job.params
@@ -74,15 +105,8 @@ def main(job):
         if described["status"] == NOT_ASSESSED:
             lock = {"bundle": None, "locked_at": None, "reason": described["reason"]}
         else:
-            name = keep(fit, Path(params.bundles))
-            line = {
-                "bundle": name,
-                "locked_at": now,
-                "version": __version__,
-                "git": git_commit(ROOT),
-                "reason": reason.replace("\t", " ").replace("\n", " "),
-            }
-            append_line(Path(params.log), LOG_COLUMNS, line)
+            name = keep(fit, Path(params.bundles), dict(getattr(params, "chains", {})))
+            append_line(Path(params.log), LOG_COLUMNS, line_of(name, now, reason))
             lock = {"bundle": name, "locked_at": now, "reason": reason}
         step.check(
             "MOD-10",

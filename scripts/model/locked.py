@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
-from scripts.model import bundle, metrics
+from scripts.model import bundle, metrics, patterns, pooling
 from scripts.model.cohort_tables import BINARY, Cohort
-from scripts.model.evaluation import NOT_ASSESSED, assess, subgroup_table
+from scripts.model.evaluation import NOT_ASSESSED, assess, subgroup_table, too_few
 from scripts.model.subgroups import subgroup_masks
 
 
@@ -58,30 +59,59 @@ def other_outcome(description: dict, configured: dict) -> str:
 
 
 def score(model, description: dict, cohort: Cohort) -> pd.DataFrame:
-    """Probability of every patient with pattern, refusal and flags.
+    """Probability of every patient with pattern, refusal, call and flags.
 
-    Adds positive (yes / no at the Youden threshold), out_of_range (share of measured features outside
-    the training range) and flags (plain words, "; " between them).
+    Adds threshold (Youden, of the blocks that were used), positive (yes / no at it), out_of_range (share of measured features
+    outside the training range), centre_slope (of the recalibration of the patient's centre, else 1) and flags (plain words,
+    "; " between them).
     """
-    out = model.score(cohort)
-    cut = float(description["thresholds"]["youden"])
+    out = recalibrated(model.score(cohort), description, cohort)
     scored = out["probability"].notna()
-    out["positive"] = np.where(scored, np.where(out["probability"] >= cut, "yes", "no"), "")
+    cuts = {
+        used: patterns.thresholds_for(model, description, used)["youden"]
+        for used in sorted(set(out.loc[scored, "calibrated_on"]))
+    }
+    out["threshold"] = out["calibrated_on"].map(cuts).astype(float)
+    called = np.where(out["probability"] >= out["threshold"], "yes", "no")
+    out["positive"] = np.where(scored, called, "")
     out["out_of_range"] = bundle.out_of_range(description, cohort)
     flags = pd.Series([[] for _ in out.index], index=out.index)
-    known = set(description["centres"])
+    known = known_centres(description)
+    trained = set(description.get("training", {}).get("persons", []))
     for patient in out.index:
         if "centre" in cohort.obs:
             centre = str(cohort.obs.loc[patient, "centre"])
             if centre not in known:
                 flags[patient].append(f"centre {centre or 'not given'} was not in training")
+        if bundle.person_hash(patient) in trained:
+            flags[patient].append("was in training: the probability is too good")
         if out.loc[patient, "out_of_range"] > 0.05:
             share = out.loc[patient, "out_of_range"]
             flags[patient].append(f"{share:.0%} of the features outside the training range")
         if scored[patient] and out.loc[patient, "calibrated_on"] != out.loc[patient, "pattern"]:
             used = out.loc[patient, "calibrated_on"]
             flags[patient].append(f"pattern too rare in training; only {used} used")
+        if scored[patient] and out.loc[patient, "notes"]:
+            flags[patient].append(out.loc[patient, "notes"])
     out["flags"] = ["; ".join(found) for found in flags]
+    return out
+
+
+def known_centres(description: dict) -> set[str]:
+    """Centres that a bundle was trained on or recalibrated for."""
+    return set(description["centres"]) | set(description.get("recalibration", {}))
+
+
+def recalibrated(out: pd.DataFrame, description: dict, cohort: Cohort) -> pd.DataFrame:
+    """Scores with the line of the patient's centre, where the bundle was recalibrated for it."""
+    lines = description.get("recalibration", {})
+    centre = cohort.obs["centre"].astype(str) if "centre" in cohort.obs else None
+    out["centre_slope"] = 1.0
+    for name, line in sorted(lines.items() if centre is not None else ()):
+        rows = out.index[(centre == name).to_numpy()]
+        linear = metrics.to_logit(out.loc[rows, "probability"].to_numpy(float))
+        out.loc[rows, "probability"] = expit(line["intercept"] + line["slope"] * linear)
+        out.loc[rows, "centre_slope"] = line["slope"]
     return out
 
 
@@ -95,6 +125,8 @@ def evaluate_scored(
     cuts = {name: float(cut) for name, cut in description["thresholds"].items()}
     refused = scores.loc[scores["refused"] != "", "refused"].str.split(":").str[0].value_counts()
     centres = obs["centre"].astype(str).to_numpy()
+    each = [(y[centres == c], p[centres == c]) for c in sorted(set(centres))]
+    enough = [part for part in each if not too_few(part[0], int(settings["minimum_class"]))]
     masks = subgroup_masks(cohort.subset(scored.index))
     masks = {key: mask for key, mask in masks.items() if key[0] != "centre"}
     return {
@@ -109,6 +141,7 @@ def evaluate_scored(
             centre: assess(y[centres == centre], p[centres == centre], cuts, settings, seed)
             for centre in sorted(set(centres))
         },
+        "centres_pooled": pooling.pooled_auc(enough),
         "subgroups": subgroup_table(y, p, masks, cuts["youden"], settings, seed),
         "baselines": baselines(cohort.subset(scored.index), scored["probability"], settings, seed),
     }

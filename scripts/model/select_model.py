@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.core import job as core_job
-from scripts.model import class_performance, selection
+from scripts.model import class_performance, increments, published, selection
 from scripts.model.cohort_tables import predictors, read_cohort
 from scripts.model.evaluation import (
     NOT_ASSESSED,
@@ -19,6 +19,7 @@ from scripts.model.evaluation import (
     subgroup_table,
     too_few,
 )
+from scripts.model.strategies import level_of, split_name
 from scripts.model.subgroups import subgroup_masks
 
 FEATURES_SHOWN = 40
@@ -35,6 +36,29 @@ def read_runs(scores: list[str], folds: list[str]) -> tuple[pd.DataFrame, list[d
     return pd.concat(tables, ignore_index=True), descriptions
 
 
+def absent(strategy: str, reason: str, settings: dict) -> dict:
+    """Entry of a strategy that could not be assessed."""
+    return {
+        "title": selection.title_of(strategy),
+        "kind": selection.kind_of(strategy, settings),
+        "level": level_of(strategy),
+        "status": NOT_ASSESSED,
+        "reason": reason,
+        "n": 0,
+        "events": 0,
+    }
+
+
+def describe_published(own: pd.DataFrame, strategy: str, settings: dict, seed: int) -> dict:
+    """Figures of a published score or rule at its own cut-off; it is no probability, so there is no calibration."""
+    y, p = own["label"].to_numpy(int), own["probability"].to_numpy()
+    entry = assess(y, p, {"published": published.CUT}, settings, seed)
+    if entry["status"] != NOT_ASSESSED:
+        entry["metrics"] = {"auc": entry["metrics"]["auc"]}
+        entry["calibration"], entry["decision_curve"] = [], []
+    return {"learner": "published", "blocks": [], "features": [], **entry}
+
+
 def describe_strategies(
     scores: pd.DataFrame, runs: list[dict], patients: int, settings: dict, seed: int
 ) -> tuple[dict, pd.DataFrame]:
@@ -43,25 +67,24 @@ def describe_strategies(
     found = {}
     for run in runs:
         if run["status"] == NOT_ASSESSED:
-            found[run["strategy"]] = {
-                "title": selection.title_of(run["strategy"]),
-                "kind": selection.kind_of(run["strategy"], settings),
-                "status": NOT_ASSESSED,
-                "reason": run["reason"],
-                "n": 0,
-                "events": 0,
-            }
+            found[run["strategy"]] = absent(run["strategy"], run["reason"], settings)
     for strategy, own in mean.groupby("strategy", sort=True):
-        y, p = own["label"].to_numpy(int), own["probability"].to_numpy()
-        source = "late" if strategy.startswith("block_") else strategy
-        folds = [fold for run in runs if run["strategy"] == source for fold in run["folds"]]
-        features = selection.feature_table(folds, strategy)
-        entry = {
+        head = {
             "title": selection.title_of(strategy),
             "kind": selection.kind_of(strategy, settings),
-            "learner": "xgboost" if strategy.endswith("_xgboost") else "elastic_net",
-            "blocks": sorted({line["block"] for line in features}),
+            "level": level_of(strategy),
             "coverage": own["patient_id"].nunique() / max(1, patients),
+        }
+        if strategy in settings["published"]:
+            found[strategy] = head | describe_published(own, strategy, settings, seed)
+            continue
+        y, p = own["label"].to_numpy(int), own["probability"].to_numpy()
+        source = "late" if strategy.startswith(("block_", "stacking")) else strategy
+        folds = [fold for run in runs if run["strategy"] == source for fold in run["folds"]]
+        features = selection.feature_table(folds, strategy)
+        entry = head | {
+            "learner": split_name(strategy)[1],
+            "blocks": sorted({line["block"] for line in features}),
         }
         small = too_few(y, int(settings["minimum_class"]))
         cuts = {} if small else choose_thresholds(y, p, settings)
@@ -106,21 +129,6 @@ def judge(entry: dict | None, controls: list[dict], settings: dict) -> dict:
     }
 
 
-def increments(
-    mean: pd.DataFrame, chosen: str, cut: float, settings: dict, seed: int
-) -> list[dict]:
-    """The chosen strategy against every other on the patients whom both can score."""
-    tables = {s: own.set_index("patient_id") for s, own in mean.groupby("strategy", sort=True)}
-    lines = []
-    for other, table in tables.items():
-        if other == chosen:
-            continue
-        found = selection.increment(tables[chosen], table, cut, settings, seed)
-        if found:
-            lines.append({"strategy": chosen, "baseline": other, **found})
-    return lines
-
-
 def record(step, performance: dict, settings: dict) -> None:
     """QC records of the requirements that internal validation answers."""
     resamples, reason = int(settings["resamples"]), performance["reason"]
@@ -139,7 +147,7 @@ def record(step, performance: dict, settings: dict) -> None:
     check("EVA-04", "subgroups", "PASS" if assessed else NOT_ASSESSED, value=assessed)
     check("EVA-06", "PPV and NPV at stated prevalences", "PASS")
     compared = {line["baseline"] for line in performance.get("increments", [])}
-    against = compared & set(settings["baselines"])
+    against = compared & (set(settings["baselines"]) | set(settings["published"]))
     check(
         "FUS-06",
         "increment over baselines on the same patients",
@@ -147,8 +155,13 @@ def record(step, performance: dict, settings: dict) -> None:
         value=", ".join(sorted(against)),
     )
     check("FUS-03", "selection frequency of features", "PASS")
-    text = "data and model level; knowledge level only as published scores among the features"
-    check("FUS-01", "levels of fusion", "WARN", value="data, model", reason=text)
+    strategies = performance.get("strategies", {})
+    levels = {e["level"] for e in strategies.values() if e["status"] == "ASSESSED"} - {""}
+    lacking = sorted({"data", "model", "knowledge"} - levels)
+    text = f"not assessed: {', '.join(lacking)}" if lacking and done else ""
+    verdict = "WARN" if lacking else "PASS"
+    named = ", ".join(sorted(levels))
+    check("FUS-01", "levels of fusion", verdict, value=named, reason=text or reason)
     text = "label permutations are not part of a run; no learned step lies outside the folds"
     check("FUS-04", "label permutations", NOT_ASSESSED, reason=text)
     blocks = performance.get("blocks", [])
@@ -208,7 +221,10 @@ def main(job):
             class_performance.record(step, performance, settings)
             write(step, job.output, performance, mean)
             return
+        as_published, reasons = published.score_table(train, settings)
+        scores = pd.concat([t for t in (scores, as_published) if len(t)] or [scores])
         strategies, mean = describe_strategies(scores, runs, len(train.obs), settings, seed)
+        strategies |= {name: absent(name, why, settings) for name, why in reasons.items()}
         chosen, table = selection.select(scores, len(train.obs), settings)
         entry = strategies.get(chosen) if chosen else None
         if entry is not None and entry["status"] == NOT_ASSESSED:
@@ -239,6 +255,7 @@ def main(job):
                     "resamples",
                     "prevalences",
                     "minimum_specificity",
+                    "net_benefit_thresholds",
                 )
             }
             | {"seed": seed},
@@ -257,7 +274,9 @@ def main(job):
         if chosen:
             cut = entry["thresholds"]["youden"]["threshold"]
             own = mean[mean["strategy"] == chosen].set_index("patient_id").sort_index()
-            performance["increments"] = increments(mean, chosen, cut, settings, seed)
+            performance["increments"] = increments.increments(
+                mean, strategies, chosen, cut, settings, seed
+            )
             performance["patterns"] = selection.pattern_table(own)
             performance["subgroups"] = subgroup_table(
                 own["label"].to_numpy(int),
@@ -267,6 +286,9 @@ def main(job):
                 settings,
                 seed,
             )
+        performance["fusion_verdict"] = increments.fusion_verdict(
+            performance["increments"], strategies, chosen
+        )
         record(step, performance, settings)
         write(step, job.output, performance, mean)
 

@@ -1,6 +1,5 @@
-"""In: out-of-fold scores of all strategies. Out: the chosen one, and what it adds to
-the others.
-Source: one-standard-error rule (Breiman 1984); DeLong 1988; IDI: Pencina 2008 (Stat Med 27:157).
+"""In: out-of-fold scores of all strategies. Out: the chosen one, its features, patterns and sample size.
+Source: one-standard-error rule (Breiman 1984); sample size: Riley 2020 (BMJ 368:m441).
 """
 
 import numpy as np
@@ -8,35 +7,20 @@ import pandas as pd
 from scipy.special import expit
 
 from scripts.model import metrics
+from scripts.model.strategies import rank_of
+from scripts.model.strategies import title_of as title_of
 
-TITLES = {
-    "late": "late fusion (elastic net per block)",
-    "early": "early fusion (elastic net on all blocks)",
-    "late_xgboost": "late fusion (XGBoost per block)",
-    "early_xgboost": "early fusion (XGBoost on all blocks)",
-}
-_RANK = {"late": 2, "early": 3, "late_xgboost": 4, "early_xgboost": 5}
 RULE = (
     "1-SE: the simplest candidate within one standard error of the best mean outer-fold AUC; "
     "XGBoost only if it is better than every linear candidate by two standard errors"
-)
-NOTE = (
-    "same patients; DeLong on pooled out-of-fold scores is approximate; IDI has its known caveats"
 )
 
 
 def kind_of(strategy: str, settings: dict) -> str:
     """fusion, block or baseline."""
-    if strategy in settings["baselines"]:
+    if strategy in settings["baselines"] or strategy in settings["published"]:
         return "baseline"
     return "block" if strategy.startswith("block_") else "fusion"
-
-
-def title_of(strategy: str) -> str:
-    """A short English name."""
-    if strategy.startswith("block_"):
-        return f"{strategy.removeprefix('block_')} alone (elastic net)"
-    return TITLES.get(strategy, f"baseline {strategy}")
 
 
 def mean_over_repeats(scores: pd.DataFrame) -> pd.DataFrame:
@@ -66,8 +50,8 @@ def select(
 
     scores : strategy, repeat, fold, patient_id, label, probability; fold_score : gives the AUCs of a
     strategy's folds. Baselines are never candidates; a strategy must score `minimum_coverage` of the
-    training patients. Simplicity: one block, late, early, XGBoost; XGBoost is chosen only where it
-    is better by more than two standard errors.
+    training patients. Simplicity: `rank_of`, one block first; XGBoost is chosen only where it is
+    better by more than two standard errors.
     """
     lines = []
     for strategy, own in scores.groupby("strategy", sort=True):
@@ -88,7 +72,7 @@ def select(
                 "auc_mean": float(aucs.mean()) if len(aucs) else None,
                 "auc_se": float(deviation / np.sqrt(int(settings["outer_folds"]))),
                 "coverage": float(coverage),
-                "rank": _RANK.get(strategy, 1),
+                "rank": rank_of(strategy),
                 "candidate": not reason,
                 "reason": reason,
                 "chosen": False,
@@ -108,37 +92,6 @@ def select(
     chosen = min(near, key=lambda line: (line["rank"], -line["auc_mean"], line["strategy"]))
     chosen["chosen"] = True
     return chosen["strategy"], lines
-
-
-def increment(
-    ours: pd.DataFrame, other: pd.DataFrame, threshold: float, settings: dict, seed: int
-) -> dict | None:
-    """How much one score adds to another on the patients who have both; None when too few.
-
-    ours, other : index patient_id; label, probability.
-    """
-    both = ours.join(other["probability"].rename("other"), how="inner")
-    y = both["label"].to_numpy(int)
-    minimum = int(settings["minimum_class"])
-    if min(int(y.sum()), int(len(y) - y.sum())) < minimum:
-        return None
-    a, b = both["probability"].to_numpy(), both["other"].to_numpy()
-    counts = metrics.resample_counts(y, int(settings["resamples"]), seed)
-    drawn = metrics.resampled_auc(y, a, counts) - metrics.resampled_auc(y, b, counts)
-    test = metrics.delong_test(y, a, b)
-    cut = min(max(threshold, 0.01), 0.99)
-    slopes = [s[y == 1].mean() - s[y == 0].mean() for s in (a, b)]
-    return {
-        "n": len(y),
-        "events": int(y.sum()),
-        "auc": metrics.auc(y, a),
-        "auc_baseline": metrics.auc(y, b),
-        "delta_auc": metrics.interval(test["difference"], drawn),
-        "p_delong": test["p"],
-        "delta_net_benefit": metrics.net_benefit(y, a, cut) - metrics.net_benefit(y, b, cut),
-        "idi": float(slopes[0] - slopes[1]),
-        "note": NOTE,
-    }
 
 
 def feature_table(folds: list[dict], strategy: str) -> list[dict]:

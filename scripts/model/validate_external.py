@@ -3,7 +3,6 @@ results/external/performance.json.
 Source: docs/modelling.md, "Validation"; requirements MOD-07, MOD-08, EVA-02.
 """
 
-import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,10 @@ from scripts.core import job as core_job
 from scripts.core.hashing import digest_of, digest_of_file
 from scripts.core.sheets import read_sheet
 from scripts.model import bundle, class_performance, classes, locked
-from scripts.model.cohort_tables import BINARY, read_external
+from scripts.model.cohort_tables import BINARY, Cohort, read_external
 from scripts.model.evaluation import NOT_ASSESSED, rounded
-from scripts.model.lock_bundle import append_line
+from scripts.model.openings import check_openings, record_opening
 
-OPENING_COLUMNS = ["opened_at", "bundle", "data_sha256", "patients", "events"]
 MINIMUM_CENTRES = 2  # MOD-07
 MINIMUM_EVENTS = 100  # MOD-07, project default
 
@@ -64,17 +62,11 @@ def prospective(obs: pd.DataFrame, locked_at: str | None) -> dict:
     }
 
 
-def record_opening(path: Path, name: str, data: str, patients: int, events: int) -> str:
-    """Append the first opening of these data by this bundle; returns when that was."""
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines()[1:]:
-            cells = dict(zip(OPENING_COLUMNS, line.split("\t"), strict=True))
-            if cells["bundle"] == name and cells["data_sha256"] == data:
-                return cells["opened_at"]
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    values = [now, name, data, patients, events]
-    append_line(path, OPENING_COLUMNS, dict(zip(OPENING_COLUMNS, values, strict=True)))
-    return now
+def without_recalibrated(cohort: Cohort, description: dict) -> tuple[Cohort, int]:
+    """The external patients on whom the bundle was not recalibrated, and how many were: those are external no more."""
+    persons = {p for line in description.get("recalibration", {}).values() for p in line["persons"]}
+    used = [p for p in cohort.obs.index if bundle.person_hash(p) in persons]
+    return cohort.subset(cohort.obs.index.difference(used)), len(used)
 
 
 def record(step, result: dict, obs: pd.DataFrame) -> None:
@@ -135,8 +127,10 @@ def main(job):
             obs = external_patients(
                 sheet, list(params.admitted), job.input.outcome, outcome["classes"]
             )
+            check_openings(step, Path(params.openings))
             opened = record_opening(
                 Path(params.openings),
+                "validation",
                 lock["bundle"],
                 digest_of([digest_of_file(path) for path in tables]),
                 len(obs),
@@ -144,6 +138,9 @@ def main(job):
             )
             cohort = replace(read_external(obs, paths), outcome=outcome)
             silent = bundle.check_units(description, cohort.dictionaries)
+            cohort, used = without_recalibrated(cohort, description)
+            obs = cohort.obs
+            result |= {"used_to_recalibrate": used}
             result |= {"status": "ASSESSED", "reason": "", "opened_at": opened}
             result |= {"strategy": description["strategy"], "units_not_stated": silent}
             if "coupling" in description:

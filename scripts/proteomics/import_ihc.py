@@ -17,6 +17,7 @@ from scripts.core.features import (
     write_dictionary,
 )
 from scripts.core.hashing import ROOT
+from scripts.core.privacy import looks_like_a_name
 from scripts.core.sheets import SheetErrors, read_sheet
 from scripts.proteomics.reader_agreement import icc_2_1, weighted_kappa
 
@@ -85,7 +86,8 @@ class Readings:
             self.patients.add(patient)
             marker = lookup.get(_plain(row["marker"]))
             if marker is None:
-                self.unknown[patient].add(row["marker"])
+                personal = looks_like_a_name(row["marker"])
+                self.unknown[patient].add("(hidden)" if personal else row["marker"])
                 continue
             key = (patient, row.get("specimen", "tumour"), marker)
             samples = self.calls.setdefault(key, {}).setdefault(row.get("reader", ""), {})

@@ -2,8 +2,8 @@
 of the draft notes.
 
 In: the QC ledger, resources/requirements.yaml, the plan with its consent gate. Out: findings.tsv
-(one check a line) and conformance.json (one status a requirement, one verdict a centre). Source:
-requirement TRC-02, docs/report.md.
+(one check a line), conformance.json (one status a requirement, one verdict a centre),
+nonconformities.tsv (what is to be done, by whom). Source: requirement TRC-02, docs/report.md.
 """
 
 import csv
@@ -14,7 +14,7 @@ from pathlib import Path
 from scripts.core import job as core_job
 from scripts.core.ledger import STATUSES, read_records
 from scripts.core.sheets import read_sheet
-from scripts.report import identifiers
+from scripts.report import identifiers, nonconformities, whole_run
 from scripts.report.identifiers import masked
 
 COLUMNS = [
@@ -38,15 +38,25 @@ ORDER = ("FAIL", "NOT_ASSESSED", "WARN", "ATTESTED", "PASS", "NOT_APPLICABLE")
 DECISIVE = ("block", "major")
 GATE_STEP = "validate_inputs"
 GATE_REQUIREMENTS = ("ETH-01", "ETH-02", "ETH-03", "ETH-04", "ETH-05", "ETH-06")
-NOT_CONFORMANT, INCOMPLETE, CONFORMANT = "not conformant", "evidence incomplete", "conformant"
+NOT_CONFORMANT, CONFORMANT = "not conformant", "conformant"
+FAILED, INCOMPLETE = "requirements fail", "evidence is missing"  # why it is not
 
 
 def read_requirements(path: str | Path) -> dict[str, dict]:
-    """{requirement id: requirement} in the order of the file."""
+    """{requirement id: requirement} in the order of the file; `owner` is who answers for it."""
     import yaml
 
     with open(path, encoding="utf-8") as handle:
-        return {row["id"]: row for row in yaml.safe_load(handle)["requirements"]}
+        listed = yaml.load(handle, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    owners = listed["owners"]
+    return {
+        row["id"]: row | {"owner": owners[row["id"].split("-")[0]]}
+        for row in listed["requirements"]
+    }
+
+
+# A step whose sheet is gone did not run for this cohort: what it wrote before is no evidence any more.
+SHEET_OF_STEP = {"check_custody": "samples", "build_clinical_table": "labs", "import_ihc": "ihc"}
 
 
 def individuals(plan: dict) -> dict[str, str]:
@@ -68,7 +78,7 @@ def current_files(paths: list[str], plan: dict) -> list[str]:
     A file is named by its subject, then modality and block behind dots. A step is taken as one per individual when any of its
     files carries the id of an admitted patient, of an assay or of a QC run; an unknown name in such a folder belongs to
     somebody who left. So does an unknown name that its own records are about (the only patient of a modality left). Names of
-    cohort-wide steps ("cohort", a block, a strategy) stay.
+    cohort-wide steps ("cohort", a block, a strategy) stay, unless the sheet that they read is no longer there.
     """
     known = individuals(plan)
     gone = {row["patient_id"] for row in plan["refused"] if row["domain"] == "*"}
@@ -77,6 +87,8 @@ def current_files(paths: list[str], plan: dict) -> list[str]:
     kept = []
     for path, name in sorted(name_of.items()):
         unknown = name not in known and name not in plan["blocks"] and name != "cohort"
+        if SHEET_OF_STEP.get(Path(path).parent.name, "patients") not in plan["sheets"]:
+            continue
         if name in gone or (unknown and Path(path).parent.name in per_individual):
             continue
         if unknown and Path(path).is_file() and _is_about(path, name):
@@ -137,6 +149,11 @@ def findings_of(
         if row["verdict"] == "PASS" and is_attested(requirements, record["requirement_id"]):
             row["verdict"] = "ATTESTED"
         row = {key: "" if value is None else value for key, value in row.items()}
+        findings[tuple(str(row[c]) for c in COLUMNS)] = row
+    seen = {row["requirement_id"] for row in findings.values()}
+    for name in (name for name in requirements if name not in seen and name != "TRC-02"):
+        row = whole_run.without_record(requirements[name], plan)
+        row |= {"severity": requirements[name]["severity"]}
         findings[tuple(str(row[c]) for c in COLUMNS)] = row
     return [findings[key] for key in sorted(findings)]
 
@@ -208,12 +225,15 @@ def assess(requirement: dict, findings: list[dict], plan: dict) -> dict:
 
 
 def verdict_of(assessed: dict[str, dict], status: str = "status") -> str:
-    """Not conformant with a FAIL of severity block or major; incomplete where such a requirement
-    was not assessed."""
-    decisive = [row[status] for row in assessed.values() if row["severity"] in DECISIVE]
-    if "FAIL" in decisive:
-        return NOT_CONFORMANT
-    return INCOMPLETE if "NOT_ASSESSED" in decisive else CONFORMANT
+    """Conformant only without FAIL and without NOT_ASSESSED among the requirements of severity block or major."""
+    return NOT_CONFORMANT if grounds_of(assessed, status) else CONFORMANT
+
+
+def grounds_of(assessed: dict[str, dict], status: str = "status") -> list[str]:
+    """Why it is not conformant: requirements that fail, evidence that is missing, or both."""
+    decisive = {row[status] for row in assessed.values() if row["severity"] in DECISIVE}
+    words = (("FAIL", FAILED), ("NOT_ASSESSED", INCOMPLETE))
+    return [why for word, why in words if word in decisive]
 
 
 def conformance(findings: list[dict], requirements: dict, plan: dict) -> dict:
@@ -260,6 +280,8 @@ def _verdicts(assessed: dict[str, dict]) -> dict:
     return {
         "process": verdict_of(assessed),
         "data": verdict_of(assessed, "data_status"),
+        "grounds": grounds_of(assessed),
+        "data_grounds": grounds_of(assessed, "data_status"),
         "failed": [name for name, row in assessed.items() if row["status"] == "FAIL"],
         "not_assessed": sum(row["status"] == "NOT_ASSESSED" for row in assessed.values()),
     }
@@ -286,19 +308,26 @@ def ledger_files(folders: list[str]) -> list[str]:
 
 
 def main(job) -> None:
-    """Join the ledger with the requirements: findings.tsv and conformance.json."""
+    """Join the ledger with the requirements: findings.tsv, conformance.json, nonconformities.tsv."""
     with core_job.step(job) as step:
         plan = json.loads(Path(job.params.plan).read_text(encoding="utf-8"))
         patients = read_sheet(job.input.patients[0], "patients").rows
         requirements = read_requirements(job.input.requirements)
         files = current_files(ledger_files(job.params.ledgers), plan)
         records = current_records(list(read_records(files)), plan)
-        records += identifiers.records(list(job.params.searched))
+        records += identifiers.records(
+            list(job.params.searched), getattr(job.params, "watch_list", "")
+        )
+        records += whole_run.records(plan, requirements, job.params)
         centre_of = {row["patient_id"]: row["centre"] for row in patients}
         findings = findings_of(records, requirements, plan, centre_of)
         step.log.info("%d ledger files, %d findings", len(files), len(findings))
         write_findings(step.path(job.output.findings), findings)
         result = conformance(findings, requirements, plan)
+        listed = nonconformities.rows_of(findings, result, requirements)
+        listing = getattr(job.output, "nonconformities", None)
+        if listing:
+            nonconformities.write(step.path(listing), listed)
         text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
         step.path(job.output.conformance).write_text(text, encoding="utf-8")
 

@@ -6,19 +6,25 @@ In: audit.json. Out: the audit section. Source: docs/modelling.md, "Audit".
 from scripts.report import svg
 from scripts.report.conformity import status_cell
 from scripts.report.curves import estimate
-from scripts.report.page import Cell, Paragraph, Section, Table, Text, reason, text, text_or
+from scripts.report.page import Cell, Paragraph, Section, Table, Text, join, reason, text, text_or
 from scripts.report.results import Results
 
 SHOWN = 10
+NUMBERS_ONLY = ("negative control", "centre against label")  # checks whose text is a figure
 
 
 def flags(audit: dict) -> list[Text]:
-    """Checks that are not passed, in words."""
-    return [
-        Text(check.get("text_zh") or check["check"], check.get("text_en") or check["check"])
-        for check in audit.get("checks", [])
-        if check["verdict"] in ("FAIL", "WARN")
-    ]
+    """Checks that are not passed, in words; what is only a number is named too."""
+    found = []
+    for check in audit.get("checks", []):
+        if check["verdict"] not in ("FAIL", "WARN"):
+            continue
+        words = Text(check.get("text_zh") or check["check"], check.get("text_en") or check["check"])
+        if check["check"].startswith(NUMBERS_ONLY):
+            name = text_or(f"audit_check.{check['check']}", check["check"])
+            words = join([name, words], "：", ": ")
+        found.append(words)
+    return found
 
 
 def check_table(audit: dict) -> Table:

@@ -79,6 +79,11 @@ def decision(curves: list[tuple[Text, dict]]) -> str:
     for position, (name, entry) in enumerate(curves):
         colour, dash = _style(position)
         shown = [p for p in entry["decision_curve"] if p["model"] is not None]
+        band = [p for p in shown if p.get("low") is not None] if position == 0 else []
+        if band:
+            edge = [axes.place(p["threshold"], p["high"]) for p in band]
+            edge += [axes.place(p["threshold"], p["low"]) for p in reversed(band)]
+            drawing.band(edge, colour)
         axes.curve([p["threshold"] for p in shown], [p["model"] for p in shown], colour, 2, dash)
         names.append((name, colour, dash))
     everyone = [p for p in curves[0][1]["decision_curve"] if p["all"] is not None]

@@ -78,33 +78,29 @@ def _shares(value: dict | None) -> str:
 
 
 def subgroup_table(found: list[dict], caption: Text) -> Table | None:
-    """AUC, sensitivity and specificity by stage, centre, AFP, sex, age, cause; small groups without
+    """AUC, sensitivity, specificity and calibration by stage, centre, AFP, sex, age, cause; small groups without
     interval."""
     if not found:
         return None
+    measures = ("auc", "sensitivity", "specificity", "brier", "calibration_slope", "o_e")
     rows, group = [], None
     for row in found:
         if row["group"] != group:
             group = row["group"]
-            rows.append([Cell(text_or(f"group.{group}", group), "group", 5)])
+            rows.append([Cell(text_or(f"group.{group}", group), "group", 2 + len(measures))])
         name = text_or(f"{_TEXTS_OF_GROUP.get(group, group)}.{row['value']}", row["value"])
         size = f"{row['n']} / {row['events']}"
         if row.get("status", "ASSESSED") != "ASSESSED":
-            rows.append([name, size, Cell(text("performance.too_few"), "missing", 3)])
+            rows.append([name, size, Cell(text("performance.too_few"), "missing", len(measures))])
             continue
-        rows.append(
-            [
-                name,
-                size,
-                *(curves.estimate(row.get(k)) for k in ("auc", "sensitivity", "specificity")),
-            ]
-        )
+        rows.append([name, size, *(curves.estimate(row.get(k)) for k in measures)])
     return Table(
         caption=caption,
         columns=[
-            text(f"column.{c}") for c in ("group", "n_events", "auc", "sensitivity", "specificity")
+            text(f"column.{'slope' if c == 'calibration_slope' else c}")
+            for c in ("group", "n_events", *measures)
         ],
         rows=rows,
-        numeric=(1, 2, 3, 4),
+        numeric=tuple(range(1, 2 + len(measures))),
         notes=[text("performance.subgroup_note")],
     )

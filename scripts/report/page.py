@@ -15,6 +15,8 @@ from scripts.report.identifiers import masked
 
 RESOURCES = ROOT / "resources" / "report"
 LANGUAGES = ("zh", "en")
+# The pages of a run, beside one another in results/report; every page links to the others.
+PAGES = {"report": "report.html", "conformance": "conformance.html", "data": "data_quality.html"}
 
 
 class Text(NamedTuple):
@@ -181,8 +183,11 @@ def both(value: object):
     return Markup('<span lang="zh">{}</span><span lang="en">{}</span>').format(*value)
 
 
-def render(sections: list[Section], *, title: Text, language: str, head: dict) -> str:
-    """The whole page as HTML: no script, style, font or image from elsewhere."""
+def render(sections: list[Section], *, here: str, language: str, head: dict) -> str:
+    """The whole page as HTML: no script, style, font or image from elsewhere.
+
+    `here` is a key of PAGES; `head` holds meta (a Text) and version.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -195,12 +200,16 @@ def render(sections: list[Section], *, title: Text, language: str, head: dict) -
     )
     environment.filters["both"] = both
     environment.globals |= {"text": text}
+    scripts = dict.fromkeys(getattr(part, "script", "") for s in sections for part in s.parts)
+    names = ["report.js", *filter(None, scripts)]
     return environment.get_template("report.html.j2").render(
         sections=sections,
-        title=title,
+        here=here,
+        pages=PAGES,
+        title=text(f"title.{here}"),
         language=language,
         style=Markup((RESOURCES / "report.css").read_text(encoding="utf-8")),
-        script=Markup((RESOURCES / "report.js").read_text(encoding="utf-8")),
+        scripts=[Markup((RESOURCES / name).read_text(encoding="utf-8")) for name in names],
         markup=Markup,
         **head,
     )

@@ -4,8 +4,7 @@ In: performance.json. Out: the section of internal performance. Source: docs/out
 the file), TRIPOD+AI items 23-25; post-test probabilities at stated prevalences by Bayes' rule.
 """
 
-from scripts.report import curves, svg
-from scripts.report.flow import block_name
+from scripts.report import curves, increments, svg
 from scripts.report.ingredients import feature_table, left_out, pattern_table, size_note
 from scripts.report.operating import operating_points, predictive_values, subgroup_table
 from scripts.report.page import (
@@ -25,6 +24,7 @@ from scripts.report.page import (
     text_or,
 )
 from scripts.report.results import Results
+from scripts.report.strategy_names import strategy_name
 
 KINDS = ("fusion", "block", "baseline")
 MARKERS = {
@@ -42,13 +42,6 @@ def assessed(performance: dict) -> bool:
 def chosen(performance: dict) -> dict:
     """The entry of the selected strategy."""
     return performance["strategies"][performance["selected"]]
-
-
-def strategy_name(name: str, entry: dict) -> Text:
-    """Readable name of a strategy."""
-    if name.startswith("block_"):
-        return text("performance.alone", block=block_name(name.removeprefix("block_")))
-    return text_or(f"strategy.{name}", entry.get("title", name))
 
 
 def _auc(entry: dict) -> float:
@@ -111,59 +104,6 @@ def comparison(performance: dict) -> Table:
         numeric=(1, 2, 4, 5, 6),
         notes=[text("performance.comparison_note")],
     )
-
-
-def increments(performance: dict) -> Table | None:
-    """Difference to each baseline on the same patients."""
-    found = performance.get("increments") or []
-    if not found:
-        return None
-    rows = [
-        [
-            join(
-                [
-                    strategy_name(
-                        row["strategy"], performance["strategies"].get(row["strategy"], {})
-                    ),
-                    strategy_name(
-                        row["baseline"], performance["strategies"].get(row["baseline"], {})
-                    ),
-                ],
-                " 对比 ",
-                " against ",
-            ),
-            f"{row['n']} / {row['events']}",
-            number(row.get("auc")),
-            number(row.get("auc_baseline")),
-            curves.estimate(row.get("delta_auc")),
-            p_value(row.get("p_delong")),
-            number(row.get("delta_net_benefit"), 3),
-        ]
-        for row in found
-    ]
-    names = (
-        "comparison",
-        "n_events",
-        "auc_plain",
-        "auc_baseline",
-        "delta_auc",
-        "p_delong",
-        "delta_benefit",
-    )
-    return Table(
-        caption=text("performance.increments"),
-        columns=[text(f"column.{name}") for name in names],
-        rows=rows,
-        numeric=tuple(range(1, 7)),
-        notes=[text("performance.increments_note")],
-    )
-
-
-def p_value(value: float | None) -> str:
-    """A p-value; below 0.001 only that."""
-    if value is None:
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def curve_entries(performance: dict) -> list[tuple[Text, dict]]:
@@ -240,7 +180,7 @@ def section(results: Results) -> Section:
             ]
         ),
         comparison(performance),
-        increments(performance),
+        *increments.shown(performance),
         figures(curve_entries(performance)),
         operating_points(entry, text("performance.operating")),
         predictive_values(entry),

@@ -33,9 +33,13 @@ class Results:
     split: dict[str, str] = field(default_factory=dict)
     outcome: dict[str, tuple[str, str]] = field(default_factory=dict)
     audit: dict = field(default_factory=dict)
+    explore: dict = field(default_factory=dict)
+    associations: dict = field(default_factory=dict)
     performance: dict = field(default_factory=dict)
+    internal: dict = field(default_factory=dict)
     test: dict = field(default_factory=dict)
     external: dict = field(default_factory=dict)
+    external_audit: dict = field(default_factory=dict)
     bundle: dict = field(default_factory=dict)
     openings: list[dict] = field(default_factory=list)
     withdrawals: list[dict] = field(default_factory=list)
@@ -118,9 +122,13 @@ def read_results(
             for r in read_table(one(inputs.get("outcome")))
         },
         audit=read_json(one(inputs.get("audit"))),
+        explore=read_json(one(inputs.get("explore"))),
+        associations=read_json(one(inputs.get("associations"))),
         performance=read_json(one(inputs.get("performance"))),
+        internal=read_json(one(inputs.get("internal"))),
         test=read_json(one(inputs.get("test"))),
         external=read_json(one(inputs.get("external"))),
+        external_audit=read_json(one(inputs.get("external_audit"))),
         bundle=read_json(one(inputs.get("bundle"))),
         openings=read_table(openings),
         withdrawals=read_table(withdrawals),

@@ -258,7 +258,7 @@ def section(results: Results, flow: Flow) -> Section:
     warnings = [acquisition(results)]
     flags = audit.flags(results.audit)
     if flags:
-        warnings.append(text("summary.flags", n=len(flags), flags=join(flags[:3])))
+        warnings.append(text("summary.flags", n=len(flags), flags=join(flags)))
     parts: list = [facts(results, flow)]
     parts.append(Bullets([s for s in sentences if s], "summary"))
     parts += [Paragraph(warning, "flag") for warning in warnings if warning]

@@ -46,6 +46,11 @@ class Drawing:
             f'stroke-linejoin="round"{dashes}/>'
         )
 
+    def band(self, points, colour) -> None:
+        """A pale area inside points [(x, y), ...]."""
+        d = "M" + "L".join(f"{_number(x)} {_number(y)}" for x, y in points) + "Z"
+        self.items.append(f'<path d="{d}" fill="{colour}" fill-opacity="0.13" stroke="none"/>')
+
     def box(self, x, y, width, height, fill="#fff", stroke="none", radius=0.0, hint="") -> None:
         """A rectangle; `hint` appears under the mouse."""
         title = f"<title>{escape(hint)}</title>" if hint else ""
@@ -60,6 +65,15 @@ class Drawing:
             f'<circle cx="{_number(x)}" cy="{_number(y)}" r="{_number(radius)}" '
             f'fill="{fill or colour}" stroke="{colour}"/>'
         )
+
+    def dots(self, points, colour, diameter=5.0) -> None:
+        """Many points of one colour as one element: a path of round spots at [(x, y), ...]."""
+        d = "".join(f"M{_number(x)} {_number(y)}h0" for x, y in points)
+        if d:
+            self.items.append(
+                f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{_number(diameter)}" '
+                f'stroke-linecap="round" stroke-opacity="0.8"/>'
+            )
 
     def text(
         self, x, y, content, size=12, anchor="start", colour=BLACK, weight="", turn=False
@@ -153,6 +167,13 @@ def legend(drawing: Drawing, x: float, y: float, entries: list[tuple], step: flo
         level = y + position * step
         drawing.line(x, level - 4, x + 26, level - 4, colour, 2.4, dash)
         drawing.text(x + 32, level, name, 11)
+
+
+def shade(colour: str, strength: float) -> str:
+    """A colour thinned with white: strength 0 is white, 1 the colour itself."""
+    strength = min(max(strength, 0.0), 1.0)
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 - (255 - part) * strength):02x}" for part in parts)
 
 
 def whisker(low: float, estimate: float, high: float, colour=BLUE, reference=0.5) -> str:

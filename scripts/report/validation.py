@@ -5,6 +5,7 @@ MOD-07, MOD-08 and MOD-10; docs/outputs.md (shape of the files).
 """
 
 from scripts.report import curves, svg
+from scripts.report.internal import pooled_rows
 from scripts.report.operating import operating_points, points_of, predictive_values, subgroup_table
 from scripts.report.page import (
     Cell,
@@ -54,6 +55,8 @@ def forest_rows(results: Results) -> list[tuple[Text, dict, str]]:
         for centre, entry in sorted(results.external.get("centres", {}).items()):
             if has_auc(entry):
                 rows.append((text("forest.centre", centre=centre), entry, svg.VERMILION))
+        known = [e for e in results.external.get("centres", {}).values() if has_auc(e)]
+        rows += pooled_rows(results.external.get("centres_pooled"), known)
         for name, entry in sorted(results.external.get("baselines", {}).items()):
             if has_auc(entry):
                 label = text("forest.baseline", name=strategy_name(name, entry))
@@ -132,6 +135,13 @@ def centre_table(validation: dict) -> Table | None:
     )
 
 
+def reuse_note(audit: dict) -> Paragraph | None:
+    """That no external row or file was seen in development; the run stops where one was."""
+    if audit.get("status") != "ASSESSED":
+        return None
+    return Paragraph(text("audit_external.none_reused", n=audit["patients"]), "good")
+
+
 def prospective_note(validation: dict) -> Paragraph | None:
     """Whether the model was locked before the external patients were enrolled."""
     found = validation.get("prospective") or {}
@@ -178,6 +188,7 @@ def section(results: Results) -> Section:
         parts += [
             Heading(text("validation.external")),
             flow_note(external),
+            reuse_note(results.external_audit),
             prospective_note(external),
             centre_table(external),
             figures(curve_entries(external)),

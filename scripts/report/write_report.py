@@ -1,7 +1,7 @@
 """The report: one HTML page in Chinese and English that opens without a network.
 
 In: plan, patients sheet, verdicts, split, audit, performance, validation, bundle, conformance.
-Out: results/report/report.html. Source: docs/report.md; STARD 2015, TRIPOD+AI for what it shows.
+Out: results/report/report.html, tripod_ai.csv. Source: docs/report.md; STARD 2015, TRIPOD+AI for what it shows.
 """
 
 import datetime
@@ -9,16 +9,20 @@ import datetime
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.report import (
+    associations,
     audit,
     classes,
     cohort,
     conformity,
+    exploration,
     flow,
+    internal,
     page,
     performance,
     provenance,
     quality,
     summary,
+    tripod,
     validation,
 )
 from scripts.report.page import Section, text
@@ -35,9 +39,13 @@ def sections_of(results: Results, run_date: str) -> list[Section]:
         cohort.section(results),
         quality.section(results),
         audit.section(results),
+        exploration.section(results),
+        associations.section(results),
         classes.section(results) if many else performance.section(results),
+        internal.section(results),
         classes.validation_section(results) if many else validation.section(results),
         provenance.bundle_section(results),
+        tripod.section(results),
         conformity.section(results),
         provenance.run_section(results, run_date),
     ]
@@ -48,7 +56,7 @@ def report_page(results: Results, *, language: str, run_date: str) -> str:
     meta = text("page.meta", as_of=results.plan["as_of"], run_date=run_date)
     return page.render(
         sections_of(results, run_date),
-        title=text("page.title"),
+        here="report",
         language=language,
         head={"meta": meta, "version": __version__},
     )
@@ -65,6 +73,8 @@ def main(job) -> None:
         today = datetime.date.today().isoformat()
         written = report_page(results, language=params.settings["language"], run_date=today)
         hidden = page.write(step.path(job.output.report), written)
+        checklist = tripod.as_csv(results)
+        step.path(job.output.tripod).write_text(checklist, encoding="utf-8")
         if hidden:
             step.log.warning("%d identifiers of persons masked in the report", hidden)
 

@@ -1,4 +1,4 @@
-"""25 broken configurations and sheets: each ends at once with file, row or key, what is allowed, and no traceback."""
+"""31 broken configurations and sheets: each ends at once with file, row or key, what is allowed, and no traceback."""
 
 import re
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ class Broken:
     sheet: str = ""
     old: str = ""
     new: str = ""
+    every: bool = False  # replace every occurrence
     command: bool = False  # also run as the command that a user types
 
 
@@ -90,6 +91,56 @@ CASES = [
         "patients",
         "male",
         "1",
+    ),
+    Broken(
+        "sex coded M and W",
+        ("patients.tsv, row 2, column sex: 'M'", "allowed: male, female (2 rows)"),
+        None,
+        "patients",
+        "male",
+        "M",
+        every=True,
+    ),
+    Broken(
+        "future birth date",
+        ("patients.tsv, row 2, column birth_date: '2026-03-02'", "allowed:", "2026-03-01"),
+        None,
+        "patients",
+        "1960-01-01",
+        "2026-03-02",
+        command=True,
+    ),
+    Broken(
+        "sample before birth",
+        ("samples.tsv, row 2, column collected_at: '1959-12-31'", "before the patient was born"),
+        None,
+        "samples",
+        "2025-06-10",
+        "1959-12-31",
+    ),
+    Broken(
+        "column twice",
+        ("patients.tsv, row 1, column age: 'age'", "stands twice"),
+        None,
+        "patients",
+        "birth_date",
+        "age",
+    ),
+    Broken(
+        "hospital number in free text",
+        ("samples.tsv, row 2, column collection_site: '(hidden)'", "looks like a hospital number"),
+        None,
+        "samples",
+        "ward 1",
+        "住院号 00123456",
+    ),
+    Broken(
+        "name in free text",
+        ("samples.tsv, row 2, column collection_site: '(hidden)'", "looks like a name"),
+        None,
+        "samples",
+        "ward 1",
+        "姓名：张三丰",
     ),
     Broken(
         "age in words",
@@ -219,7 +270,21 @@ def cohort(tmp_path, monkeypatch) -> Path:
         for phase in ("arterial", "portal")
     ]
     folder = tmp_path / "cohort"
-    write_sheet(folder / "patients.tsv", [p | {"sex": "male", "age": 60} for p in people])
+    write_sheet(
+        folder / "patients.tsv",
+        [p | {"sex": "male", "age": 60, "birth_date": "1960-01-01"} for p in people],
+    )
+    write_sheet(
+        folder / "samples.tsv",
+        [
+            {
+                "sample_id": "S1",
+                "patient_id": "P002",
+                "collected_at": "2025-06-10",
+                "collection_site": "ward 1",
+            }
+        ],
+    )
     write_sheet(folder / "consents.tsv", consents)
     write_sheet(folder / "assays.tsv", assays)
     write_sheet(folder / "features/dia.tsv", [{"patient_id": "P001", "ALB": 3.5}])
@@ -233,7 +298,7 @@ def break_it(folder: Path, case: Broken) -> dict:
         path = folder / "cohort" / f"{case.sheet}.tsv"
         text = path.read_text(encoding="utf-8")
         assert case.old in text
-        path.write_text(text.replace(case.old, case.new, 1), encoding="utf-8")
+        path.write_text(text.replace(case.old, case.new, -1 if case.every else 1), encoding="utf-8")
     return {"sheets": "cohort", "as_of": "2026-03-01"} | (case.config or {})
 
 

@@ -17,10 +17,19 @@ COHORT_STEPS = {
     "evaluate_test",
     "audit_cohort",
     "assemble_cohort",
+    "explore_cohort",
+    "associate_blocks",
     "cross_validate",
     "select_model",
+    "refit_model",
+    "validate_internal",
+    "audit_external",
     "assess_conformance",
     "write_report",
+    "build_store",
+    "write_conformance_report",
+    "write_quality_report",
+    "print_reports",
 }
 
 

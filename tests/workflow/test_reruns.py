@@ -151,22 +151,37 @@ def comment_in_script(run: Path, code: Path) -> None:
         handle.write("# a remark\n")
 
 
-# What follows every change of a table: the audit, every strategy of the model, the report. No model is locked here (too few
-# patients), so the fit is made again; where one is locked, nothing refits it (test_tables_only.py).
+# What follows every change of a table: the audit, every strategy of the model, the report, the store. No model is locked here
+# (too few patients), so the fit is made again; where one is locked, nothing refits it (test_tables_only.py).
 COHORT = {
     "assemble_cohort": 1,
     "audit_cohort": 1,
+    "explore_cohort": 1,
+    "associate_blocks": 1,
     "cross_validate": 3,  # early and the two baselines, one repeat
     "select_model": 1,
+    "refit_model": 2,  # parts
+    "validate_internal": 1,
     "fit_model": 1,
     "lock_bundle": 1,
     "evaluate_test": 1,
     "assess_conformance": 1,
     "write_report": 1,
+    "build_store": 1,
+    "write_conformance_report": 1,
+    "write_quality_report": 1,
+    "print_reports": 2,  # Chinese and English
     "all": 1,
 }
 # The drift and the reference of LC-MS need the peaks of all runs, which are temporary: 2 batches of 3 QC and blank runs.
 LCMS = {"fit_lcms": 1}
+SHEET_STEPS = dict.fromkeys(
+    (
+        *("validate_inputs", "build_clinical_table", "check_custody", "import_ihc"),
+        *("check_people", "check_quality_records", "check_examinations"),
+    ),
+    1,
+)
 CHANGES = [
     # P0001's ultrasound: its chain, the agreement of its two readers, its block
     (
@@ -195,7 +210,7 @@ CHANGES = [
         {"prepare_volumes": 1, "extract_radiomics": 1, "assess_stability": 1}
         | {"detect_lcms": 9, "fit_lcms_batch": 2, "apply_lcms": 3}
         | {"align_reads": 1, "extract_fragments": 1, "import_dia": 1, "describe_dia": 1}
-        | {"validate_inputs": 1, "build_clinical_table": 1, "check_custody": 1, "import_ihc": 1}
+        | SHEET_STEPS
         | {"define_outcome": 1, "freeze_split": 1, "collect_block": 14}
         | LCMS
         | COHORT,
@@ -204,7 +219,7 @@ CHANGES = [
     (
         remove_patient,
         {"detect_lcms": 4, "fit_lcms_batch": 1, "apply_lcms": 1, "assess_stability": 3}
-        | {"validate_inputs": 1, "build_clinical_table": 1, "check_custody": 1, "import_ihc": 1}
+        | SHEET_STEPS
         | {"define_outcome": 1, "freeze_split": 1, "collect_block": 9}
         | LCMS
         | COHORT,

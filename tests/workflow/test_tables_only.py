@@ -71,6 +71,12 @@ def test_one_command_makes_report_bundle_and_external_validation(finished):
     assert bundles_of(finished)
 
 
+def test_external_tables_are_written_after_the_lock(finished):
+    locked = (finished / "locks/bundle.json").stat().st_mtime_ns
+    written = [p for p in (finished / "results/external").rglob("*") if p.is_file()]
+    assert len(written) > 4 and all(p.stat().st_mtime_ns > locked for p in written)
+
+
 def test_second_run_has_nothing_to_do(run):
     assert dry_run(run) == {}
 

@@ -56,6 +56,8 @@ class Cohort:
             "assays": {},
             "runs": {},
             "refused": [],
+            "withdrawn": {},
+            "blocks": {},
             "sheets": {},
             "encodings": {},
         } | changes

@@ -105,6 +105,44 @@ def test_chinese_names_mixed_units_and_gb18030(cohort):
     assert (raw["value_raw"], raw["unit_raw"], raw["factor"]) == ("152000", "/μL", 0.001)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_every_form_of_value_and_date_in_every_encoding(cohort, encoding):
+    """The list of the notes: BOM, GB18030, UTF-16, full-width digits, limits, words, decimal comma, five forms of a date."""
+    forms = ["2025-06-01", "2025/6/1", "2025年6月1日", "20250601", "45809", "２０２５/６/１"]
+    rows = [lab("GGT", "40", "U/L", date=form) for form in forms]
+    rows += [
+        lab("甲胎蛋白", "<0.61", "ng/mL"),
+        lab("ALT", "＞1210", "U/L"),
+        lab("总胆红素", "１２．５", "umol/L"),
+        lab("CREA", "0,9", "mg/dL"),
+        lab("乙肝表面抗原", "阴性(-)", ""),
+        lab("AST", "未检", "U/L"),
+        lab("PLT", "/", "10^9/L"),
+    ]
+    built = one(cohort, *rows, encoding=encoding)
+    assert set(built.labs["date"].dt.strftime("%Y-%m-%d")[1:7]) == {"2025-06-01"}
+    lines = built.labs[built.labs["variable"] != "ggt"].set_index("variable")
+    assert (lines.loc["afp", "censor"], lines.loc["alt", "censor"]) == ("<", ">")
+    assert lines.loc["tbil", "value"] == 12.5
+    assert lines.loc["crea", "value"] == pytest.approx(79.56)  # 0.9 x 88.4
+    assert lines.loc["hbsag", "value"] == 0
+    assert lines.loc[["ast", "plt"], "status"].tolist() == ["missing", "missing"]
+    assert not built.found("CLE-02", "FAIL") and not built.found("CLE-03", "FAIL")
+
+
+@pytest.mark.parametrize(
+    "cell", ["张三丰", "35.2 张三", "Zhang San", "姓名：李娜", "住院号 ZY00123456"]
+)
+def test_name_or_hospital_number_in_a_cell_is_in_no_output(cohort, cell):
+    built = one(cohort, lab("AFP", cell, "ng/mL"), lab("张三丰", "1", "g/L"))
+    assert built.labs.iloc[1]["status"] == "quarantined"
+    written = built.labs.to_csv() + str(built.records) + built.verdicts.to_csv()
+    written += "".join(
+        p.read_text(errors="replace") for p in Path("out").iterdir() if p.suffix != ".parquet"
+    )
+    assert not any(part in written for part in ("张三", "Zhang", "李娜", "ZY00123456"))
+
+
 def test_unit_in_the_cell_that_is_not_the_unit_columns_is_in_quarantine(cohort):
     rows = [lab("TBIL", "1.2 mg/dL", "umol/L"), lab("PLT", "150x10^9/L", "10^9/L")]
     built = one(cohort, *rows, lab("CREA", "80 umol/L", ""))
@@ -265,7 +303,9 @@ def test_upper_limit_of_the_laboratory_wins_over_the_default(cohort):
 def test_tumour_findings_are_annotation_and_so_is_what_only_cases_have(cohort):
     history = [
         {"patient_id": "P1", "cirrhosis": "yes", "ecog_ps": 0, "tumour_number": 1, "tumour_max_cm": 2,
-         "vascular_invasion": "no", "extrahepatic": "no", "ascites": "none", "encephalopathy": "none"},
+         "vascular_invasion": "no", "extrahepatic": "no", "ascites": "none", "encephalopathy": "none",
+         "us_category": 3},
+        {"patient_id": "P2", "us_category": 1},
     ]  # fmt: skip
     rows = [lab("ALB", "40", "g/L", n) for n in (1, 2)] + [
         lab("CEA", "3", "ng/mL"),
@@ -277,6 +317,8 @@ def test_tumour_findings_are_annotation_and_so_is_what_only_cases_have(cohort):
     assert roles[["tumour_max_cm", "milan", "bclc", "cnlc", "alb_bin"]].eq("annotation").all()
     assert roles["cea"] == "annotation"  # measured in the case only
     assert roles["alb"] == "predictor"
+    assert roles["us_category"] == "annotation"  # for the surveillance baseline only
+    assert built.table["us_category"].tolist() == [3, 1]
     assert built.table.loc["P1", ["bclc", "cnlc", "milan"]].tolist() == [0, 0, 1]
 
 
@@ -395,3 +437,17 @@ def test_hepatitis_c_cohort_in_si_units(cohort, testdata):
     empty = sum(row[name] in ("", "NA") for row in rows for name in units)
     assert (built.labs["status"] == "missing").sum() == empty
     assert not (built.labs["requirement_id"] == "CLE-03").any()
+
+
+def test_new_patient_is_judged_alone_as_among_others():
+    labs = pd.DataFrame(columns=["patient_id", "analyte", "status", "reason", "requirement_id"])
+    values = pd.DataFrame(
+        {"afp": [1.0, 2.0], "alb": [None, 40.0], "tbil": [None, 9.0]}, index=["N1", "N2"]
+    )
+    panel = ["afp", "alb", "tbil"]
+    together = build_clinical_table.verdicts_of(
+        labs, values, panel, 0.5, whole_panel=True
+    ).set_index("patient_id")
+    alone = build_clinical_table.verdicts_of(labs, values.loc[["N1"]], panel, 0.5, whole_panel=True)
+    assert alone.loc[0, "verdict"] == together.loc["N1", "verdict"] == "fail"
+    assert alone.loc[0, "reasons"] == together.loc["N1", "reasons"]

@@ -8,6 +8,7 @@ import pytest
 from scripts.clinical import check_custody
 from scripts.clinical.sample_chain import (
     all_checks,
+    collection_said,
     draw_to_spin,
     freeze_thaw,
     order_of_events,
@@ -312,4 +313,93 @@ def test_collection_before_consent_birth_or_in_the_future_is_found(cohort):
 def test_tube_of_a_patient_who_may_not_enter_leaves_no_record(cohort):
     checked = Checked(cohort, [tube(1), tube(3)])
     assert set(checked.verdicts) == {"S1"}
-    assert {r["subject"] for r in checked.records} == {"P1"}
+    assert {r["subject"] for r in checked.records} == {"P1", "cohort"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [(360, "PASS"), (359, "FAIL"), (4320, "PASS"), (4321, "FAIL"), (None, "NOT_ASSESSED")],
+)
+def test_time_in_formalin(minutes, expected):  # 6 and 72 h
+    more = {} if minutes is None else {"minutes": minutes}
+    sample = Sample(tube(uses="wes", specimen="tumour"), [event("fixed", "08:20", **more)])
+    assert verdict(all_checks(sample, LIMITS), "TIS-02") == expected
+
+
+def test_frozen_tissue_was_never_in_formalin_but_a_block_was():
+    frozen = Sample(tube(specimen="tumour"), [event("frozen", "08:20")])
+    assert verdict(all_checks(frozen, LIMITS), "TIS-02") == "NOT_APPLICABLE"
+    block = Sample(tube(specimen="tumour", tube_type="FFPE_BLOCK"))
+    assert verdict(all_checks(block, LIMITS), "TIS-02") == "NOT_ASSESSED"
+
+
+@pytest.mark.parametrize(
+    ("percent", "expected"), [(20, "PASS"), (19, "FAIL"), (None, "NOT_ASSESSED")]
+)
+def test_tumour_cells(percent, expected):
+    sample = Sample(tube(specimen="tumour", tumour_content_pct=percent))
+    assert verdict(all_checks(sample, LIMITS), "TIS-03") == expected
+
+
+def test_extract_of_which_something_was_not_measured_is_not_assessed():
+    full = {"kind": "gdna", "a260_280": 1.9, "a260_230": 1.8, "total_ng": 900, "din": 8}
+    for gone in (None, "a260_280", "a260_230", "total_ng", "din"):
+        row = {k: v for k, v in full.items() if k != gone}
+        found = all_checks(Sample(tube(uses="wes"), extractions=[row]), LIMITS)
+        verdicts = {f.verdict for f in found if f.requirement_id == "EXT-01"}
+        assert verdicts == ({"PASS"} if gone is None else {"PASS", "NOT_ASSESSED"})
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"internal_standard_cv": 0.2, "blank_present": True}, "PASS"),
+        ({"internal_standard_cv": 0.21, "blank_present": True}, "FAIL"),
+        ({"internal_standard_cv": 0.1, "blank_present": False}, "FAIL"),
+        ({"internal_standard_cv": 0.1}, "NOT_ASSESSED"),
+        ({"blank_present": True}, "NOT_ASSESSED"),
+        ({}, "NOT_ASSESSED"),
+    ],
+)
+def test_metabolite_extraction_needs_internal_standard_and_process_blank(row, expected):
+    sample = Sample(tube(uses="lcms"), extractions=[{"kind": "metabolite", **row}])
+    assert verdict(all_checks(sample, LIMITS), "EXT-02") == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "collection_site"),
+        ({"collection_site": "ward", "fasting_h": 10}, ""),
+        ({"collection_site": "ward"}, "fasting_h"),
+        ({"collection_site": "ward", "fasting_h": 10, "collected_at": "2025-06-10"}, "time of day"),
+    ],
+)
+def test_place_time_and_fasting_of_the_collection(changes, words):
+    [finding] = collection_said(Sample(tube(uses="lcms", **changes)), LIMITS)
+    assert finding.verdict == ("NOT_ASSESSED" if words else "PASS") and words in finding.reason
+
+
+def test_run_without_any_tube_is_not_assessed_and_so_is_a_tube_without_its_extract(cohort):
+    runs = {"lcms": {"P2": [{"patient_id": "P2", "assay_id": "A"}]}}
+    checked = Checked(
+        cohort, [tube(1, "wes")], assays=runs,
+        extractions=[{"extraction_id": "X", "sample_id": "S1", "kind": "cfdna", "total_ng": 20}],
+    )  # fmt: skip
+    gaps = {
+        (r["subject"], r["requirement_id"], r["check"])
+        for r in checked.records
+        if r["verdict"] == "NOT_ASSESSED"
+    }
+    assert ("P2", "CHN-01", "run traces back to a sample") in gaps
+    assert ("P1", "EXT-01", "extract recorded") in gaps
+
+
+def test_tumour_without_a_paired_normal_fails_and_a_cohort_without_tissue_is_not_applicable(cohort):
+    alone = Checked(cohort, [tube(1, "wes", specimen="tumour")])
+    assert ("P1", "TIS-03") in alone.failed()
+    paired = [tube(1, "wes", specimen="tumour"), tube(1, "wes", sample_id="S9", specimen="blood")]
+    assert ("P1", "TIS-03") not in Checked(cohort, paired).failed()
+    none = Checked(cohort, [tube(1)])
+    tissue = {r["verdict"] for r in none.records if r["requirement_id"].startswith("TIS")}
+    assert tissue == {"NOT_APPLICABLE"}

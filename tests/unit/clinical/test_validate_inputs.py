@@ -132,6 +132,9 @@ def test_approval_must_cover_every_index_date():
         "approval_no": "A",
         "valid_from": "2025-06-10",
         "valid_until": "2025-06-10",
+        "committee": "EC",
+        "document_id": "D1",
+        "sha256": "0" * 64,
     }
     assert ethics_of_centres([patient()], [approval])[0].verdict == "PASS"
     assert (

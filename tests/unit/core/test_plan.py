@@ -250,6 +250,13 @@ def test_wrong_feature_table_is_named(cohort, name, text, words):
     assert words in problems_of()
 
 
+def test_table_of_nobody_in_the_patients_sheet_is_refused(cohort):
+    (cohort / "features").mkdir()
+    (cohort / "features" / "dia.tsv").write_text("patient_id\tALB\nHCC-1\t1.5\nHCC-2\t2\n")
+    words = "features/dia.tsv, row 2, column patient_id: 'HCC-1': no patient_id of this table is in"
+    assert words in problems_of()
+
+
 def test_damaged_cache_is_only_a_cache(cohort):
     before = make_plan(config(), write=True)
     (core_plan.FOLDER / "digests.json").write_text("{")

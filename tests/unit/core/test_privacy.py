@@ -69,3 +69,15 @@ def test_mobile_number_is_found(text):
 )
 def test_study_ids_dates_uids_and_measurements_are_not_identifiers(text):
     assert identifier_in(text) == []
+
+
+@pytest.mark.parametrize(
+    "digest", ["ab13812345678cdef0", "0f" + "1" * 10 + "13812345678" + "a" * 41]
+)
+def test_digits_inside_a_hash_are_no_number_of_a_person(digest):
+    assert identifier_in(f"results.tsv\t{digest}\n") == []
+    assert identifier_in(f"results.tsv\t{digest}\t13812345678\n") == ["a mobile number"]
+
+
+def test_long_number_without_a_letter_is_no_hash():
+    assert identifier_in("110105194912310021 11010519491231002x") == ["a citizen number"]

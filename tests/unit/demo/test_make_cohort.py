@@ -37,9 +37,13 @@ def test_cohort_can_be_planned_as_it_is(cohorts, monkeypatch):
     assert {"lcms", "ct"} <= set(plan["assays"])
 
 
-def test_only_the_cohort_with_mess_has_findings(cohorts):
-    assert rows_of(cohorts["mess"], "expected_findings")
-    assert rows_of(cohorts["clean"], "expected_findings") == []
+def test_only_the_cohort_with_mess_has_findings_beside_what_its_size_implies(cohorts):
+    implied = [  # three people: C2 has controls only
+        "C2\t\tOMX-06\tFAIL\tvalidate_inputs\tall patients of C2 are of one class"
+    ]
+    assert rows_of(cohorts["clean"], "expected_findings") == implied
+    assert len(rows_of(cohorts["mess"], "expected_findings")) > 1
+    assert rows_of(cohorts["more"], "expected_findings") == []
 
 
 def test_one_more_person_changes_nobody_else(cohorts):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from scripts.clinical import check_examinations, check_people, check_quality_records
+from scripts.core.config import default_config
 from scripts.core.gate import compute_gate
 from scripts.core.sheets import read_sheet
 from scripts.demo import clinical_labs
@@ -48,7 +50,7 @@ def test_every_planted_consent_defect_is_refused(tmp_path):
     planted = {
         (f["subject"], f["requirement_id"])
         for f in simulated.findings
-        if f["step"] == "validate_inputs" and f["requirement_id"] != "CLE-05"
+        if f["step"] == "validate_inputs" and f["requirement_id"] not in ("CLE-05", "CLN-03")
     }
     withdrawn = gate_of(simulated.sheets, tmp_path)["withdrawn"]
     assert sum(withdrawn.values()) == 1
@@ -77,7 +79,8 @@ def test_mess_changes_only_people_with_a_finding(tmp_path):
 def test_six_patient_cut_has_only_findings_of_its_own_people(tmp_path):
     people = make_people(SEED, 6, 0)
     findings = simulate(people, tmp_path, SEED, True).findings
-    assert {f["subject"] for f in findings} <= {p.patient_id for p in people}
+    own = {p.patient_id for p in people} | {p.centre for p in people} | {"cohort"}
+    assert {f["subject"] for f in findings} <= own
 
 
 def test_markers_separate_cases_from_controls_as_the_source_says():
@@ -106,3 +109,33 @@ def test_same_person_in_two_centres_has_equal_identifiers(tmp_path):
     assert len(same) == 2
     assert len({r["centre"] for r in same}) == 2
     assert len({(r["sex"], r["age"], r["diagnosis"], r["contact_hash"]) for r in same}) == 1
+
+
+@pytest.mark.parametrize("mess", [True, False])
+def test_sheet_checks_fail_exactly_what_was_planted(tmp_path, mess):
+    """People, devices, quality records, examinations: FAILs of the mess are those planted, the clean twin has none and no gap."""
+    simulated = simulate(PEOPLE, tmp_path, SEED, mess)
+    for name, rows in simulated.sheets.items():
+        write_sheet(tmp_path, name, rows)
+    plan = gate_of(simulated.sheets, tmp_path)
+    domains = {"ct": "imaging", "mri": "imaging", "us": "imaging", "lcms": "metabolomics"}
+    plan["blocks"] = {name: {"modality": name, "domain": d} for name, d in domains.items()}
+    settings = default_config()["clinical"]
+    found = []
+    for module, key, more in (
+        (check_people, "people", ()),
+        (check_quality_records, "quality", (tmp_path,)),
+        (check_examinations, "examinations", ()),
+    ):
+        sheets = {
+            name: read_sheet(tmp_path / f"{name}.tsv").rows if name in simulated.sheets else None
+            for name in module.SHEETS
+        }
+        found += module.all_checks(sheets, plan, settings[key], *more)
+    failed = {(c.subject, c.requirement_id) for c in found if c.verdict == "FAIL"}
+    steps = ("check_people", "check_quality_records", "check_examinations")
+    planted = {
+        (f["subject"], f["requirement_id"]) for f in simulated.findings if f["step"] in steps
+    }
+    assert failed == planted
+    assert [c for c in found if c.verdict == "NOT_ASSESSED"] == []

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scripts.fusion import audit_cohort, class_separation, reuse
-from scripts.fusion.audit_cohort import Audit, ReuseAcrossRoles, check_reuse
+from scripts.fusion.audit_cohort import Audit, check_duplicates, check_roles
 from scripts.fusion.negative_controls import control_model, mask_columns
 
 NAMES = ["control", "hcc"]
@@ -17,26 +17,11 @@ def table(patients, features=20, seed=0):
     return pd.DataFrame(rng.normal(size=(len(patients), features)), patients, columns)
 
 
-@pytest.fixture
-def two_roles():
+def test_row_twice_in_development_is_a_flag_only():
     inside = table([f"P{i}" for i in range(40)])
-    outside = table([f"E{i}" for i in range(20)], seed=1)
-    roles = dict.fromkeys(inside.index, "development") | dict.fromkeys(outside.index, "external")
-    return inside, outside, roles
-
-
-def test_row_reused_in_external_data_stops_the_run_and_is_named(two_roles):
-    inside, outside, roles = two_roles
-    outside.loc["E3"] = inside.loc["P7"] * (1 + 1e-9)
-    with pytest.raises(ReuseAcrossRoles, match=r"E3 = P7 \(equal rows in lcms\)"):
-        check_reuse(Audit(), {"lcms": inside}, {"lcms": outside}, {}, roles, 30)
-
-
-def test_row_twice_in_development_is_a_flag_only(two_roles):
-    inside, outside, roles = two_roles
     inside.loc["P1"] = inside.loc["P2"]
     audit = Audit()
-    check_reuse(audit, {"lcms": inside}, {"lcms": outside}, {}, roles, 30)
+    check_duplicates(audit, {"lcms": inside}, {}, 30)
     found = {c["check"]: c for c in audit.checks}
     assert found["duplicate rows"]["verdict"] == "WARN"
     assert found["duplicate rows"]["subjects"] == ["P1 = P2"]
@@ -48,13 +33,29 @@ def test_patients_without_any_variant_are_not_called_duplicates():
     assert reuse.equal_rows(burdens, 30) == []
 
 
-def test_same_raw_file_under_another_name_stops_the_run(two_roles, tmp_path):
-    inside, outside, roles = two_roles
-    for name in ("a.mzML", "b.mzML"):
-        (tmp_path / name).write_bytes(b"x" * 3_000_000)
-    files = {"P1": [str(tmp_path / "a.mzML")], "E1": [str(tmp_path / "b.mzML")]}
-    with pytest.raises(ReuseAcrossRoles, match=r"E1 = P1 \(same raw file\)"):
-        check_reuse(Audit(), {"lcms": inside}, {"lcms": outside}, files, roles, 30)
+@pytest.mark.parametrize(
+    ("column", "value", "found"),
+    [
+        ("md5", "d41d8", "E1 = P1 (same raw file)"),
+        ("file", "raw/a.mzML", "E1 = P1 (same raw file)"),
+    ],
+)
+def test_file_that_the_sheet_names_in_both_roles_stops_the_run(column, value, found):
+    assays = pd.DataFrame({"patient_id": ["P1", "E1"], "modality": "lcms", "file": ["a", "b"]})
+    assays[column] = value
+    roles = {"P1": "development", "E1": "external"}
+    with pytest.raises(reuse.ReuseAcrossRoles) as error:
+        check_roles(Audit(), pd.DataFrame({"patient_id": ["P1", "E1"]}), assays, roles)
+    assert found in str(error.value)
+    check_roles(Audit(), pd.DataFrame({"patient_id": []}), assays.assign(modality="dia"), roles)
+
+
+def test_person_in_both_roles_stops_the_run_and_a_shared_contact_does_not():
+    people = pd.DataFrame({"patient_id": ["P1", "E1"], "contact_hash": "c", "id1_hash": "h"})
+    roles = {"P1": "development", "E1": "external"}
+    with pytest.raises(reuse.ReuseAcrossRoles, match=r"E1 = P1 \(one person\)"):
+        check_roles(Audit(), people, pd.DataFrame(), roles)
+    check_roles(Audit(), people.assign(id1_hash=""), pd.DataFrame(), roles)
 
 
 def test_fingerprint_sees_a_change_at_either_end(tmp_path):

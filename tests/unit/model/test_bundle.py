@@ -36,7 +36,9 @@ def test_reloaded_model_predicts_the_same(parts, tmp_path):
     assert difference.abs().max() <= 1e-12
 
 
-@pytest.mark.parametrize("learner", ["late", "late_xgboost", "early"])
+@pytest.mark.parametrize(
+    "learner", ["late", "late_xgboost", "early", "stacking", "late_svm", "early_forest"]
+)
 def test_two_trainings_give_the_same_bytes(cohort, settings, tmp_path, learner):
     names = []
     for folder in ("a", "b"):
@@ -44,7 +46,25 @@ def test_two_trainings_give_the_same_bytes(cohort, settings, tmp_path, learner):
         model = fused.train(fused.members_of(learner, allowed, settings), cohort, settings, 1)
         names.append(written(tmp_path / folder, model, {"settings": settings, "features": []}))
     assert names[0] == names[1]
-    bundle.load_bundle(tmp_path / "a", names[0])
+    again, _ = bundle.load_bundle(tmp_path / "a", names[0])
+    gap = again.score(cohort)["probability"] - model.score(cohort)["probability"]
+    assert gap.abs().max() <= 1e-12
+
+
+@pytest.mark.parametrize("selection", ["mrmr", "stability"])
+def test_selectors_are_stored_with_the_model(cohort, settings, tmp_path, selection):
+    settings["blocks"]["default"] = {
+        "harmonise": "none",
+        "imputation": "detection_limit",
+        "selection": selection,
+    }
+    allowed, _ = predictors(cohort, settings)
+    one = {"ct": allowed["ct"]}
+    model = fused.train(fused.members_of("late", one, settings), cohort, settings, 1)
+    name = written(tmp_path / "b", model, {"settings": settings, "features": []})
+    again, _ = bundle.load_bundle(tmp_path / "b", name)
+    gap = again.score(cohort)["probability"] - model.score(cohort)["probability"]
+    assert gap.abs().max() <= 1e-12
 
 
 def test_no_patient_id_is_stored(parts, tmp_path):

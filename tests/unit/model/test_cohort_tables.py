@@ -26,3 +26,14 @@ def test_annotation_and_one_sided_blocks_stay_out(make_cohort, settings):
     reasons = {note["block"]: note["reason"] for note in notes}
     assert reasons["lcms"] == "no predictor in its dictionary"
     assert "0 controls" in reasons["ct"]
+
+
+def test_block_of_constant_features_and_block_without_patients_are_left_out(make_cohort, settings):
+    cohort = make_cohort(blocks=("lcms", "ct", "dia"))
+    cohort.tables["lcms"] = cohort.tables["lcms"] * 0 + 3.0
+    cohort.tables["ct"] = cohort.tables["ct"].iloc[:0]
+    allowed, notes = predictors(cohort, settings)
+    reasons = {note["block"]: note["reason"] for note in notes}
+    assert list(allowed) == ["dia"]
+    assert reasons["lcms"] == "every feature has one value in nearly all patients"
+    assert reasons["ct"] == "0 hcc and 0 controls have it; at least 10 of each"

@@ -18,7 +18,7 @@ def test_every_patient_is_scored_once_by_a_model_that_never_saw_his_group(cohort
     own = scores[scores["strategy"] == "late"]
     assert own["patient_id"].is_unique
     assert all(fold["shared_groups"] == 0 for fold in folds)
-    assert {"block_ct", "block_lcms"} < set(scores["strategy"])
+    assert {"block_ct", "block_lcms", "stacking"} < set(scores["strategy"])
 
 
 def test_signal_is_found_and_the_same_seed_gives_the_same_scores(cohort, settings):
@@ -33,16 +33,26 @@ def test_strategies_share_their_outer_folds(cohort):
     assert all(x[1].equals(y[1]) for x, y in zip(a, b, strict=True))
 
 
-def test_xgboost_scores_the_same_patients(cohort, settings):
-    late, _ = cross_validate(cohort, "late", settings, seed=1)
-    trees, _ = cross_validate(cohort, "late_xgboost", settings, seed=1)
-    assert set(trees["patient_id"]) == set(late["patient_id"])
-    assert auc_of(trees, "late_xgboost") > 0.65
+@pytest.mark.parametrize("strategy", ["late_xgboost", "late_svm", "early_forest"])
+def test_every_learner_scores_everybody_and_finds_the_signal(cohort, settings, strategy):
+    scores, folds = cross_validate(cohort, strategy, settings, seed=1)
+    assert (
+        len(scores)
+        == cohort.subset(cohort.tables["ct"].index.union(cohort.tables["lcms"].index)).obs.shape[0]
+    )
+    assert auc_of(scores, strategy) > 0.65
+    assert all(member["weights"] for fold in folds for member in fold["members"])
 
 
 def test_baseline_without_its_feature_says_so(cohort, settings):
     assert missing_features("afp", cohort, settings) == (
         "feature afp of block clinical is not in this cohort"
+    )
+
+
+def test_knowledge_level_without_sets_and_scores_says_so(cohort, settings):
+    assert missing_features("knowledge", cohort, settings) == (
+        "no gene set, metabolite set or published score fits these features"
     )
 
 

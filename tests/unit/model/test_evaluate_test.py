@@ -14,7 +14,7 @@ from scripts.model import (
     evaluate_test,
     fit_model,
     lock_bundle,
-    predict,
+    predict_patients,
     select_model,
     validate_external,
 )
@@ -98,8 +98,9 @@ class Chain:
     def predict(self, text):
         with open("new.tsv", "w") as handle:
             handle.write(text)
-        outputs = {"predictions": "predictions.tsv", "ledger": "p.jsonl"}
-        run(predict, {"new": "new.tsv"}, outputs, self.lock)
+        outputs = {"predictions": "predictions.tsv", "contributions": "c.tsv", "ledger": "p.jsonl"}
+        params = self.lock | {"unknown_centre": "refuse", "withdrawals": "none", "chains": {}}
+        run(predict_patients, {"new": "new.tsv"}, outputs, params)
         return pd.read_csv("predictions.tsv", sep="\t", dtype=str, keep_default_na=False)
 
 
@@ -169,11 +170,10 @@ def test_prediction_names_flags_and_refusals(chain):
     chain.fit_and_lock()
     names = [f"ct__f{i}" for i in range(12)] + [f"lcms__f{i}" for i in range(12)]
     header = "\t".join(["patient_id", "centre", *names])
-    rows = ["\t".join(["N1", "C1", *["0.1"] * 24]), "\t".join(["N2", "X9", *["99"] * 24])]
+    rows = ["\t".join(["N1", "C1", *["0.1"] * 24]), "\t".join(["N2", "C2", *["99"] * 24])]
     rows.append("\t".join(["N3", "C1", *[""] * 24]))
     found = chain.predict("\n".join([header, *rows]) + "\n").set_index("patient_id")
     assert found.loc["N1", "flags"] == "" and found.loc["N1", "probability"] != ""
-    assert "centre X9 was not in training" in found.loc["N2", "flags"]
     assert "100% of the features outside the training range" in found.loc["N2", "flags"]
     assert found.loc["N3", "probability"] == ""
     assert found.loc["N3", "refused"].startswith("below the minimum set of blocks")

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from scripts.model.fit_model import data_digest, describe_features, describe_patterns, train_chosen
+from scripts.model.fit_model import data_digest, describe_features, train_chosen
+from scripts.model.patterns import describe_patterns
 
 
 def test_one_block_alone_uses_that_block_only(cohort, settings):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.model.selection import feature_table, increment, sample_size, select
+from scripts.model.selection import feature_table, sample_size, select
 
 
 def scores_of(effects, patients=100, coverage=None, seed=0):
@@ -48,15 +48,12 @@ def test_baseline_is_never_chosen(settings):
     assert select(scores_of({"afp": 3.0}), 100, settings)[0] is None
 
 
-def test_increment_uses_patients_that_both_can_score(settings):
-    scores = scores_of({"late": 2.0, "afp": 0.5}, coverage={"afp": 0.5})
-    late, afp = (
-        own.set_index("patient_id") for _, own in reversed(list(scores.groupby("strategy")))
-    )
-    found = increment(late, afp, 0.5, settings, seed=1)
-    assert found["n"] == 50
-    assert found["delta_auc"]["low"] > 0
-    assert found["p_delong"] < 0.05
+def test_published_score_is_never_chosen_and_forest_only_within_the_rule(settings):
+    assert select(scores_of({"galad": 3.0}), 100, settings)[0] is None
+    chosen, _ = select(scores_of({"early": 1.5, "early_forest": 1.6}), 100, settings)
+    assert chosen == "early"
+    chosen, _ = select(scores_of({"early": 0.3, "early_forest": 4.0}), 100, settings)
+    assert chosen == "early_forest"
 
 
 def test_features_count_folds_that_never_chose_them():

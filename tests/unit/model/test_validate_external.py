@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from scripts.model.validate_external import external_patients, prospective, record_opening
+from scripts.model.validate_external import external_patients, prospective
 
 
 def obs(*dates):
@@ -27,14 +27,6 @@ def test_enrolment_on_the_day_of_the_lock_is_not_after_it():
 def test_missing_dates_are_never_a_pass():
     assert prospective(obs("2026-03-02", None), "2026-03-01")["status"] == "NOT_ASSESSED"
     assert prospective(pd.DataFrame(index=range(3)), "2026-03-01")["unknown"] == 3
-
-
-def test_first_opening_stays_the_first(tmp_path):
-    path = tmp_path / "locks" / "openings.tsv"
-    first = record_opening(path, "b1", "d1", 10, 5)
-    assert record_opening(path, "b1", "d1", 10, 5) == first
-    record_opening(path, "b1", "d2", 11, 5)
-    assert len(path.read_text().splitlines()) == 3
 
 
 def test_only_admitted_patients_are_read(tmp_path):

@@ -9,6 +9,7 @@ import random
 from pathlib import Path
 
 from scripts.core.gate import compute_gate, withdrawn_patients
+from tests.unit.report.made_up_structure import make_associations, make_explore
 
 BLOCKS = {
     "clinical": "clinical",
@@ -144,9 +145,17 @@ def make_performance(n: int, auc: float = 0.91) -> dict:
             "delta_auc": estimate(delta, 0.05),
             "p_delong": 0.0004,
             "delta_net_benefit": 0.05,
+            "net_benefit": [
+                {"threshold": t, "value": 0.3, "baseline": 0.25, "delta": estimate(0.05, 0.02)}
+                for t in (0.1, 0.2)
+            ],
+            "nri": {"total": estimate(0.4, 0.2)},
+            "idi": estimate(0.1, 0.05),
         }
         for baseline, delta in (("block_lcms", 0.02), ("afp", 0.15))
     ]
+    verdict = {"fusion": "late", "better": ["afp"], "not_shown": ["block_lcms"], "worse": []}
+    verdict |= {"text_en": "Fusion (late) does not win.", "text_zh": "融合（late）未能胜出。"}
     groups = (("stage", "early"), ("stage", "advanced"), ("sex", "female"), ("afp", "negative"))
     subgroups = [
         {"group": g, "value": v, "n": 40, "events": 18, "status": "ASSESSED", "auc": estimate(0.85)}
@@ -164,6 +173,7 @@ def make_performance(n: int, auc: float = 0.91) -> dict:
         "selected": "late",
         "strategies": strategies,
         "increments": increments,
+        "fusion_verdict": verdict,
         "subgroups": subgroups,
         "patterns": [
             {
@@ -199,6 +209,41 @@ def make_validation(n: int, centres: tuple[str, ...]) -> dict:
         "prospective": {"status": "FAIL", "before_lock": 12, "after_lock": n - 12, "unknown": 0}
         if centres
         else {},
+    }
+
+
+def make_internal(n: int, auc: float = 0.91) -> dict:
+    shown = {"auc": auc, "brier": 0.1, "calibration_intercept": 0.0, "calibration_slope": 1.4}
+    quantities = {
+        name: {"apparent": v + 0.05, "optimism": 0.05, "corrected": estimate(v), "n": 1000}
+        | {"outside": estimate(v - 0.02)}
+        for name, v in shown.items()
+    }
+    centres = {
+        c: {"status": "ASSESSED", "reason": "", "n": n // 2, "events": n // 4}
+        | {"metrics": {"auc": estimate(auc - 0.03), "brier": estimate(0.12)}}
+        for c in ("C1", "C2")
+    }
+    centres["C3"] = {"status": "NOT_ASSESSED", "reason": "one class", "n": 3, "events": 3}
+    pooled = estimate(auc - 0.03) | {"centres": 3, "tau2": 0.1, "i2": 0.4}
+    pooled |= {"predicted_low": 0.6, "predicted_high": 0.97}
+    points = [
+        {"fraction": f, "n": n * f, "events": n * f / 2, "auc": estimate(auc - 0.2 * (1 - f))}
+        | {"brier": estimate(0.12)}
+        for f in (0.4, 0.7, 1.0)
+    ]
+    criteria = {"overall risk": 384, "error of a probability": None, "shrinkage": 3000}
+    size = {"n": n, "events": n // 2, "candidate_predictors": 50, "events_per_variable": 0.6}
+    size |= {"criteria": criteria, "minimum": 3000, "verdict": "WARN"}
+    return {
+        "status": "ASSESSED",
+        "reason": "",
+        "strategy": "late",
+        "refits": {"number": 1000, "drawn_again": 0, "held": "", "quantities": quantities},
+        "centres": {"status": "ASSESSED", "reason": "", "centres": centres, "pooled": pooled},
+        "learning_curve": {"status": "ASSESSED", "reason": "", "points": points, "rising": False}
+        | {"gain": {"value": 0.01, "low": -0.02, "high": 0.04}, "scored": n},
+        "sample_size": {"chosen": size, "all": size | {"candidate_predictors": 800}},
     }
 
 
@@ -308,12 +353,19 @@ class Run:
         """A whole run with model, validation and conformance."""
         inputs = self.base()
         inputs["audit"] = self.write("results/cohort/audit.json", make_audit())
+        inputs["explore"] = self.write("results/cohort/explore/explore.json", make_explore())
+        inputs["associations"] = self.write(
+            "results/cohort/associations/associations.json", make_associations()
+        )
         inputs["performance"] = self.write(
             "results/model/performance.json", make_performance(60, auc)
         )
+        inputs["internal"] = self.write("results/model/internal.json", make_internal(60, auc))
         inputs["test"] = self.write("results/model/test.json", make_validation(30, ()))
         external = make_validation(30, ("E1", "E2"))
         inputs["external"] = self.write("results/external/performance.json", external)
+        reused = {"status": "ASSESSED", "patients": 30, "reused": []}
+        inputs["external_audit"] = self.write("results/external/audit.json", reused)
         bundle = {"bundle": "3f2a" * 16, "locked_at": "2026-03-01T10:00:00+00:00", "reason": ""}
         inputs["bundle"] = self.write("locks/bundle.json", bundle)
         opening = {"opened_at": "2026-03-02", "bundle": "3f2a" * 16, "data_sha256": "ab" * 32}

@@ -8,6 +8,7 @@ import pytest
 from scripts.core.job import Named
 from scripts.core.ledger import STATUSES
 from scripts.report import assess_conformance as conformance
+from scripts.report import nonconformities, whole_run
 from tests.unit.report.made_up_run import (
     REQUIREMENTS,
     make_consents,
@@ -34,9 +35,10 @@ def _job(run, **params):
     job = Named()
     job.input = Named(patients=[".hcc/sheets/patients.tsv"], requirements=str(REQUIREMENTS))
     job.output = Named(
-        ["findings.tsv", "conformance.json"],
+        ["findings.tsv", "conformance.json", "nonconformities.tsv"],
         findings="findings.tsv",
         conformance="conformance.json",
+        nonconformities="nonconformities.tsv",
     )
     job.params = Named(
         plan=".hcc/plan.json", ledgers=["results/qc/ledger"], searched=["results"], **params
@@ -50,7 +52,45 @@ def test_without_any_record_nothing_passes_except_the_rule_about_itself():
     assert len(assessed) == 90  # entries of resources/requirements.yaml
     statuses = {name: row["status"] for name, row in assessed.items()}
     assert statuses.pop("TRC-02") == "PASS"
-    assert set(statuses.values()) == {"NOT_ASSESSED"}
+    absent = {name for name, status in statuses.items() if status == "NOT_APPLICABLE"}
+    assert absent == {
+        "IMG-MRI",
+        "IMG-US",
+        "OMX-03",
+        "EXT-04",
+    }  # blocks of the plan: clinical, lcms, ct, cfdna
+    assert set(statuses.values()) == {"NOT_ASSESSED", "NOT_APPLICABLE"}
+
+
+def test_every_requirement_has_a_finding_and_one_without_a_record_says_what_is_missing():
+    plan = _plan()
+    findings = conformance.findings_of([], LIST, plan, {})
+    assert {f["requirement_id"] for f in findings} == set(LIST) - {"TRC-02"}
+    told = {f["requirement_id"]: f["reason"] for f in findings}
+    assert "evidence would be personnel.person_id" in told["PER-01"]
+    assert told["EXT-03"] == "the draft reserves these items and names none"
+    assert told["IMG-US"] == "the cohort has no us"
+
+
+def test_table_of_an_unknown_kind_may_be_of_any_modality():
+    plan = _plan()
+    plan["blocks"]["metabolites"] = {"modality": "metabolites", "domain": ""}
+    assert _assess([], plan)["requirements"]["BLD-03"]["status"] == "NOT_ASSESSED"
+
+
+def test_deleted_sheet_of_samples_makes_custody_not_assessed_and_the_verdict_not_conformant():
+    plan = _plan()
+    files = [f"results/qc/ledger/{step}/cohort.jsonl" for step in ("check_custody", "other")]
+    assert conformance.current_files(files, plan) == files[1:]
+    plan["sheets"]["samples"] = "0"
+    assert conformance.current_files(files, plan) == files
+    custody = [name for name, row in LIST.items() if row["entity"] in ("sample", "aliquot")]
+    records = [record(name, "cohort", "PASS") for name in LIST if name not in custody]
+    found = _assess(records, plan)
+    assert {found["requirements"][name]["status"] for name in custody} == {"NOT_ASSESSED"}
+    assert found["verdict"]["process"] == "not conformant"
+    assert found["verdict"]["grounds"] == ["evidence is missing"]
+    assert {row["process"] for row in found["centres"].values()} == {"not conformant"}
 
 
 def test_a_patient_without_a_record_keeps_a_requirement_from_passing():
@@ -92,11 +132,16 @@ def test_order_of_words_covers_every_status():
     [
         ("IMG-CT", "FAIL", "not conformant"),  # major
         ("MOD-03", "FAIL", "not conformant"),  # block
-        ("CLN-03", "FAIL", "evidence incomplete"),  # minor: shown only
+        ("CLN-03", "FAIL", "conformant"),  # minor: shown only
+        ("MOD-05", "FAIL", "conformant"),  # exclude: the feature is dropped and counted
+        ("IMG-CT", "NOT_ASSESSED", "not conformant"),
+        ("MOD-03", "NOT_ASSESSED", "not conformant"),
+        ("MOD-05", "NOT_ASSESSED", "conformant"),
     ],
 )
 def test_only_block_and_major_failures_decide_the_verdict(requirement, verdict, expected):
-    found = _assess([record(requirement, "cohort", verdict)], _plan())
+    records = [record(name, "cohort", "PASS") for name in LIST if name != requirement]
+    found = _assess([*records, record(requirement, "cohort", verdict)], _plan())
     assert found["verdict"]["process"] == expected
 
 
@@ -104,16 +149,18 @@ def test_conformant_needs_evidence_for_every_decisive_requirement():
     records = [record(name, "cohort", "PASS") for name in LIST]
     assert _assess(records, _plan())["verdict"]["process"] == "conformant"
     gap = [r for r in records if r["requirement_id"] != "MOD-03"]
-    assert _assess(gap, _plan())["verdict"]["process"] == "evidence incomplete"
+    verdict = _assess(gap, _plan())["verdict"]
+    assert (verdict["process"], verdict["grounds"]) == ("not conformant", ["evidence is missing"])
 
 
 def test_a_failure_counts_for_its_own_centre_only():
     plan = _plan()
     patient = sorted(plan["patients"])[0]
-    found = _assess([record("IMG-CT", patient, "FAIL")], plan)
+    records = [record(name, "cohort", "PASS") for name in LIST]
+    found = _assess([*records, record("IMG-CT", patient, "FAIL")], plan)
     verdicts = {centre: row["process"] for centre, row in found["centres"].items()}
     assert verdicts.pop(plan["patients"][patient]["centre"]) == "not conformant"
-    assert verdicts and set(verdicts.values()) == {"evidence incomplete"}
+    assert verdicts and set(verdicts.values()) == {"conformant"}
 
 
 def test_a_dropped_sample_fails_the_process_but_not_the_data():
@@ -193,3 +240,41 @@ def test_the_step_writes_findings_and_statuses(run):
     found = json.loads((run.folder / "conformance.json").read_text())
     assert found["requirements"]["IMG-CT"]["failed"] == ["P0001"]
     assert sum(found["counts"].values()) == 90
+
+
+def _nonconformities(records, plan):
+    centres = {p: row["centre"] for p, row in plan["patients"].items()}
+    findings = conformance.findings_of(records, LIST, plan, centres)
+    return nonconformities.rows_of(findings, conformance.conformance(findings, LIST, plan), LIST)
+
+
+def test_nonconformities_name_centre_subjects_owner_and_action():
+    plan = _plan()
+    [first, second] = sorted(plan["patients"])[:2]
+    records = [record(name, "cohort", "PASS") for name in LIST]
+    records += [record("PER-01", p, "FAIL", reason="licence expired") for p in (first, second)]
+    rows = _nonconformities(records, plan)
+    assert {(r["requirement_id"], r["status"], r["scope"]) for r in rows} == {
+        ("PER-01", "FAIL", "centre")
+    }
+    assert {r["centre"] for r in rows} == {plan["patients"][p]["centre"] for p in (first, second)}
+    assert {r["subjects"] for r in rows} <= {first, second, f"{first}, {second}"}
+    assert rows[0]["what"] == "licence expired" and rows[0]["severity"] == "major"
+    assert "head of the department" in rows[0]["owner"] and "renew the licence" in rows[0]["action"]
+
+
+def test_missing_evidence_is_a_nonconformity_with_what_to_supply():
+    records = [record(name, "cohort", "PASS") for name in LIST if name not in ("CHN-01", "CLN-03")]
+    [row] = _nonconformities(records, _plan())
+    assert (row["requirement_id"], row["status"]) == ("CHN-01", "NOT_ASSESSED")  # CLN-03 is minor
+    assert row["action"] == "supply the evidence: sample_events.*"
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict"),
+    [("", "NOT_ASSESSED"), ("../elsewhere/key.csv", "PASS"), ("results/key.csv", "FAIL")],
+)
+def test_link_table_lies_apart_from_the_run(tmp_path, monkeypatch, place, verdict):
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    assert whole_run.link_table(place, ["."])["verdict"] == verdict

@@ -3,25 +3,16 @@
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 
 import pytest
 
 from scripts.core.config import default_config
-from scripts.core.job import Named
 from scripts.report import assess_conformance, page, write_report
 from tests.unit.report.made_up_run import REQUIREMENTS, make_entry, make_performance, record
+from tests.unit.report.written_page import OTHER_PAGES, Page, make_job
 
 CITIZEN_NUMBER = "11010519491231002X"  # the worked example of GB 11643-1999, check digit X
 MOBILE = "13912345678"
-
-
-def _job(rule, inputs, outputs, **params):
-    job = Named()
-    job.input, job.output = Named([], **inputs), Named(outputs.values(), **outputs)
-    job.params, job.wildcards = Named(params.values(), **params), Named()
-    job.log, job.threads, job.rule = [f"logs/{rule}/cohort.log"], 1, rule
-    return job
 
 
 def _report(inputs, language="zh"):
@@ -32,13 +23,13 @@ def _report(inputs, language="zh"):
     shared = {"plan": ".hcc/plan.json"}
     ledgers = ["results/qc/ledger"]
     searching = {"ledgers": ledgers, "searched": ["results", "logs"]}
-    assess_conformance.main(_job("assess_conformance", inputs, outputs, **searching, **shared))
+    assess_conformance.main(make_job("assess_conformance", inputs, outputs, **searching, **shared))
     shown = {key: value for key, value in default_config().items() if key != "sheets"}
     write_report.main(
-        _job(
+        make_job(
             "write_report",
             inputs | outputs,
-            {"report": "results/report/report.html"},
+            {"report": "results/report/report.html", "tripod": "results/report/tripod_ai.csv"},
             settings={"language": language},
             openings="locks/openings.tsv",
             withdrawals="locks/bundle_withdrawals.tsv",
@@ -50,66 +41,40 @@ def _report(inputs, language="zh"):
         return handle.read()
 
 
-class _Page(HTMLParser):
-    """Texts by language, tags that are open too long, and addresses that the page would ask for."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.addresses, self.open, self.words, self.languages = [], [], [], []
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        self.addresses += [
-            attributes[name] for name in ("src", "href", "xlink:href", "data") if name in attributes
-        ]
-        if tag not in ("meta", "link", "br", "line", "rect", "circle", "path"):
-            self.open.append((tag, attributes.get("lang")))
-
-    def handle_endtag(self, tag):
-        if self.open and self.open[-1][0] == tag:
-            self.open.pop()
-
-    def handle_data(self, data):
-        hidden = any(tag in ("script", "style") for tag, _ in self.open)
-        if data.strip() and not hidden:
-            spoken = [lang for tag, lang in self.open if lang and tag != "html"]
-            self.words.append((spoken[-1] if spoken else "", data.strip()))
-
-    def seen(self, language: str) -> str:
-        return "\n".join(words for spoken, words in self.words if spoken in ("", language))
-
-
 def test_page_asks_for_nothing_from_elsewhere(run):
     html = _report(run.full())
-    found = _Page(html)
-    assert all(address.startswith(("#", "data:")) for address in found.addresses)
+    found = Page(html)
+    assert {a for a in found.addresses if not a.startswith(("#", "data:"))} == OTHER_PAGES
     assert not re.search(r"https?://|//cdn|@import|url\(|fetch\(|XMLHttpRequest", html)
     assert "default-src 'none'" in html
 
 
 def test_all_sections_are_there_and_none_is_empty(run):
     html = _report(run.full())
-    for name in ("summary", "flow", "cohort", "quality", "audit", "performance"):
+    for name in ("summary", "flow", "cohort", "quality", "audit", "explore", "performance"):
         assert f'<section id="{name}">' in html
-    for name in ("validation", "model", "conformance", "run"):
+    for name in ("associations", "internal", "validation", "model", "tripod"):
+        assert f'<section id="{name}">' in html
+    for name in ("conformance", "run"):
         assert f'<section id="{name}">' in html
     bodies = re.findall(r"<section id=.*?</h2>(.*?)</section>", html, flags=re.DOTALL)
-    assert len(bodies) == 10 and all(re.search(r"<(p|table|dl|figure)", body) for body in bodies)
+    assert len(bodies) == 14 and all(re.search(r"<(p|table|dl|figure)", body) for body in bodies)
 
 
 def test_full_run_names_figures_of_every_part(run):
-    english = _Page(_report(run.full())).seen("en")
+    english = Page(_report(run.full())).seen("en")
     assert "0.91 (0.86–0.96)" in english  # AUC of the made-up performance
     assert "Fusion is not shown to beat the best single block" in english
     assert "The chosen strategy beats AFP alone" in english
+    assert "Fusion does not win: of 2 single blocks and baselines" in english
+    assert "NRI (95 % interval)" in english and "no evidence by themselves" in english
     assert "External centre E1" in english and "3f2a" * 16 in english
     assert "Predictive values at stated prevalences" in english and "not conformant" in english
     assert "Prospective (locked before enrolment): FAIL" in english
 
 
 def test_no_useful_discrimination_is_said_plainly_in_both_languages(run):
-    seen = _Page(_report(run.full(auc=0.53)))
+    seen = Page(_report(run.full(auc=0.53)))
     assert "No useful discrimination" in seen.seen("en")
     assert "没有有用的区分能力" in seen.seen("zh")
     assert "Excellent" not in seen.seen("en")
@@ -126,13 +91,13 @@ def test_chosen_single_block_is_reported_against_fusion_with_the_sign_turned(run
     ]
     inputs = run.full()
     run.write("results/model/performance.json", performance)
-    english = _Page(_report(inputs)).seen("en")
+    english = Page(_report(inputs)).seen("en")
     assert "Fusion is worse than the best single block" in english
     assert "difference −0.04 (−0.07–−0.01)" in english
 
 
 def test_tables_only_cohort_says_what_is_absent(run):
-    english = _Page(_report(run.base(40, external=False, consents=False))).seen("en")
+    english = Page(_report(run.base(40, external=False, consents=False))).seen("en")
     assert "External validation not done: no external patients" in english
     assert "This run has no QC records" in english
     assert "No model is locked" in english
@@ -144,14 +109,14 @@ def test_six_patients_without_data_still_give_a_report(run):
     inputs = run.base(6, external=False, blocks=False)
     reason = {"status": "NOT_ASSESSED", "reason": "fewer than 10 patients of a class"}
     inputs["performance"] = run.write("results/model/performance.json", reason | {"selected": None})
-    english = _Page(_report(inputs)).seen("en")
+    english = Page(_report(inputs)).seen("en")
     assert "There is no model: fewer than 10 patients of a class." in english
     assert "This cohort has no measured data" in english
     assert "n = 6" in english
 
 
 def test_strategy_that_could_not_be_assessed_keeps_its_reason(run):
-    assert "too few patients" in _Page(_report(run.full())).seen("en")
+    assert "too few patients" in Page(_report(run.full())).seen("en")
 
 
 def test_planted_identifiers_never_reach_the_page_or_the_findings(run):
@@ -186,7 +151,7 @@ def test_report_is_the_same_twice(run):
 
 
 def test_no_clause_number_below_a_chapter_is_printed(run):
-    words = _Page(_report(run.full())).seen("zh")
+    words = Page(_report(run.full())).seen("zh")
     assert "第 5 章" in words
     assert not re.search(r"(?:第|条款|clause|chapter)\s*\d+\.\d", words)
     assert "6.4/" not in words  # one section of the notes carries a number of its own
@@ -209,7 +174,7 @@ def test_an_entry_with_missing_parts_does_not_stop_the_report(run):
     performance["strategies"]["early"] = performance["strategies"]["late"] = bare
     performance |= {"increments": [], "subgroups": [], "patterns": [], "sample_size": {}}
     run.write("results/model/performance.json", performance)
-    english = _Page(_report(inputs)).seen("en")
+    english = Page(_report(inputs)).seen("en")
     assert "No comparison with AFP" in english
 
 

@@ -1,0 +1,151 @@
+"""In: a trained model, the patients it was trained on. Out: the same pipelines refitted on resampled patients,
+and how well each refit does.
+Source: Harrell 1996 (Stat Med 15:361), optimism by bootstrap.
+
+Refitted in every resample: filters, logarithms, imputation, scaling, screening and the learner of every member. Held
+as the final fit chose them: the learner's setting, the lines that calibrate members and patterns, and the strategy.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from scripts.model import fused, metrics
+from scripts.model.cohort_tables import Cohort
+
+QUANTITIES = ("auc", "brier", "calibration_intercept", "calibration_slope")
+WHERE = (
+    "apparent",
+    "original",
+    "outside",
+)  # the resample, the whole training part, who was not drawn
+ATTEMPTS = 50
+LEAST = 2  # patients of each class that every member must keep in a resample
+
+
+@dataclass
+class Rows:
+    """What a member was trained on: X (patients x features), their labels, their places in the cohort."""
+
+    member: fused.TrainedMember
+    X: np.ndarray
+    y: np.ndarray
+    place: np.ndarray
+
+
+def rows_of(member: fused.TrainedMember, cohort: Cohort, minimum_observed: float) -> Rows:
+    """The training rows of a member."""
+    joint = len(member.member.blocks) > 1
+    table = fused.present(fused.matrix(cohort, member.columns), minimum_observed, joint)
+    place = cohort.obs.index.get_indexer(table.index)
+    return Rows(member, table.to_numpy(float), cohort.labels[place], place)
+
+
+def draw(groups: np.ndarray, seed: int, number: int, attempt: int = 0) -> np.ndarray:
+    """How often each patient is in resample `number`; linked patients are drawn together.
+
+    It depends on the seed and the number alone, so that it does not matter which job draws it.
+    """
+    _, place = np.unique(groups, return_inverse=True)
+    size = int(place.max()) + 1
+    rng = np.random.default_rng([seed, number, attempt])
+    return np.bincount(rng.integers(0, size, size), minlength=size)[place]
+
+
+def refit(rows: Rows, counts: np.ndarray) -> fused.TrainedMember | None:
+    """The member's steps and learner, trained again on the drawn patients; None when too few of a class are left."""
+    from sklearn.base import clone
+
+    drawn = np.repeat(np.arange(len(rows.y)), counts[rows.place])
+    y = rows.y[drawn]
+    if min(y.sum(), len(y) - y.sum()) < LEAST:
+        return None
+    preparation = clone(rows.member.preparation).fit(rows.X[drawn], y)
+    model = clone(rows.member.model).fit(preparation.transform(rows.X[drawn]), y)
+    return replace(rows.member, preparation=preparation, model=model)
+
+
+def performance(
+    y: np.ndarray, probability: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """{quantity: value for every row of weights}; a row without one of the classes has NaN."""
+    both = (weights[:, y == 1].sum(1) > 0) & (weights[:, y == 0].sum(1) > 0)
+    found = {name: np.full(len(weights), np.nan) for name in QUANTITIES}
+    used = weights[both]
+    if not len(used):
+        return found
+    lines = metrics.calibration_lines(y, metrics.to_logit(probability), used)
+    found["auc"][both] = metrics.resampled_auc(y, probability, used)
+    found["brier"][both] = used @ (probability - y) ** 2 / used.sum(1)
+    found["calibration_intercept"][both], found["calibration_slope"][both] = lines.T
+    return found
+
+
+def apparent(model: fused.FusedModel, cohort: Cohort) -> dict[str, float]:
+    """How well the model does on the patients that it was trained on."""
+    scores = model.score(cohort)["probability"].to_numpy(float)
+    scored = np.isfinite(scores)
+    found = performance(cohort.labels[scored], scores[scored], np.ones((1, int(scored.sum()))))
+    return {name: float(value[0]) for name, value in found.items()}
+
+
+def resample(
+    model: fused.FusedModel, cohort: Cohort, numbers: range, settings: dict, seed: int
+) -> pd.DataFrame:
+    """One line a refit: number, attempts, and every quantity in the resample, in the whole training part
+    and among those who were not drawn (columns like apparent_auc).
+    """
+    import sklearn
+
+    minimum = float(settings["minimum_observed"])
+    members = [rows_of(m, cohort, minimum) for m in model.members]
+    groups, lines = cohort.obs["group"].to_numpy(str), []
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        for number in numbers:
+            for attempt in range(ATTEMPTS):
+                counts = draw(groups, seed, number, attempt)
+                trained = [refit(rows, counts) for rows in members]
+                if all(trained):
+                    break
+            else:
+                raise ValueError(
+                    f"{ATTEMPTS} resamples left fewer than {LEAST} patients of a class with a block"
+                )
+            scores = replace(model, members=trained).score(cohort)["probability"].to_numpy(float)
+            scored = np.isfinite(scores)
+            drawn = counts[scored].astype(float)
+            weights = np.vstack([drawn, np.ones(len(drawn)), drawn == 0])
+            found = performance(cohort.labels[scored], scores[scored], weights)
+            line = {"number": number, "attempts": attempt + 1}
+            line |= {
+                f"{where}_{name}": values[row]
+                for name, values in found.items()
+                for row, where in enumerate(WHERE)
+            }
+            lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def optimism(ours: dict[str, float], refits: pd.DataFrame) -> dict[str, dict]:
+    """{quantity: apparent, optimism, corrected {value, low, high}, outside, n} from all refits.
+
+    corrected = apparent - mean(resample - whole training part); low and high are the 2.5 and 97.5 percentiles of the
+    same difference taken refit by refit: the spread of the correction, no confidence interval. A refit without a value
+    (its predictions separate the classes) is left out.
+    """
+    found = {}
+    for name in QUANTITIES:
+        own = refits[[f"apparent_{name}", f"original_{name}"]].to_numpy(float)
+        own = own[np.isfinite(own).all(axis=1)]
+        shift = float((own[:, 0] - own[:, 1]).mean()) if len(own) else np.nan
+        outside = refits[f"outside_{name}"].to_numpy(float)
+        outside = outside[np.isfinite(outside)]
+        found[name] = {
+            "apparent": ours[name],
+            "optimism": shift,
+            "corrected": metrics.interval(ours[name] - shift, ours[name] - own[:, 0] + own[:, 1]),
+            "outside": metrics.interval(float(outside.mean()) if len(outside) else np.nan, outside),
+            "n": len(own),
+        }
+    return found
