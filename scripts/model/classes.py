@@ -161,7 +161,7 @@ def out_of_fold_odds(model: fused.FusedModel) -> pd.Series:
         used = model.fallback(names) if names else ()
         if used:
             intercept, slope = model.calibration(used)
-            odds[rows.index] = intercept + slope * rows[list(used)].mean(axis=1)
+            odds[rows.index] = intercept + slope * model.mean_evidence(rows, used)
     return odds
 
 

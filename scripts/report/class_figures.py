@@ -9,7 +9,7 @@ from scripts.report.page import Figure, Row, Table, Text, text, text_or
 
 OF_CLASS = (
     *("auc", "sensitivity", "specificity", "ppv"),
-    *("calibration_slope", "calibration_intercept", "o_e"),
+    *("calibration_slope", "o_e"),
 )
 
 
@@ -57,7 +57,7 @@ def class_table(entry: dict) -> Table:
         for name, own in entry["per_class"].items()
     ]
     names = ("class", "n", "auc", "sensitivity", "specificity", "ppv")
-    names += ("slope", "calibration_intercept", "o_e")
+    names += ("slope", "o_e")
     return Table(
         caption=text("classes.per_class"),
         columns=[text(f"column.{name}") for name in names],

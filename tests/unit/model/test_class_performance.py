@@ -15,6 +15,7 @@ def walked(tmp_path_factory):
 
     settings = default_config()["model"]
     settings |= {"elastic_net": {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}, "repeats": 1}
+    settings["resamples"] = 200  # quick; a run has at least 1000
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("classes"))
         chain = Chain(settings)

@@ -17,6 +17,7 @@ def done():
 
     settings = default_config()["model"]
     settings |= {"elastic_net": {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}, "repeats": 1}
+    settings["resamples"] = 200  # quick; a run has at least 1000
     cohort = build_classes()
     scores, folds = cross_validate(cohort, "late", settings, 1)
     run = {"strategy": "late", "repeat": 0, "status": "ASSESSED", "reason": "", "folds": folds}
