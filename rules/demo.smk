@@ -1,4 +1,5 @@
 # The demo cohort. Only runs that name it in their configuration (config/demo/config.yaml) can make it.
+DEMO_SIMULATORS = ("imaging", "metabolomics", "genomics", "proteomics", "clinical", "tables")
 DEMO = {"seed": 0, "raw_patients": 0, "table_patients": 0, "mess": True} | config["demo"]
 
 

@@ -1,6 +1,6 @@
 """The rows of assays.tsv that a step gets as parameters, and its inputs as lists.
 
-In: parameters and inputs of a job. Out: plain lists and numbers. Source: rules/common.smk, `described`.
+In: parameters and inputs of a job. Out: plain lists and numbers. Source: rules/lookups/metabolomics.smk, `described`.
 """
 
 
