@@ -126,7 +126,9 @@ def test_job_of_a_lost_node_runs_again_on_another(project):
         nodes = [row[2] for row in project.lines("starts.tsv") if row[0] == "prepare_volumes.P1"]
         assert len(nodes) == 2 and nodes[0] != nodes[1]
         ends = [row[0] for row in project.lines("ends.tsv")]
-        assert sorted(ends) == sorted(set(ends))
+        # Another patient's Slurm job may have been on that node: what it had done is done again, nothing else is.
+        lost = {row[0] for row in project.lines("starts.tsv") if row[2] == node}
+        assert {name for name in ends if ends.count(name) > 1} <= lost
     finally:
         subprocess.run(["slurmd", "-N", node], check=True)
         wait_until(lambda: len(idle_nodes()) == 2, "second node")
