@@ -229,11 +229,12 @@ def _check_table(path: Path, patients: Path | None) -> None:
 
 
 def _ids_of(patients: Path) -> set[str]:
-    """patient_id of every row of the patients sheet; empty when it is broken, which is told by itself."""
+    """patient_id of every row of the patients sheet; empty when it is broken or names a person, which is told by itself."""
     try:
-        return {row.get("patient_id") for row in read_sheet(patients, "patients").rows}
+        sheet = read_sheet(patients, "patients")
     except SheetErrors:
         return set()
+    return set() if identifier_problems(sheet) else {row.get("patient_id") for row in sheet.rows}
 
 
 def _is_number(text: str) -> bool:
