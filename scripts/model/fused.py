@@ -231,7 +231,7 @@ class FusedModel:
 
     evidence : training patients x members, out of fold, NaN = not measured; y : their labels;
     weights : {member: weight} of a stacked fusion, empty = plain mean; rules : resolved rules that
-    overrule the members (knowledge level)
+    overrule the members (knowledge level); memo : lines and fallbacks of patterns that were asked for
     """
 
     members: list[TrainedMember]
@@ -240,6 +240,16 @@ class FusedModel:
     settings: dict
     weights: dict[str, float] = field(default_factory=dict)
     rules: list[dict] = field(default_factory=list)
+    memo: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def _remembered(self) -> dict:
+        """What is known of patterns, shared with copies of the model that have the same evidence, labels and weights."""
+        own = (self.evidence, self.y, self.weights)
+        if not self.memo:
+            self.memo["of"] = own
+        elif any(a is not b for a, b in zip(self.memo["of"], own, strict=True)):
+            self.memo = {"of": own}
+        return self.memo
 
     def mean_evidence(self, rows: pd.DataFrame, names) -> pd.Series:
         """Mean evidence of these members, weighted where the fusion is stacked.
@@ -247,10 +257,13 @@ class FusedModel:
         Members whose weights are all zero have learned nothing apart: their plain mean.
         """
         own = rows[list(names)]
+        return pd.Series(self._mean(own.to_numpy(float), names), index=own.index)
+
+    def _mean(self, values: np.ndarray, names) -> np.ndarray:
         weight = np.array([self.weights.get(name, 0.0) for name in names])
         if weight.sum() <= 0:
-            return own.mean(axis=1)
-        return pd.Series(own.to_numpy() @ weight / weight.sum(), index=own.index)
+            return values.mean(axis=1)
+        return values @ weight / weight.sum()
 
     def calibration(self, names: tuple[str, ...]) -> tuple[float, float] | None:
         """Line from the mean evidence of these members to log odds at the overall prior.
@@ -259,6 +272,12 @@ class FusedModel:
         few. The share of events of that subset is taken out again: having or not having been
         measured is no evidence.
         """
+        known = self._remembered()
+        if names not in known:
+            known[names] = self._line(names)
+        return known[names]
+
+    def _line(self, names: tuple[str, ...]) -> tuple[float, float] | None:
         have = self.evidence[list(names)].notna().all(axis=1).to_numpy()
         y = self.y[have]
         minimum = int(self.settings["minimum_class"])
@@ -270,6 +289,12 @@ class FusedModel:
 
     def fallback(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The largest subset of the names that training patients show together often enough."""
+        known = self._remembered()
+        if ("fallback", names) not in known:
+            known["fallback", names] = self._largest(names)
+        return known["fallback", names]
+
+    def _largest(self, names: tuple[str, ...]) -> tuple[str, ...]:
         seen = {
             tuple(self.evidence.columns[row])
             for row in self.evidence.notna().to_numpy()
@@ -292,33 +317,42 @@ class FusedModel:
         seen = rules.withheld(cohort, self.rules)
         judged = {m.member.name: m.judge(seen, limit) for m in self.members}
         found = pd.DataFrame({name: evidence for name, (evidence, _) in judged.items()})
-        found = found.reindex(cohort.obs.index)
-        empty = {"probability": np.nan, "pattern": "", "calibrated_on": "", "refused": ""}
-        out = pd.DataFrame({**empty, "notes": ""}, index=cohort.obs.index)
+        said = pd.Series("", index=cohort.obs.index, dtype=object)
         for _, notes in judged.values():
-            joined = out.loc[notes.index, "notes"].str.cat(notes, sep="; ").str.removeprefix("; ")
-            out.loc[notes.index, "notes"] = joined
+            joined = said.loc[notes.index].str.cat(notes, sep="; ").str.removeprefix("; ")
+            said.loc[notes.index] = joined
+        return rules.overruled(self.fuse(found.reindex(said.index), said), cohort, self.rules)
+
+    def fuse(self, found: pd.DataFrame, notes: pd.Series) -> pd.DataFrame:
+        """What `score` returns, without rules; found : patients x members, NaN = not measured."""
+        values, columns = found.to_numpy(float), list(found.columns)
+        out = {
+            name: np.full(len(found), "", object)
+            for name in ("pattern", "calibrated_on", "refused")
+        }
+        probability = np.full(len(found), np.nan)
         required = set(self.settings["required_blocks"])
-        masks = found.notna()
-        for key, rows in found.groupby([masks[c] for c in found.columns]):
-            key = key if isinstance(key, tuple) else (key,)
-            names = tuple(sorted(n for n, has in zip(found.columns, key, strict=True) if has))
-            out.loc[rows.index, "pattern"] = pattern_name(names)
+        masks, place = np.unique(~np.isnan(values), axis=0, return_inverse=True)
+        for number, mask in enumerate(masks):
+            rows = np.flatnonzero(place.ravel() == number)
+            names = tuple(sorted(n for n, has in zip(columns, mask, strict=True) if has))
+            out["pattern"][rows] = pattern_name(names)
             blocks = {b for m in self.members if m.member.name in names for b in m.member.blocks}
             reason = self.refusal(names, blocks, required)
             used = () if reason else self.fallback(names)
             if not reason and not used:
                 reason = "no pattern of blocks like this one was seen in training"
-            out.loc[rows.index, "refused"] = reason
             if reason:
-                said = out.loc[rows.index, "notes"]
-                out.loc[rows.index, "refused"] = np.where(said == "", reason, reason + "; " + said)
+                said = notes.iloc[rows].to_numpy(object)
+                out["refused"][rows] = np.where(said == "", reason, reason + "; " + said)
                 continue
             intercept, slope = self.calibration(used)
-            mean = self.mean_evidence(rows, used)
-            out.loc[rows.index, "probability"] = expit(intercept + slope * mean)
-            out.loc[rows.index, "calibrated_on"] = pattern_name(used)
-        return rules.overruled(out, cohort, self.rules)
+            own = values[np.ix_(rows, [columns.index(name) for name in used])]
+            probability[rows] = expit(intercept + slope * self._mean(own, used))
+            out["calibrated_on"][rows] = pattern_name(used)
+        return pd.DataFrame(
+            {"probability": probability, **out, "notes": notes.to_numpy(object)}, index=found.index
+        )
 
     def refusal(self, names, blocks: set[str], required: set[str]) -> str:
         """Why a pattern is below the minimum set of blocks, "" when it is not."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from scripts.model import fused, metrics
+from scripts.model import fused, metrics, pipelines
 from scripts.model.cohort_tables import Cohort
 from scripts.model.harmonisation import fit_harmoniser
 
@@ -74,6 +74,26 @@ def refit(rows: Rows, counts: np.ndarray, settings: dict) -> fused.TrainedMember
     return replace(rows.member, preparation=preparation, model=model, harmoniser=harmoniser)
 
 
+def scores_of(
+    model: fused.FusedModel, members: list[Rows], trained: list[fused.TrainedMember], cohort: Cohort
+) -> np.ndarray:
+    """Probability of every training patient by the refitted members, as `FusedModel.score` gives it.
+
+    Where neither rules nor harmonisation look at the patients, the members see the rows that are at hand already.
+    """
+    if model.rules or any(member.harmoniser is not None for member in trained):
+        return replace(model, members=trained).score(cohort)["probability"].to_numpy(float)
+    found = np.full((len(cohort.obs), len(members)), np.nan)
+    for column, (rows, member) in enumerate(zip(members, trained, strict=True)):
+        ready = member.preparation.transform(rows.X)
+        line = member.intercept + member.slope * pipelines.decision(member.model, ready)
+        found[rows.place, column] = line - member.prior
+    names = [member.member.name for member in trained]
+    evidence = pd.DataFrame(found, index=cohort.obs.index, columns=names)
+    nothing = pd.Series("", index=cohort.obs.index, dtype=object)
+    return model.fuse(evidence, nothing)["probability"].to_numpy(float)
+
+
 def performance(
     y: np.ndarray, probability: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -104,12 +124,20 @@ def resample(
     """One line a refit: number, attempts, and every quantity in the resample, in the whole training part
     and among those who were not drawn (columns like apparent_auc).
     """
+    import warnings
+
     import sklearn
+    from sklearn.exceptions import ConvergenceWarning
 
     minimum = float(settings["minimum_observed"])
     members = [rows_of(m, cohort, minimum) for m in model.members]
     groups, lines = cohort.obs["group"].to_numpy(str), []
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+    with (
+        warnings.catch_warnings(),
+        sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
+    ):
+        # Patients drawn several times make some fits slow to settle; they end at the same max_iter as the fit itself.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         for number in numbers:
             for attempt in range(ATTEMPTS):
                 counts = draw(groups, seed, number, attempt)
@@ -120,7 +148,7 @@ def resample(
                 raise ValueError(
                     f"{ATTEMPTS} resamples left fewer than {LEAST} patients of a class with a block"
                 )
-            scores = replace(model, members=trained).score(cohort)["probability"].to_numpy(float)
+            scores = scores_of(model, members, trained, cohort)
             scored = np.isfinite(scores)
             drawn = counts[scored].astype(float)
             weights = np.vstack([drawn, np.ones(len(drawn)), drawn == 0])

@@ -1,5 +1,7 @@
 """Fusion: honest about blocks that are missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,15 @@ def test_early_fusion_scores_whoever_has_a_block(make_cohort, settings):
     model = fused.train(fused.members_of("early", allowed, settings), cohort, settings, seed=1)
     have = cohort.tables["ct"].index.union(cohort.tables["lcms"].index)
     assert model.score(cohort)["probability"].notna().sum() == len(have)
+
+
+def test_lines_of_patterns_are_remembered_and_forgotten_with_the_evidence(trained):
+    model = trained[1]
+    names = (model.members[0].member.name,)
+    line = model.calibration(names)
+    assert model.calibration(names) is line
+    same = replace(model, members=list(model.members))
+    assert same.calibration(names) is line
+    other = replace(model, evidence=model.evidence * 2)
+    assert other.calibration(names)[1] < line[1]
+    assert model.calibration(names) == line

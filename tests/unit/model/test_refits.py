@@ -84,3 +84,12 @@ def test_harmonisation_is_learned_again_in_every_refit(make_cohort, settings):
     ours, theirs = (m.harmoniser.blocks["lcms"].combat for m in (member, again))
     assert list(ours.centres) == list(theirs.centres)
     assert len(refits.resample(model, cohort, range(2), settings, 1)) == 2
+
+
+def test_scores_of_a_refit_are_those_of_the_whole_model(trained, cohort, settings):
+    members = [refits.rows_of(m, cohort, settings["minimum_observed"]) for m in trained.members]
+    counts = refits.draw(cohort.obs["group"].to_numpy(str), 2, 0)
+    again = [refits.refit(rows, counts, settings) for rows in members]
+    whole = replace(trained, members=again).score(cohort)["probability"].to_numpy(float)
+    found = refits.scores_of(trained, members, again, cohort)
+    assert found == pytest.approx(whole, abs=1e-12, nan_ok=True)
