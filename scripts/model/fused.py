@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import sklearn
 from scipy.special import expit, logit
 
 from scripts.model import calibrators, learners, pipelines, rules, stacking
@@ -124,7 +123,7 @@ def train_member(member: Member, cohort: Cohort, settings: dict, seed: int) -> T
         return None
     X, centre = table.to_numpy(float), centres_of(cohort, patients)
     groups = cohort.obs.loc[patients, "group"].to_numpy(str)
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+    with learners.plain_fits():
         return _train(member, columns, X, y, centre, groups, patients, settings, seed)
 
 

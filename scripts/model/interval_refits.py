@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from scripts.model import fused
+from scripts.model import fused, learners
 from scripts.model.cohort_tables import Cohort
 from scripts.model.contributions import prepared, shares
 
@@ -88,13 +88,14 @@ def refit(model: fused.FusedModel, cohort: Cohort, settings: dict, seed: int) ->
     held = io.BytesIO()
     np.save(held, counts[:, order])  # as oof.parquet: sorted by the hash of the person
     members = {COUNTS: held.getvalue()}
-    for number in range(refits):
-        times = pd.Series(counts[number], index=patients)
-        for position, member in enumerate(model.members):
-            again = refit_member(member, cohort, times, settings)
-            stem = f"{number:03d}/{position:02d}"
-            members[f"{stem}.preparation"] = skops_bytes(again.preparation)
-            members[f"{stem}.model"] = model_bytes(again)
+    with learners.plain_fits():
+        for number in range(refits):
+            times = pd.Series(counts[number], index=patients)
+            for position, member in enumerate(model.members):
+                again = refit_member(member, cohort, times, settings)
+                stem = f"{number:03d}/{position:02d}"
+                members[f"{stem}.preparation"] = skops_bytes(again.preparation)
+                members[f"{stem}.model"] = model_bytes(again)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(members):

@@ -3,6 +3,9 @@ Source: elastic net: Zou and Hastie 2005; SVM: Cortes and Vapnik 1995, calibrate
 2001; XGBoost: Chen and Guestrin 2016. Which one wins is decided in nested cross-validation, never here.
 """
 
+import contextlib
+import warnings
+
 import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +24,19 @@ _SHOWN = (
     "n_estimators",
     "learning_rate",
 )
+
+
+@contextlib.contextmanager
+def plain_fits():
+    """Fits on arrays that are ours: without scikit-learn's checks, and without its word on every fit that ends at `max_iter`:
+    such a fit is used as it is, and what it is worth is measured out of fold."""
+    import sklearn
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+            yield
 
 
 def learner_grid(learner: str, settings: dict, seed: int) -> list:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from scripts.model import fused, metrics, pipelines
+from scripts.model import fused, learners, metrics, pipelines
 from scripts.model.cohort_tables import Cohort
 from scripts.model.harmonisation import fit_harmoniser
 
@@ -124,20 +124,10 @@ def resample(
     """One line a refit: number, attempts, and every quantity in the resample, in the whole training part
     and among those who were not drawn (columns like apparent_auc).
     """
-    import warnings
-
-    import sklearn
-    from sklearn.exceptions import ConvergenceWarning
-
     minimum = float(settings["minimum_observed"])
     members = [rows_of(m, cohort, minimum) for m in model.members]
     groups, lines = cohort.obs["group"].to_numpy(str), []
-    with (
-        warnings.catch_warnings(),
-        sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
-    ):
-        # Patients drawn several times make some fits slow to settle; they end at the same max_iter as the fit itself.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with learners.plain_fits():
         for number in numbers:
             for attempt in range(ATTEMPTS):
                 counts = draw(groups, seed, number, attempt)
