@@ -29,7 +29,7 @@ EXCLUSIONS = dict.fromkeys(
 FINDINGS = dict.fromkeys(
     (
         *("requirement_id", "severity", "subject", "centre", "block", "step"),
-        *("check", "verdict", "value", "unit", "threshold", "reason"),
+        *("check", "verdict", "value", "unit", "threshold", "reason", "evidence"),
     ),
     _TEXT,
 )

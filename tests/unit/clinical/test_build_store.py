@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from scripts.clinical import build_clinical_table, build_store
+from scripts.report import assess_conformance
 from tests.compare import difference
 
 ROOT = Path(__file__).parents[3]
@@ -76,8 +77,8 @@ def job(cohort):
     events = [{"sample_id": s, "event": "frozen", "time": "2025-06-10"} for s in ("S1", "S9")]
     findings = cohort.folder / "findings.tsv"
     findings.write_text(
-        "\t".join(build_store.FINDINGS)
-        + "\nCLE-02\tmajor\tP1\tC1\tclinical\tx\ty\tFAIL\t1\t\t\tz\n"
+        "\t".join(assess_conformance.COLUMNS)  # as the step writes it
+        + "\nCLE-02\tmajor\tP1\tC1\tclinical\tx\ty\tFAIL\t1\t\t\tz\tS1\n"
     )
     out = cohort.folder / "out"
     inputs = {
