@@ -11,7 +11,7 @@ from tests.workflow.runs import ROOT, run_snakemake, write_sheet, write_table_co
 CUT = (
     "demo: {raw_patients: 3, table_patients: 60, mess: false}\n"
     # Side by side: a model that needs every block, whatever the rule of one standard error would choose.
-    "model: {strategies: [early], repeats: 1, interval_refits: 5}\n"
+    "model: {strategies: [early], repeats: 1, refits: {number: 40}, interval_refits: 5}\n"
 )
 MODALITIES = ("lcms", "ct")
 FILES = ("file", "file2", "mask")

@@ -37,7 +37,10 @@ def test_killed_job_is_named_given_up_and_reported(tmp_path, short_of_memory):
     run.mkdir()
     make_cohort(run / "cohort", seed=20260205, raw=2, table=0, mess=False, workers=2)
     config = yaml.safe_load((ROOT / "config/demo/config.yaml").read_text(encoding="utf-8"))
-    config |= {"demo": {}, "model": {"strategies": ["early"], "repeats": 1}}
+    config |= {
+        "demo": {},
+        "model": {"strategies": ["early"], "repeats": 1, "refits": {"number": 40}},
+    }
     (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     start = {"config": run / "config.yaml", "check": False}
 

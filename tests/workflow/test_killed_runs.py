@@ -7,7 +7,7 @@ import pytest
 from tests.workflow.killed import KilledRun, assert_same_as_undisturbed
 from tests.workflow.runs import ROOT, run_snakemake, write_table_cohort
 
-SMALL_MODEL = "model: {strategies: [early], repeats: 1}\n"
+SMALL_MODEL = "model: {strategies: [early], repeats: 1, refits: {number: 40}, interval_refits: 3}\n"
 CUT = "demo={'raw_patients': 6, 'table_patients': 0, 'mess': False}"
 
 

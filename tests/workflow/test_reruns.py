@@ -60,7 +60,10 @@ def finished(tmp_path_factory):
         shutil.copy2(sheet, run / "cohort.later" / sheet.name)
     take_out(run / "cohort", LATER)
     config = yaml.safe_load((code / "config/demo/config.yaml").read_text(encoding="utf-8"))
-    config |= {"demo": {}, "model": {"strategies": ["early"], "repeats": 1}}
+    config |= {
+        "demo": {},
+        "model": {"strategies": ["early"], "repeats": 1, "refits": {"number": 40}},
+    }
     (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     run_snakemake(run, config=run / "config.yaml", root=code)
     return code, run

@@ -39,7 +39,7 @@ def finished(tmp_path_factory):
     write_sheet(cohort / "samples.tsv", [s | {"collected_at": "2025-06-01"} for s in samples])
     config.write_text(
         'sheets: cohort\nas_of: "2026-03-01"\n'
-        "model: {strategies: [early], repeats: 1, minimum_class: 5}\n",
+        "model: {strategies: [early], repeats: 1, minimum_class: 5, refits: {number: 40}, interval_refits: 3}\n",
         encoding="utf-8",
     )
     run_snakemake(folder, config=config)
