@@ -80,7 +80,7 @@ def write_table_cohort(folder: Path, development: int = 80, external: int = 40) 
         'sheets: cohort\nas_of: "2026-03-01"\n'
         "consent: {not_available: drawn numbers, document: none}\n"
         "model: {strategies: [late, early], repeats: 1, refits: {number: 40}, interval_refits: 3}\n"
-        "fusion: {explore: {factors: 3, resamples: 10}}\n",
+        "fusion: {explore: {factors: 3, resamples: 20}}\n",
         encoding="utf-8",
     )
     return config
