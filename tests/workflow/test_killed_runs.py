@@ -11,6 +11,7 @@ SMALL_MODEL = "model: {strategies: [early], repeats: 1, refits: {number: 40}, in
 CUT = "demo={'raw_patients': 6, 'table_patients': 0, 'mess': False}"
 
 
+@pytest.mark.long
 def test_two_kills_of_a_cohort_of_tables(tmp_path):
     runs = {}
     for name in ("undisturbed", "killed"):
