@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scripts.core.cohort_file import read_blocks, stable
+
 NO_PREDICTOR = "no predictor in its dictionary"
 LIMIT_SD = 5.0  # scaled values are held within this; one wild value must not make a component
 
@@ -44,36 +46,12 @@ class Parts:
 
 def read_parts(path: str | Path) -> Parts:
     """The cohort file; an empty one (no block had a row) gives no patients."""
-    if Path(path).stat().st_size == 0:
-        return Parts(pd.DataFrame({"label": [], "part": []}), {}, {})
-    import mudata
-
-    with mudata.set_options(pull_on_update=False):
-        stored = mudata.read_h5mu(path)
-    tables, dictionaries = {}, {}
-    for block in sorted(stored.mod):
-        one = stored[block]
-        names = one.var["feature"].astype(str).to_numpy()
-        table = pd.DataFrame(np.asarray(one.X), index=one.obs_names.astype(str), columns=names)
-        tables[block] = table.sort_index()
-        dictionaries[block] = _as_text(one.var).set_index(names)
-    return Parts(_as_text(stored.obs).sort_index(), tables, dictionaries)
-
-
-def _as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Categories, as which AnnData stores text, back as text."""
-    return table.astype(dict.fromkeys(table.select_dtypes("category").columns, str))
+    return Parts(*read_blocks(path)[:3])
 
 
 def stable_predictors(dictionary: pd.DataFrame, settings: dict) -> list[str]:
     """Features with the role predictor whose stability is not measured or passes (ICC above, RSD not above its limit)."""
-    value = pd.to_numeric(dictionary["stability"], errors="coerce")
-    kind = dictionary.get("stability_kind", pd.Series("", index=dictionary.index))
-    is_rsd = kind.fillna("").astype(str).str.lower() == "rsd"
-    fails = (~is_rsd & (value <= float(settings["icc_minimum"]))) | (
-        is_rsd & (value > float(settings["rsd_maximum"]))
-    )
-    keep = (dictionary["role"].astype(str) == "predictor") & ~fails
+    keep = (dictionary["role"].astype(str) == "predictor") & stable(dictionary, settings)
     return [str(name) for name in dictionary.index[keep.to_numpy()]]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scripts.core.cohort_file import read_blocks, stable
 from scripts.core.features import read_block
 from scripts.model.pipelines import largest_share
 
@@ -54,27 +55,9 @@ class Cohort:
 
 def read_cohort(path: str | Path) -> Cohort:
     """The cohort of development patients; an empty file (no block had a row) gives no patients."""
-    if Path(path).stat().st_size == 0:
-        return Cohort(pd.DataFrame({"label": [], "part": []}), {}, {})
-    import mudata
-
-    with mudata.set_options(pull_on_update=False):
-        stored = mudata.read_h5mu(path)
-    tables, dictionaries = {}, {}
-    for block in sorted(stored.mod):
-        one = stored[block]
-        names = one.var["feature"].astype(str).to_numpy()
-        table = pd.DataFrame(np.asarray(one.X), index=one.obs_names.astype(str), columns=names)
-        tables[block] = table.sort_index()
-        dictionaries[block] = _plain(one.var).set_index(names)
-    outcome = json.loads(str(stored.uns["outcome"])) if "outcome" in stored.uns else dict(BINARY)
-    return Cohort(_plain(stored.obs).sort_index(), tables, dictionaries, outcome)
-
-
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    """Categories, as which AnnData stores text, back as text."""
-    categories = table.select_dtypes("category").columns
-    return table.astype(dict.fromkeys(categories, str))
+    obs, tables, dictionaries, others = read_blocks(path)
+    outcome = json.loads(str(others["outcome"])) if "outcome" in others else dict(BINARY)
+    return Cohort(obs, tables, dictionaries, outcome)
 
 
 def read_external(patients: pd.DataFrame, blocks: dict[str, str]) -> Cohort:
@@ -91,20 +74,6 @@ def read_external(patients: pd.DataFrame, blocks: dict[str, str]) -> Cohort:
         text = pd.read_csv(dictionary, sep="\t", dtype=str, keep_default_na=False)
         dictionaries[block] = text.set_index("feature")
     return Cohort(patients.sort_index(), tables, dictionaries)
-
-
-def stable(dictionary: pd.DataFrame, settings: dict) -> pd.Series:
-    """Whether each feature passes the stability gate.
-
-    ICC must lie strictly above its minimum, RSD must not exceed its maximum; a feature whose
-    stability nobody measured passes (it is counted, not assessed).
-    """
-    value = pd.to_numeric(dictionary["stability"], errors="coerce")
-    kind = dictionary.get("stability_kind", pd.Series("", index=dictionary.index))
-    is_rsd = kind.fillna("").astype(str).str.lower() == "rsd"
-    icc_fails = ~is_rsd & (value <= float(settings["icc_minimum"]))
-    rsd_fails = is_rsd & (value > float(settings["rsd_maximum"]))
-    return ~(icc_fails | rsd_fails)
 
 
 def in_classes(cohort: Cohort, sizes: list[int]) -> str:

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from scripts.model.cohort_tables import predictors, stable
+from scripts.core.cohort_file import stable
+from scripts.model.cohort_tables import predictors
 
 
 def test_icc_of_exactly_the_limit_fails(settings):
