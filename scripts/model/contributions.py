@@ -16,18 +16,9 @@ WHOLE = "(all)"  # a learner without parts by feature: its block as one
 SMALLEST = 1e-12  # log odds; a smaller part is rounding of a feature that is not used
 
 
-def shares(model: fused.FusedModel, names: list[str]) -> np.ndarray:
-    """Weight of each member in the mean evidence: equal, unless the fusion is stacked."""
-    weights = getattr(model, "weights", {})
-    own = np.array([weights.get(name, 0.0) for name in names], float)
-    return own / own.sum() if own.sum() > 0 else np.full(len(names), 1 / len(names))
-
-
-def prepared(member: fused.TrainedMember, table: pd.DataFrame, centre: np.ndarray) -> np.ndarray:
+def prepared(member: fused.TrainedMember, values: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Values as a member's preparation takes them: without the shifts of centres where it harmonises."""
-    values = table.to_numpy(float)
-    harmoniser = getattr(member, "harmoniser", None)
-    return values if harmoniser is None else harmoniser.apply(values, centre)[0]
+    return values if member.harmoniser is None else member.harmoniser.apply(values, centre)[0]
 
 
 def parts_of(
@@ -40,7 +31,7 @@ def parts_of(
     """
     from scripts.model import pipelines
 
-    ready = member.preparation.transform(prepared(member, table, centre))
+    ready = member.preparation.transform(prepared(member, table.to_numpy(float), centre))
     total = np.asarray(pipelines.decision(member.model, ready), float)
     kept = fused.kept_columns(member.preparation, member.columns)
     if getattr(member.model, "coef_", None) is not None:
@@ -75,7 +66,7 @@ def contributions(
         centre = np.full(len(patients), "", dtype=object)
         if "centre" in cohort.obs:
             centre = cohort.obs.loc[patients, "centre"].astype(str).to_numpy(dtype=object)
-        for name, share in zip(names, shares(model, names), strict=True):
+        for name, share in zip(names, model.shares(names), strict=True):
             member = own[name]
             values = fused.matrix(cohort, member.columns).reindex(patients)
             kept, parts, _ = parts_of(member, values, centre)

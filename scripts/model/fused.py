@@ -259,10 +259,16 @@ class FusedModel:
         return pd.Series(self._mean(own.to_numpy(float), names), index=own.index)
 
     def _mean(self, values: np.ndarray, names) -> np.ndarray:
-        weight = np.array([self.weights.get(name, 0.0) for name in names])
-        if weight.sum() <= 0:
-            return values.mean(axis=1)
-        return values @ weight / weight.sum()
+        weight = self._weights(names)
+        return values @ weight / weight.sum() if weight.any() else values.mean(axis=1)
+
+    def shares(self, names) -> np.ndarray:
+        """Share of each member in the mean evidence: equal, unless the fusion is stacked."""
+        weight = self._weights(names)
+        return weight / weight.sum() if weight.any() else np.full(len(names), 1 / len(names))
+
+    def _weights(self, names) -> np.ndarray:
+        return np.array([self.weights.get(name, 0.0) for name in names], float)
 
     def calibration(self, names: tuple[str, ...]) -> tuple[float, float] | None:
         """Line from the mean evidence of these members to log odds at the overall prior.

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from scripts.model import fused, learners
+from scripts.model import fused, learners, refits
 from scripts.model.cohort_tables import Cohort
-from scripts.model.contributions import prepared, shares
+from scripts.model.contributions import prepared
 
 ARCHIVE = "refits.zip"
 COUNTS = "counts.npy"
@@ -26,13 +26,13 @@ METHOD = (
 
 def method(model: fused.FusedModel, settings: dict) -> str:
     """How intervals are made; "" without refits: none are wanted, or forests, whose refits are as large as themselves."""
-    refits = int(settings["interval_refits"])
+    wanted = int(settings["interval_refits"])
     forests = any(member.member.learner == "forest" for member in model.members)
-    return "" if not refits or forests else METHOD.format(n=refits)
+    return "" if not wanted or forests else METHOD.format(n=wanted)
 
 
-def draw_counts(y: np.ndarray, groups: np.ndarray, refits: int, seed: int) -> np.ndarray:
-    """How often each patient is in each bootstrap sample, (refits, patients); whole groups are drawn, stratified by label.
+def draw_counts(y: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """How often each patient is in each bootstrap sample, (draws, patients); whole groups are drawn, stratified by label.
 
     A group counts as a case when one of its patients is.
     """
@@ -40,34 +40,25 @@ def draw_counts(y: np.ndarray, groups: np.ndarray, refits: int, seed: int) -> np
     case = np.zeros(len(names), int)
     np.maximum.at(case, position, y)
     rng = np.random.default_rng([seed, 17])
-    drawn = np.zeros((refits, len(names)), int)
+    drawn = np.zeros((draws, len(names)), int)
     for label in (0, 1):
         members = np.flatnonzero(case == label)
-        for number in range(refits if len(members) else 0):
+        for number in range(draws if len(members) else 0):
             chosen = rng.integers(len(members), size=len(members))
             drawn[number, members] = np.bincount(chosen, minlength=len(members))
     return drawn[:, position].astype(np.uint16)
 
 
-def refit_member(
-    member: fused.TrainedMember, cohort: Cohort, counts: pd.Series, settings: dict
-) -> fused.TrainedMember:
-    """One pipeline with the same settings on one bootstrap sample; the member itself where a class is missing in it."""
-    from sklearn.base import clone
+def refit_member(rows: refits.Rows, X: np.ndarray, times: np.ndarray) -> fused.TrainedMember:
+    """One pipeline with the same settings on one bootstrap sample; the member itself where a class is missing in it.
 
-    table = fused.matrix(cohort, member.columns)
-    joint = len(member.member.blocks) > 1
-    table = fused.present(table, float(settings["minimum_observed"]), joint)
-    times = counts.reindex(table.index).fillna(0).to_numpy(int)
-    rows = np.repeat(np.arange(len(table)), times)
-    y = cohort.obs.loc[table.index, "label"].to_numpy(int)[rows]
-    if min(int(y.sum()), int(len(y) - y.sum())) < 2:
-        return member
-    centre = cohort.obs.loc[table.index, "centre"].astype(str).to_numpy(dtype=object)
-    X = prepared(member, table, centre)[rows]
-    preparation = clone(member.preparation).fit(X, y)
-    model = clone(member.model).fit(preparation.transform(X), y)
-    return replace(member, preparation=preparation, model=model, weights={})
+    X : the member's training rows, harmonised; times : how often each of them was drawn
+    """
+    drawn = np.repeat(np.arange(len(rows.y)), times)
+    y = rows.y[drawn]
+    if min(int(y.sum()), int(len(y) - y.sum())) < refits.LEAST:
+        return rows.member
+    return refits.fit_again(rows.member, X[drawn], y)
 
 
 def refit(model: fused.FusedModel, cohort: Cohort, settings: dict, seed: int) -> dict[str, bytes]:
@@ -75,7 +66,6 @@ def refit(model: fused.FusedModel, cohort: Cohort, settings: dict, seed: int) ->
 
     The archive is byte-identical for equal data and seed.
     """
-    refits = int(settings["interval_refits"])
     if not method(model, settings):
         return {}
     from scripts.core.hashing import person_hash
@@ -83,16 +73,20 @@ def refit(model: fused.FusedModel, cohort: Cohort, settings: dict, seed: int) ->
 
     patients = model.evidence.index
     groups = cohort.obs.loc[patients, "group"].to_numpy(str)
-    counts = draw_counts(model.y, groups, refits, seed)
+    counts = draw_counts(model.y, groups, int(settings["interval_refits"]), seed)
     order = np.argsort([person_hash(patient) for patient in patients], kind="stable")
     held = io.BytesIO()
     np.save(held, counts[:, order])  # as oof.parquet: sorted by the hash of the person
     members = {COUNTS: held.getvalue()}
+    minimum = float(settings["minimum_observed"])
+    trained = [refits.rows_of(member, cohort, minimum) for member in model.members]
+    values = [prepared(rows.member, rows.X, rows.centre) for rows in trained]
+    # Where each row stands among the patients who were drawn; who is none of them was drawn no time.
+    places = [patients.get_indexer(cohort.obs.index[rows.place]) for rows in trained]
     with learners.plain_fits():
-        for number in range(refits):
-            times = pd.Series(counts[number], index=patients)
-            for position, member in enumerate(model.members):
-                again = refit_member(member, cohort, times, settings)
+        for number, drawn in enumerate(counts):
+            for position, (rows, X, place) in enumerate(zip(trained, values, places, strict=True)):
+                again = refit_member(rows, X, np.where(place < 0, 0, drawn[place]))
                 stem = f"{number:03d}/{position:02d}"
                 members[f"{stem}.preparation"] = skops_bytes(again.preparation)
                 members[f"{stem}.model"] = model_bytes(again)
@@ -136,7 +130,7 @@ def log_odds_of_refits(
                 names = tuple(used.split("+"))
                 line = sample.calibration(names) or model.calibration(names)
                 have = (scores["calibrated_on"] == used).to_numpy()
-                mean = evidence.loc[have, list(names)].to_numpy() @ shares(model, list(names))
+                mean = model.mean_evidence(evidence[have], names).to_numpy()
                 out[number, have] = line[0] + line[1] * mean
     return out
 

@@ -7,7 +7,6 @@ import numpy as np
 from scipy.special import expit
 
 from scripts.model import fused
-from scripts.model.contributions import shares
 from scripts.model.evaluation import choose_thresholds
 
 
@@ -21,7 +20,7 @@ def pattern_scores(
     if line is None:
         return None
     have = model.evidence[list(names)].notna().all(axis=1).to_numpy()
-    mean = model.evidence.loc[have, list(names)].to_numpy() @ shares(model, list(names))
+    mean = model.mean_evidence(model.evidence[have], names).to_numpy()
     return model.y[have], expit(line[0] + line[1] * mean)
 
 

@@ -59,8 +59,6 @@ def draw(groups: np.ndarray, seed: int, number: int, attempt: int = 0) -> np.nda
 
 def refit(rows: Rows, counts: np.ndarray, settings: dict) -> fused.TrainedMember | None:
     """The member's steps and learner, trained again on the drawn patients; None when too few of a class are left."""
-    from sklearn.base import clone
-
     drawn = np.repeat(np.arange(len(rows.y)), counts[rows.place])
     y = rows.y[drawn]
     if min(y.sum(), len(y) - y.sum()) < LEAST:
@@ -69,9 +67,16 @@ def refit(rows: Rows, counts: np.ndarray, settings: dict) -> fused.TrainedMember
     if rows.member.harmoniser is not None:
         harmoniser = fit_harmoniser(rows.member.columns, settings, X, centre)
         X = harmoniser.apply(X, centre)[0]
-    preparation = clone(rows.member.preparation).fit(X, y)
-    model = clone(rows.member.model).fit(preparation.transform(X), y)
-    return replace(rows.member, preparation=preparation, model=model, harmoniser=harmoniser)
+    return replace(fit_again(rows.member, X, y), harmoniser=harmoniser)
+
+
+def fit_again(member: fused.TrainedMember, X: np.ndarray, y: np.ndarray) -> fused.TrainedMember:
+    """The member with its steps and learner, their settings unchanged, trained on other rows (harmonised already)."""
+    from sklearn.base import clone
+
+    preparation = clone(member.preparation).fit(X, y)
+    model = clone(member.model).fit(preparation.transform(X), y)
+    return replace(member, preparation=preparation, model=model)
 
 
 def scores_of(
