@@ -41,7 +41,7 @@ rule validate_inputs:
         plan=digest_of(
             [PLAN[key] for key in ("as_of", "patients", "refused", "withdrawn", "encodings")]
         ),
-        acts=ACTS,
+        acts=lambda wildcards: acts_digest(),
         deleted=deleted(),
         sheets=sheet_digest(
             "patients",
@@ -225,7 +225,7 @@ rule check_people:
         code=code_of("scripts/clinical/check_people.py"),
         settings=config["clinical"]["people"],
         plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
-        acts=ACTS,
+        acts=lambda wildcards: acts_digest(),
         sheets=sheet_digest(
             "personnel",
             "equipment",
@@ -272,9 +272,9 @@ rule check_quality_records:
         code=code_of("scripts/clinical/check_quality_records.py"),
         settings=config["clinical"]["quality"],
         folder=config["sheets"],
-        documents=document_stamps(),
+        documents=lambda wildcards: document_stamps(),
         plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
-        acts=ACTS,
+        acts=lambda wildcards: acts_digest(),
         sheets=sheet_digest(
             "qc_records",
             "qc_documents",
@@ -319,7 +319,7 @@ rule check_examinations:
         code=code_of("scripts/clinical/check_examinations.py"),
         settings=config["clinical"]["examinations"],
         plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
-        acts=ACTS,
+        acts=lambda wildcards: acts_digest(),
         sheets=sheet_digest("imaging_studies", "equipment", "pathology", "history", "patients"),
     message:
         "Imaging examinations, pathology reports -> {output.ledger} (log: {log})"

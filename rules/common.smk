@@ -147,9 +147,6 @@ def acts_digest() -> str:
     )
 
 
-ACTS = acts_digest()
-
-
 def document_stamps() -> str:
     """Changes when a document that qc_documents.tsv names changes: the step hashes it and compares."""
     rows = [row for path in sheet("qc_documents") for row in read_sheet(path, "qc_documents").rows]

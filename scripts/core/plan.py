@@ -102,6 +102,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
     sheets, encodings = {}, {}
     watch_list = config.get("privacy", {}).get("watch_list", "")
     listed = digest_of_file(watch_list) if watch_list and Path(watch_list).is_file() else ""
+    known = functools.cache(lambda: _ids_of(files["patients"]) if "patients" in files else set())
     for name, path in files.items():
         key = _good_key(name, digests, listed)
         before = cache["good"].get(name)
@@ -111,7 +112,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
             continue
         try:
             if name.startswith("features/"):
-                _check_table(path, files.get("patients"))
+                _check_table(path, known)
                 encodings[name] = "utf-8"
             else:
                 sheets[name] = read_sheet(path, name)
@@ -185,9 +186,9 @@ def _sheet_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _check_table(path: Path, patients: Path | None) -> None:
+def _check_table(path: Path, known: Callable[[], set[str]]) -> None:
     """A ready-made feature table: patient_id, then numbers, of somebody in the patients sheet; or its
-    dictionary `<block>.features.tsv`."""
+    dictionary `<block>.features.tsv`. known : gives the ids of that sheet, asked for only where a table was read."""
     if path.name.endswith(".features.tsv"):
         read_sheet(path, "feature_dictionary")
         return
@@ -216,9 +217,9 @@ def _check_table(path: Path, patients: Path | None) -> None:
                 problems.append(
                     Problem(file, number, column, text, "allowed: a number, or empty when missing")
                 )
-    if seen and patients is not None and not problems:
-        known = _ids_of(patients)
-        if known and not known & set(seen):
+    if seen and not problems:
+        ids = known()
+        if ids and not ids & set(seen):
             first = next(iter(seen))
             allowed = (
                 "no patient_id of this table is in patients.tsv: ids must be written alike in both"
