@@ -242,12 +242,10 @@ rule evaluate_test:
         mem_mb=memory(1500),
         runtime=minutes(20),
     params:
+        **lock_params(),
         code=code_of("scripts/model/evaluate_test.py"),
         settings=MODEL_SETTINGS,
         seed=config["seed"],
-        lock=lambda wildcards: "locks/bundle.json",
-        named=config["model"]["bundle"],
-        bundles="bundles",
     message:
         "Locked model on the internal test part -> {output.performance} (log: {log})"
     script:
@@ -277,13 +275,11 @@ rule validate_external:
         mem_mb=memory(1500),
         runtime=minutes(20),
     params:
+        **lock_params(),
         code=code_of("scripts/model/validate_external.py"),
         sheets=sheet_digest("patients"),
         settings=MODEL_SETTINGS,
         seed=config["seed"],
-        lock=lambda wildcards: "locks/bundle.json",
-        named=config["model"]["bundle"],
-        bundles="bundles",
         openings="locks/openings.tsv",
         blocks=blocks_of("external"),
         admitted=subjects_of("external"),
