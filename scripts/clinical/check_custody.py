@@ -6,7 +6,6 @@ sample, exclusions (patient, modality), QC records. Source: requirements BLD-*, 
 EXT-*; docs/clinical.md.
 """
 
-import csv
 import datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from scripts.clinical.samples import USE_OF_MODALITY, Finding, Sample
 from scripts.clinical.sprec import sprec
 from scripts.core import job as core_job
 from scripts.core.plan import load_plan
-from scripts.core.sheets import read_sheet
+from scripts.core.sheets import rows_of, write_tsv
 
 EXCLUSION_COLUMNS = ["patient_id", "modality", "sample_id", "requirement_id", "reason"]
 VERDICT_COLUMNS = [
@@ -207,20 +206,6 @@ def read_severities(path: str | Path) -> dict[str, str]:
 
     with open(path, encoding="utf-8") as handle:
         return {r["id"]: r["severity"] for r in yaml.safe_load(handle)["requirements"]}
-
-
-def rows_of(paths) -> list[dict]:
-    """Rows of a sheet given as a list of no or one path."""
-    paths = [paths] if isinstance(paths, str) else list(paths or [])
-    return [row for path in paths for row in read_sheet(path, Path(path).name.split(".")[0]).rows]
-
-
-def write_tsv(path: Path, columns: list[str], rows: list[dict]) -> None:
-    """Write rows as TSV."""
-    with open(path, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, columns, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def main(job):

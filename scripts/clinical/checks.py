@@ -5,9 +5,8 @@ In: rows of sheets. Out: Check, records of a step. Source: docs/clinical.md; the
 
 import datetime
 from dataclasses import dataclass
-from pathlib import Path
 
-from scripts.core.sheets import read_sheet
+from scripts.core import sheets
 
 SHOWN = 4  # examples that a reason names
 
@@ -29,10 +28,7 @@ class Check:
 
 def rows_of(paths) -> list[dict] | None:
     """Rows of a sheet given as a path or a list of no or one path; None when the cohort has no such sheet."""
-    paths = [paths] if isinstance(paths, str) else list(paths or [])
-    if not paths:
-        return None
-    return [row for path in paths for row in read_sheet(path, Path(path).name.split(".")[0]).rows]
+    return sheets.rows_of(paths) if paths else None
 
 
 def record(step, checks: list[Check]) -> None:

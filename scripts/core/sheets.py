@@ -191,6 +191,20 @@ def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
     return Sheet(name, encoding, header, rows, lines)
 
 
+def rows_of(paths) -> list[dict]:
+    """Rows of a sheet that a rule gives as a path or a list of no or one path; [] when the cohort has no such sheet."""
+    paths = [paths] if isinstance(paths, str) else list(paths or [])
+    return [row for path in paths for row in read_sheet(path, Path(path).name.split(".")[0]).rows]
+
+
+def write_tsv(path: Path, columns: list[str], rows: list[dict]) -> None:
+    """Write rows as a tab-separated table."""
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, columns, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def _rule_of(schema: dict, column: str) -> dict | None:
     """What a schema says about a column: by its name, else by a pattern of names; None for an unknown column."""
     if column in schema["properties"]:

@@ -4,7 +4,6 @@ whether they still do with label, centre and batch held constant.
 Source: docs/modelling.md, "Association between blocks"; requirement FUS-05 (q-values, edges only between blocks).
 """
 
-import json
 from itertools import combinations
 
 import numpy as np
@@ -300,11 +299,7 @@ def main(job):
         summaries.write_table(step.path(job.output.edges), edges)
         drawn = edges.head(int(settings["network_edges"]))
         network.write_graphml(step.path(job.output.network), drawn)
-        text = (
-            json.dumps(summaries.rounded(summary), sort_keys=True, indent=1, ensure_ascii=False)
-            + "\n"
-        )
-        step.path(job.output.summary).write_text(text, encoding="utf-8")
+        summaries.write_summary(step.path(job.output.summary), summary)
 
 
 if __name__ == "__main__":

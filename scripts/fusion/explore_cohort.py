@@ -3,8 +3,6 @@ Out: explore.json (components, factors, clusters, missing blocks, what they go w
 Source: docs/modelling.md, "Unsupervised view"; requirements FUS-02, OMX-06, CLE-01. No label takes part in any fit.
 """
 
-import json
-
 import pandas as pd
 
 from scripts.core import job as core_job
@@ -287,11 +285,7 @@ def main(job):
         record(step, summary, float(settings["q"]))
         for name, table in tables.items():
             summaries.write_table(step.path(getattr(job.output, name)), table)
-        text = (
-            json.dumps(summaries.rounded(summary), sort_keys=True, indent=1, ensure_ascii=False)
-            + "\n"
-        )
-        step.path(job.output.summary).write_text(text, encoding="utf-8")
+        summaries.write_summary(step.path(job.output.summary), summary)
 
 
 if __name__ == "__main__":

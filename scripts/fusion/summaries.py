@@ -2,6 +2,7 @@
 Source: docs/outputs.md; a figure gets points without the patients' names.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,13 @@ def rounded(value):
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """A table as Parquet with numbers of six decimals."""
+    """A table as Parquet with numbers of nine decimals."""
     numbers = table.select_dtypes("float").columns
     table = table.assign(**{c: table[c].round(9) for c in numbers})
     table.to_parquet(path, compression="zstd")
+
+
+def write_summary(path: Path, summary: dict) -> None:
+    """A summary as JSON."""
+    text = json.dumps(rounded(summary), sort_keys=True, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

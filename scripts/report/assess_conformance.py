@@ -6,7 +6,6 @@ In: the QC ledger, resources/requirements.yaml, the plan with its consent gate. 
 nonconformities.tsv (what is to be done, by whom). Source: requirement TRC-02, docs/report.md.
 """
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -15,7 +14,6 @@ from scripts.core import job as core_job
 from scripts.core.ledger import STATUSES, read_records
 from scripts.core.sheets import read_sheet
 from scripts.report import identifiers, nonconformities, whole_run
-from scripts.report.identifiers import masked
 
 COLUMNS = [
     "requirement_id",
@@ -297,12 +295,7 @@ def _status_counts(assessed: dict[str, dict]) -> dict[str, int]:
 
 def write_findings(path: str | Path, findings: list[dict]) -> None:
     """Write findings as TSV; tabs and line ends become spaces, identifiers of persons masked."""
-    with open(path, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in findings:
-            cells = [" ".join(str(row[column]).split()) for column in COLUMNS]
-            writer.writerow([masked(cell)[0] for cell in cells])
+    identifiers.write_masked(path, COLUMNS, findings)
 
 
 def ledger_files(folders: list[str]) -> list[str]:

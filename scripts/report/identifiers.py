@@ -4,6 +4,7 @@ In: folders of outputs, logs, benchmarks and Snakemake's records; the site's wat
 texts. Source: requirement ETH-09; whole tokens only, see scripts/core/privacy.py.
 """
 
+import csv
 import os
 import re
 from base64 import urlsafe_b64decode
@@ -33,6 +34,16 @@ def masked(written: str) -> tuple[str, int]:
 
 # Below .snakemake: copies of software and of inputs, and locks that hold no text.
 SOFTWARE = {"conda", "conda-archive", "singularity", "source_archives", "shadow", "locks"}
+
+
+def write_masked(path: str | Path, columns: list[str], rows: list[dict]) -> None:
+    """Write rows as TSV; tabs and line ends become spaces, identifiers of persons are masked."""
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            cells = [" ".join(str(row[column]).split()) for column in columns]
+            writer.writerow([masked(cell)[0] for cell in cells])
 
 
 def paths_below(folder: str) -> Iterator[Path]:

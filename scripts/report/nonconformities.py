@@ -4,11 +4,10 @@ In: findings, conformance, requirements with their owners. Out: nonconformities.
 Source: requirement TRC-02; docs/report.md, "Nonconformities".
 """
 
-import csv
 from collections import Counter
 from pathlib import Path
 
-from scripts.report.identifiers import masked
+from scripts.report.identifiers import write_masked
 
 COLUMNS = [
     *(
@@ -94,9 +93,4 @@ def _row(key: tuple, group: list[dict], requirement: dict) -> dict:
 
 def write(path: str | Path, rows: list[dict]) -> None:
     """Write the list as TSV; identifiers of persons are masked."""
-    with open(path, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            cells = [" ".join(str(row[column]).split()) for column in COLUMNS]
-            writer.writerow([masked(cell)[0] for cell in cells])
+    write_masked(path, COLUMNS, rows)

@@ -19,7 +19,7 @@ from scripts.core.assays import assay_rows
 from scripts.core.features import read_block
 from scripts.core.hashing import digest_of_file
 from scripts.core.plan import load_plan
-from scripts.core.sheets import read_sheet, schema_of
+from scripts.core.sheets import rows_of, schema_of, write_tsv
 from scripts.core.withdrawal import append
 from scripts.share import crate, package_scan
 from scripts.share.deidentified import PATIENT_COLUMNS, SHEETS, Sharer, small_cells
@@ -47,20 +47,6 @@ _OWN = {
     "day": "day of collection",
     "used": "yes = the value that counts for the models",
 }
-
-
-def rows_of(paths) -> list[dict]:
-    """Rows of a sheet given as a list of no or one path."""
-    paths = [paths] if isinstance(paths, str) else list(paths or [])
-    return [row for path in paths for row in read_sheet(path, Path(path).name.split(".")[0]).rows]
-
-
-def write_tsv(path: Path, columns: list[str], rows: list[dict]) -> None:
-    """Write rows as TSV."""
-    with open(path, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, columns, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 class Package:
