@@ -4,6 +4,7 @@ In: config/config.yaml and a dict. Out: a plain dict, or one ConfigError that na
 Source: config/schemas/config.schema.yaml.
 """
 
+import copy
 import functools
 import json
 import os
@@ -28,8 +29,8 @@ def _read_yaml(path: Path) -> dict:
 
 
 def default_config() -> dict:
-    """config/config.yaml as a dict."""
-    return _read_yaml(ROOT / "config" / "config.yaml")
+    """config/config.yaml as a dict that the caller may change."""
+    return copy.deepcopy(_read_yaml(ROOT / "config" / "config.yaml"))
 
 
 def freeze_config(config: dict) -> None:

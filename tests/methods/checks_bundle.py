@@ -4,7 +4,6 @@ In: the folder of real test data. Out: CHECKS, see validate_methods.py.
 Source: the acceptance list of docs/modelling.md, points 4, 6, 9, 10; breast_tcga: TCGA breast cancers, three omics, 150 tumours.
 """
 
-import copy
 import json
 import shutil
 import subprocess
@@ -29,7 +28,7 @@ def settings_of(**more) -> dict:
     """The project's model settings with one grid point."""
     from scripts.core.config import default_config
 
-    found = copy.deepcopy(default_config()["model"])
+    found = default_config()["model"]
     found["elastic_net"] = {"c": [0.1], "l1_ratio": [0.5], "max_iter": 200}
     return found | {"interval_refits": 10} | more
 

@@ -4,7 +4,6 @@ In: the folder of real test data, or None (these figures are measured on drawn d
 check: name, data, measured, limit, holds. Source: docs/modelling.md; the acceptance list of the project's design note.
 """
 
-import copy
 import os
 import time
 import warnings
@@ -45,7 +44,7 @@ def drawn_cohort(n, seed, effect=1.0, features=12, blocks=("a", "b"), missing=0.
 
 def model_settings(**more) -> dict:
     """The model settings of the project, some replaced."""
-    return {**copy.deepcopy(default_config()["model"]), **more}
+    return {**default_config()["model"], **more}
 
 
 def nested_auc(cohort: Cohort, strategy: str, settings: dict, seed: int) -> float:

@@ -273,12 +273,11 @@ def _latent_cohort(patients: int, effect: float, seed: int, features: int = 20):
 
 def optimism_is_measured(folder: Path | None) -> dict:
     """1000 refits on 100 patients: corrected AUC against the same model on 20,000 new patients."""
-    import copy
 
     from scripts.core.config import default_config
     from scripts.model import fit_model, metrics, refits
 
-    settings = copy.deepcopy(default_config()["model"])
+    settings = default_config()["model"]
     train = _latent_cohort(100, 0.5, 1)
     model = fit_model.train_chosen("early", train, settings, 1)
     start = time.process_time()
@@ -302,12 +301,11 @@ def optimism_is_measured(folder: Path | None) -> dict:
 
 def permuted_labels_are_not_learned(folder: Path | None) -> dict:
     """Twenty permutations of the labels of 120 patients through cross-validation: every learned step sees them."""
-    import copy
 
     from scripts.core.config import default_config
     from scripts.model import cross_validate, metrics
 
-    settings = copy.deepcopy(default_config()["model"])
+    settings = default_config()["model"]
     settings["elastic_net"] = {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}
     cohort, aucs = _latent_cohort(120, 0.8, 3), []
     for seed in range(20):

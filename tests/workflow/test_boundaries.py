@@ -1,6 +1,5 @@
 """The boundary list of the notes, each value walked through the step that judges it (its main(), or the gate of a run)."""
 
-import copy
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -161,7 +160,7 @@ def test_icc_at_its_limit(icc, kept):
 
 @pytest.mark.parametrize(("folds", "verdict"), [(5, "PASS"), (10, "PASS"), (7, "FAIL")])
 def test_five_and_ten_folds_pass_and_seven_fail(tmp_path, monkeypatch, folds, verdict):
-    config = copy.deepcopy(default_config())
+    config = default_config()
     config["model"]["outer_folds"] = folds
     if verdict == "FAIL":
         with pytest.raises(ConfigError, match="model.outer_folds.*7"):
@@ -183,7 +182,7 @@ def test_five_and_ten_folds_pass_and_seven_fail(tmp_path, monkeypatch, folds, ve
 
 @pytest.mark.parametrize(("resamples", "verdict"), [(999, "FAIL"), (1000, "PASS")])
 def test_a_thousand_resamples(tmp_path, resamples, verdict):
-    config = copy.deepcopy(default_config())
+    config = default_config()
     config["model"]["resamples"] = resamples
     if verdict == "FAIL":
         with pytest.raises(ConfigError, match="model.resamples.*999"):

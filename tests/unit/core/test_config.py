@@ -1,4 +1,3 @@
-import copy
 import datetime
 
 import pytest
@@ -29,7 +28,7 @@ def test_default_configuration_is_valid():
 
 
 def test_all_bad_keys_are_named_at_once():
-    config = copy.deepcopy(default_config())
+    config = default_config()
     config |= {"purpose": "fun", "sede": 1, "seed": "one"}
     with pytest.raises(ConfigError) as error:
         check_config(config)
@@ -40,7 +39,7 @@ def test_all_bad_keys_are_named_at_once():
 
 
 def test_default_survives_a_caller_that_changes_its_copy():
-    config = copy.deepcopy(default_config())
+    config = default_config()
     config["imaging"]["ct"] = None
     assert default_config()["imaging"]["ct"] is not None
 

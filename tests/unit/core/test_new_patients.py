@@ -1,6 +1,5 @@
 """A folder of new patients: where it is worked on, with what settings; what is refused."""
 
-import copy
 import json
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def home(tmp_path, monkeypatch):
 
 
 def config_with(new):
-    return copy.deepcopy(default_config()) | {"new": str(new)}
+    return default_config() | {"new": str(new)}
 
 
 def test_locked_settings_win_and_the_folder_has_a_place_of_its_own(home):

@@ -1,7 +1,5 @@
 """Outcomes of the configuration, and what is said of one that cannot be known."""
 
-import copy
-
 import pytest
 
 from scripts.core.config import ConfigError, check_config, default_config
@@ -12,7 +10,7 @@ HEAD = "patient_id\tcentre\tdiagnosis\trole"
 
 
 def settings(**more):
-    return {**copy.deepcopy(default_config()["model"]["outcome"]), **more}
+    return {**default_config()["model"]["outcome"], **more}
 
 
 def refusal(given, tmp_path, patients, **sheets):
@@ -90,7 +88,7 @@ def test_stage_group_in_two_classes_is_refused(tmp_path):
 
 @pytest.mark.parametrize("wrong", [{"name": "survival"}, {"classes": ["only"]}, {"classes": [""]}])
 def test_configuration_says_which_outcomes_there_are(wrong):
-    config = copy.deepcopy(default_config())
+    config = default_config()
     config["model"]["outcome"].update(wrong)
     with pytest.raises(ConfigError):
         check_config(config)

@@ -1,7 +1,5 @@
 """A small synthetic cohort: two informative blocks, one of noise, not everybody has everything."""
 
-import copy
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,7 +51,7 @@ def cohort():
 @pytest.fixture
 def settings():
     """The model settings of the project with one grid point, so that tests are quick."""
-    found = copy.deepcopy(default_config()["model"])
+    found = default_config()["model"]
     found["elastic_net"] = {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}
     found["xgboost"]["rounds"] = 20
     found["svm"]["c"], found["forest"]["trees"] = [1.0], 20

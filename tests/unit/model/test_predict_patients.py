@@ -23,12 +23,11 @@ DESCRIPTION = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder with bundles of three strategies: {strategy: (folder, model, description)}."""
-    import copy
 
     from scripts.core.config import default_config
     from tests.unit.model.conftest import build_cohort
 
-    settings = copy.deepcopy(default_config()["model"])
+    settings = default_config()["model"]
     settings |= {"elastic_net": {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}}
     settings["xgboost"] = {**settings["xgboost"], "rounds": 20}
     cohort = build_cohort(effect=1.8)
