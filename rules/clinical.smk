@@ -40,6 +40,7 @@ rule validate_inputs:
         consent=config["consent"],
         plan=digest_of(
             [PLAN[key] for key in ("as_of", "patients", "refused", "withdrawn", "encodings")]
+            + [sorted({entry["domain"] for entry in PLAN["blocks"].values()})]
         ),
         acts=lambda wildcards: acts_digest(),
         deleted=deleted(),

@@ -5,7 +5,7 @@ requirements ETH-01 to ETH-07; the gate itself is scripts/core/gate.py.
 """
 
 from scripts.clinical.checks import Check, examples
-from scripts.core.gate import needs_proxy
+from scripts.core.gate import DOMAINS, needs_proxy
 
 GATE_CHECKS = {
     "ETH-01": "base consent",
@@ -17,8 +17,19 @@ KIND_OF_REQUIREMENT = {"ETH-01": ("base", "waiver"), "ETH-02": ("data_use", "wai
 LAST_DAY = "9999-12-31"
 
 
+def domains_in_use(plan: dict) -> set[str]:
+    """Domains of which the cohort has any data. A ready-made table whose name does not say its domain may be of any."""
+    found = {entry["domain"] for entry in plan.get("blocks", {}).values()} | {"clinical"}
+    if "imaging_studies" in plan.get("sheets", {}):
+        found.add("imaging")
+    return set(DOMAINS) if "" in found else found
+
+
 def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: bool) -> list[Check]:
-    """ETH-01 to ETH-06: FAIL for every refusal of the gate, PASS for what it let in."""
+    """ETH-01 to ETH-06: FAIL for every refusal of the gate, PASS for what it let in.
+
+    A consent that leaves out a domain of which the cohort has no data is no finding.
+    """
     if not has_consents:
         document = consent.get("document", "")
         verdict = "ATTESTED" if document else "NOT_ASSESSED"
@@ -27,7 +38,10 @@ def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: b
         return [Check("cohort", r, c, verdict, reason=reason) for r, c in GATE_CHECKS.items()]
     out = []
     refused: dict[str, set[str]] = {}
+    in_use = domains_in_use(plan) | {"*"}
     for row in plan["refused"]:
+        if row["domain"] not in in_use:
+            continue
         where = "patient may enter" if row["domain"] == "*" else f"{row['domain']} may be used"
         out.append(
             Check(row["patient_id"], row["requirement_id"], where, "FAIL", reason=row["reason"])

@@ -14,6 +14,7 @@ from tests.workflow.runs import planned_jobs, run_snakemake, write_sheet, write_
 pytestmark = pytest.mark.long  # two runs of a small cohort
 
 GONE, LINKED = "T010", "T014"  # both of centre B, one person enrolled twice
+SHARE = "{recipient: Hospital X, purpose: research}"
 SCOPE = "clinical;imaging;genomics;metabolomics;proteomics;ihc"
 
 
@@ -28,11 +29,11 @@ def finished(tmp_path_factory):
     person = {GONE: "D1", LINKED: "D1"}
     lines = [lines[0] + "\tperson_id", *(f"{n}\t{person.get(n[:4], '')}" for n in lines[1:])]
     (cohort / "patients.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    shared = {"status": "signed", "signed_date": "2025-01-01", "scope_purposes": "research"}
+    shared = {"status": "signed", "signed_date": "2025-01-01", "scope_purposes": "research;sharing"}
     consents = [
-        {"patient_id": p, "kind": kind, "scope_modalities": SCOPE} | shared
+        {"patient_id": p, "kind": kind, "scope_modalities": SCOPE} | shared | {"special_test": test}
         for p in people
-        for kind in ("base", "data_use")
+        for kind, test in (("base", ""), ("data_use", ""), ("special", "genomics"))
     ]
     write_sheet(cohort / "consents.tsv", consents)
     samples = [{"sample_id": f"tube-{p[1:]}", "patient_id": p} for p in people]
@@ -43,6 +44,8 @@ def finished(tmp_path_factory):
         encoding="utf-8",
     )
     run_snakemake(folder, config=config)
+    on_demand = ("share_package", "write_crate")
+    run_snakemake(folder, *on_demand, "--config", f"share={SHARE}", config=config)
     return folder
 
 
@@ -105,6 +108,35 @@ def test_run_lists_what_it_deletes_before_it_starts_a_job(after):
 
 def test_nothing_in_the_run_folder_names_the_person(after):
     assert names_in(after[0]) == []
+
+
+def people_in_store(folder: Path) -> set[str]:
+    """Patient ids of every table of the store; the file itself is compressed."""
+    import duckdb
+
+    with duckdb.connect(str(folder / "results/clinical/clinical.duckdb"), read_only=True) as store:
+        columns = store.execute(
+            "SELECT table_name FROM duckdb_columns() WHERE column_name = 'patient_id' AND NOT internal"
+        ).fetchall()
+        return {
+            str(name)
+            for (table,) in columns
+            for (name,) in store.execute(f'SELECT DISTINCT patient_id FROM "{table}"').fetchall()
+        }
+
+
+def test_store_is_made_again_without_the_person(finished, after):
+    before, now = people_in_store(finished), people_in_store(after[0])
+    assert {GONE, LINKED} <= before
+    assert GONE not in now and LINKED in now
+
+
+def test_what_was_made_to_be_shared_goes_and_the_record_of_the_export_stays(finished, after):
+    folder = after[0]
+    assert list((finished / "results/share").iterdir()) and (finished / "results/crate").is_dir()
+    assert not (folder / "results/share").exists() and not (folder / "results/crate").exists()
+    [export] = rows_of(folder / "locks/exports.tsv")
+    assert export["recipient"] == "Hospital X"
 
 
 def test_a_count_stays(after):

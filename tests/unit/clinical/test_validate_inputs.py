@@ -2,6 +2,8 @@
 
 import csv
 
+import pytest
+
 from scripts.clinical import validate_inputs as step_module
 from scripts.clinical.ethics import (
     collection_days,
@@ -52,6 +54,7 @@ def test_refusals_of_the_gate_are_fail_and_the_rest_is_pass():
          "scope_modalities": "clinical;imaging;metabolomics;proteomics;ihc;genomics", "scope_purposes": "research"},
     ]  # fmt: skip
     plan = compute_gate(people, documents, [], as_of=AS_OF, purpose="research")
+    plan["blocks"] = {"wes": {"domain": "genomics"}}
     found = verdicts(gate_checks(plan, people, {}, True))
     assert ("P2", "ETH-01", "FAIL") in found
     assert ("P1", "ETH-03", "FAIL") in found
@@ -63,6 +66,22 @@ def test_refusals_of_the_gate_are_fail_and_the_rest_is_pass():
         "ETH-06",
     }
     assert ("P1", "ETH-04", "NOT_APPLICABLE") in found
+
+
+@pytest.mark.parametrize(
+    ("blocks", "failed"), [({}, []), ({"ct": "imaging"}, []), ({"mrna": ""}, [("P1", "ETH-03")])]
+)
+def test_consent_without_a_domain_that_the_cohort_does_not_have_is_no_finding(blocks, failed):
+    documents = [
+        {"patient_id": "P1", "kind": kind, "status": "signed", "signed_date": "2025-06-01",
+         "scope_modalities": "clinical;imaging;metabolomics;proteomics;ihc;genomics", "scope_purposes": "research"}
+        for kind in ("base", "data_use")
+    ]  # fmt: skip
+    plan = compute_gate([patient()], documents, [], as_of=AS_OF, purpose="research")
+    plan["blocks"] = {block: {"domain": domain} for block, domain in blocks.items()}
+    found = verdicts(gate_checks(plan, [patient()], {}, True))
+    assert [(s, r) for s, r, verdict in found if verdict == "FAIL"] == failed
+    assert ("P1", "ETH-02", "PASS") in found
 
 
 def test_cohort_without_consents_is_attested_with_a_document_and_not_assessed_without():
