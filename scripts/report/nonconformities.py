@@ -67,7 +67,8 @@ def _row(key: tuple, group: list[dict], requirement: dict) -> dict:
     more = len(subjects) - SHOWN
     reasons = Counter(finding["reason"] or finding["check"] for finding in group).most_common()
     what = min((-n, text) for text, n in reasons)[1]
-    what += f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
+    others = len(reasons) - 1
+    what += f" (and {others} other reason{'s' * (others > 1)})" if others else ""
     owner = requirement["owner"]
     evidence = ", ".join(requirement["evidence"])
     action, action_zh = owner["action_en"], owner["action_zh"]

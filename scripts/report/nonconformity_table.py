@@ -8,7 +8,7 @@ import re
 
 from scripts.report.page import Cell, Table, Text, join, reason, same, text, text_or
 
-_OTHERS = re.compile(r"(.*) \(and (\d+) other reasons\)", re.S)
+_OTHERS = re.compile(r"(.*) \(and (\d+) other reasons?\)", re.S)
 SEVERITIES = ("block", "major", "exclude", "minor", "info")
 
 
@@ -63,7 +63,8 @@ def _what(told: str) -> Text:
     if not found:
         return reason(told)
     own, others = reason(found[1]), found[2]
-    return Text(f"{own.zh}（另有 {others} 种原因）", f"{own.en} (and {others} other reasons)")
+    tail = found[0][len(found[1]) :]
+    return Text(f"{own.zh}（另有 {others} 种原因）", own.en + tail)
 
 
 def _severity(row: dict) -> Text:
