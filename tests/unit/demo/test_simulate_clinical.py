@@ -139,3 +139,19 @@ def test_sheet_checks_fail_exactly_what_was_planted(tmp_path, mess):
     }
     assert failed == planted
     assert [c for c in found if c.verdict == "NOT_ASSESSED"] == []
+
+
+def test_surveillance_ultrasound_sees_large_tumours_and_half_of_the_early_ones(tmp_path):
+    people = {p.patient_id: p for p in make_people(SEED, 24, 4000)}
+    rows = simulate(list(people.values()), tmp_path, SEED, False).sheets["history"]
+    found = {"early": [], "late": [], "benign": []}
+    for row in rows:
+        person = people[row["patient_id"]]
+        if row["us_category"] != "":
+            kind = ("early" if person.early else "late") if person.hcc else "benign"
+            found[kind].append(row["us_category"] == 3)
+    # 47 % of early HCC, 84 % of any stage, specificity 92 %: Tzartzeva 2018, Gastroenterology 154:1706.
+    assert np.mean(found["early"]) == pytest.approx(0.47, abs=0.05)
+    assert np.mean(found["late"]) == pytest.approx(0.84, abs=0.05)
+    assert np.mean(found["benign"]) == pytest.approx(0.08, abs=0.03)
+    assert 0.1 < sum(row["us_category"] == "" for row in rows) / len(rows) < 0.2
