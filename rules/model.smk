@@ -65,6 +65,7 @@ rule select_model:
         code=code_of("scripts/model/select_model.py"),
         settings=MODEL_SETTINGS,
         seed=config["seed"],
+        iterations="locks/iterations.tsv",
     message:
         "Choosing the model -> {output.performance} (log: {log})"
     script:

@@ -62,6 +62,7 @@ rule write_report:
         plan=".hcc/plan.json",
         plan_digest=digest_of(PLAN),
         openings="locks/openings.tsv",
+        iterations="locks/iterations.tsv",
         withdrawals="locks/bundle_withdrawals.tsv",
         decisions=digest_of(read_lines(Path("locks/bundle_withdrawals.tsv"))),
         shown={key: config[key] for key in sorted(config) if key not in ("sheets", "demo", "stub")},

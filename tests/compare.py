@@ -19,7 +19,16 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-TIME_KEYS = {"time", "locked_at", "opened_at", "made_at", "datePublished", "dateCreated"}
+TIME_KEYS = {
+    "time",
+    "locked_at",
+    "opened_at",
+    "made_at",
+    "recorded_at",
+    "datePublished",
+    "dateCreated",
+}
+TIME_KEYS |= {"chain"}  # of a log under locks/: a hash over lines with their times
 IGNORED_FOLDERS = {".snakemake", ".hcc", "logs", "benchmarks"}
 IGNORED_SUFFIXES = {
     ".bai",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.core import job as core_job
-from scripts.model import class_performance, increments, published, selection
+from scripts.model import class_performance, increments, iterations, published, selection
 from scripts.model.cohort_tables import predictors, read_cohort
 from scripts.model.evaluation import (
     NOT_ASSESSED,
@@ -200,12 +200,19 @@ def write(step, output, performance: dict, mean: pd.DataFrame) -> None:
     step.log.info("chosen: %s; %s", performance["selected"], performance["verdict"]["text_en"])
 
 
+def log_iteration(step, job, performance: dict) -> None:
+    """Append this development to the optimisation log and record whether all of them can be compared."""
+    path = Path(job.params.iterations)
+    cells = iterations.line_of(performance, job.input.cohort, dict(job.params.settings))
+    iterations.check_iterations(step, path, iterations.record_iteration(path, cells))
+
+
 def main(job):
     """Compare strategies, choose one, write how well it does.
 
     input: cohort, audit, scores and folds (lists, one of each per strategy and repeat)
     output: performance (JSON), oof (Parquet), ledger
-    params: settings (model), seed
+    params: settings (model), seed, iterations (the optimisation log, locks/iterations.tsv)
     """
     with core_job.step(job) as step:
         settings, seed = job.params.settings, int(job.params.seed)
@@ -220,6 +227,7 @@ def main(job):
             performance["verdict"] = judge_classes(entry, controls, settings)
             class_performance.record(step, performance, settings)
             write(step, job.output, performance, mean)
+            log_iteration(step, job, performance)
             return
         as_published, reasons = published.score_table(train, settings)
         scores = pd.concat([t for t in (scores, as_published) if len(t)] or [scores])
@@ -291,6 +299,7 @@ def main(job):
         )
         record(step, performance, settings)
         write(step, job.output, performance, mean)
+        log_iteration(step, job, performance)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from scripts import __version__
 from scripts.report.page import Cell, Paragraph, Row, Section, Table, join, reason, text
 from scripts.report.results import Results
+from scripts.report.strategy_names import strategy_name
 
 PACKAGES = (
     "snakemake",
@@ -71,7 +72,30 @@ def bundle_section(results: Results) -> Section:
         )
     else:
         parts.append(Paragraph(text("model.no_openings"), "note"))
+    if results.iterations:
+        parts.append(_iterations(results.iterations))
     return Section("model", title, parts)
+
+
+def _iterations(rows: list[dict]) -> Table:
+    """The optimisation log: every development in this run folder, and what came out of it."""
+    shown = [
+        [
+            row["recorded_at"],
+            row["patients"],
+            row["events"] or "–",
+            f"{row['outer_folds']} × {row['repeats']}",
+            strategy_name(row["selected"], {}) if row["selected"] else "–",
+            f"{float(row['value']):.2f} ({float(row['low']):.2f}–{float(row['high']):.2f})"
+            if row["value"] and row["low"]
+            else "–",
+        ]
+        for row in rows
+    ]
+    columns = ("recorded_at", "patients", "events", "folds_repeats", "strategy", "auc")
+    return Table(
+        text("model.iterations"), [text(f"column.{c}") for c in columns], shown, numeric=(1, 2)
+    )
 
 
 def version_of(package: str) -> str:

@@ -42,6 +42,7 @@ class Results:
     external_audit: dict = field(default_factory=dict)
     bundle: dict = field(default_factory=dict)
     openings: list[dict] = field(default_factory=list)
+    iterations: list[dict] = field(default_factory=list)
     withdrawals: list[dict] = field(default_factory=list)
     conformance: dict = field(default_factory=dict)
     findings: list[dict] = field(default_factory=list)
@@ -106,10 +107,10 @@ def many(value) -> list[str]:
 
 
 def read_results(
-    inputs, plan: str, openings: str, settings: dict, withdrawals: str = ""
+    inputs, plan: str, openings: str, settings: dict, withdrawals: str = "", iterations: str = ""
 ) -> Results:
-    """Read every input of write_report (see the rule for their names), plan, openings, and the questions about bundles whose
-    training patients withdrew."""
+    """Read every input of write_report (see the rule for their names), plan, openings, the questions about bundles whose
+    training patients withdrew, and the optimisation log."""
     patients = read_sheet(one(inputs.patients), "patients").rows
     return Results(
         patients={row["patient_id"]: row for row in patients},
@@ -132,6 +133,7 @@ def read_results(
         bundle=read_json(one(inputs.get("bundle"))),
         openings=read_table(openings),
         withdrawals=read_table(withdrawals),
+        iterations=read_table(iterations),
         conformance=read_json(one(inputs.get("conformance"))),
         findings=read_table(one(inputs.get("findings"))),
         settings=settings,

@@ -68,7 +68,12 @@ def main(job) -> None:
     with core_job.step(job) as step:
         params = job.params
         results = read_results(
-            job.input, params.plan, params.openings, dict(params.shown), params.withdrawals
+            job.input,
+            params.plan,
+            params.openings,
+            dict(params.shown),
+            params.withdrawals,
+            params.iterations,
         )
         today = datetime.date.today().isoformat()
         written = report_page(results, language=params.settings["language"], run_date=today)

@@ -55,7 +55,7 @@ class Chain:
         inputs = {"cohort": "cohort.h5mu", "audit": "audit.json"}
         inputs |= {"scores": ["late.0.parquet"], "folds": ["late.0.json"]}
         outputs = {"performance": "performance.json", "oof": "oof.parquet", "ledger": "s.jsonl"}
-        run(select_model, inputs, outputs, self.base)
+        run(select_model, inputs, outputs, self.base | {"iterations": "locks/iterations.tsv"})
         return read("performance.json")
 
     def fit_and_lock(self, **more):

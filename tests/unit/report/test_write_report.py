@@ -32,6 +32,7 @@ def _report(inputs, language="zh"):
             {"report": "results/report/report.html", "tripod": "results/report/tripod_ai.csv"},
             settings={"language": language},
             openings="locks/openings.tsv",
+            iterations="locks/iterations.tsv",
             withdrawals="locks/bundle_withdrawals.tsv",
             shown=shown,
             **shared,
@@ -39,6 +40,16 @@ def _report(inputs, language="zh"):
     )
     with open("results/report/report.html", encoding="utf-8") as handle:
         return handle.read()
+
+
+def test_iterations_of_development_are_listed(run):
+    inputs = run.full()
+    line = {"recorded_at": "2026-03-01T10:00:00+00:00", "patients": 60, "events": 30}
+    line |= {"outer_folds": 5, "repeats": 2, "selected": "late", "low": 0.7, "high": 0.9}
+    run.write("locks/iterations.tsv", [line | {"value": auc} for auc in (0.801, 0.834)])
+    html = _report(inputs)
+    assert "0.80 (0.70–0.90)" in html and "0.83 (0.70–0.90)" in html
+    assert "Iterations of development" in html and "建模迭代记录" in html
 
 
 def test_page_asks_for_nothing_from_elsewhere(run):
