@@ -100,6 +100,33 @@ rule refit_model:
         "../scripts/model/refit_model.py"
 
 
+rule permute_labels:
+    input:
+        cohort="results/cohort/cohort.h5mu",
+        performance="results/model/performance.json",
+    output:
+        permuted="results/model/permutations/{part}.json",
+    log:
+        "logs/permute_labels/{part}.log",
+    benchmark:
+        "benchmarks/permute_labels/{part}.tsv"
+    conda:
+        "../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(120),
+    params:
+        code=code_of("scripts/model/permute_labels.py"),
+        settings=MODEL_SETTINGS,
+        permutations=config["model"]["permutations"],
+        seed=config["seed"],
+    message:
+        "Cross-validating under shuffled labels, part {wildcards.part} -> {output.permuted} (log: {log})"
+    script:
+        "../scripts/model/permute_labels.py"
+
+
 rule validate_internal:
     input:
         cohort="results/cohort/cohort.h5mu",
@@ -109,6 +136,10 @@ rule validate_internal:
         ),
         apparent=expand(
             "results/model/refits/{part}.json", part=range(config["model"]["refits"]["parts"])
+        ),
+        permuted=expand(
+            "results/model/permutations/{part}.json",
+            part=range(config["model"]["permutations"]["parts"]),
         ),
     output:
         internal="results/model/internal.json",
@@ -127,6 +158,7 @@ rule validate_internal:
         code=code_of("scripts/model/validate_internal.py"),
         settings=MODEL_SETTINGS,
         refits=config["model"]["refits"],
+        permutations=config["model"]["permutations"],
         seed=config["seed"],
     message:
         "Optimism, centres left out, learning curve -> {output.internal} (log: {log})"

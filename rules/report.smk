@@ -30,6 +30,8 @@ rule assess_conformance:
         watch_list=config["privacy"]["watch_list"],
         link_table=config["privacy"]["link_table"],
         apart_from=[".", config["sheets"]],
+        exports="locks/exports.tsv",
+        on_demand=said_on_demand(),
     message:
         "Conformance of the cohort -> {output.conformance} (log: {log})"
     script:

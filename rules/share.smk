@@ -43,6 +43,7 @@ rule write_crate:
         sheets=[path for name in PLAN["sheets"] for path in sheet(name)],
     output:
         crate=directory("results/crate"),
+        ledger="results/qc/ledger/write_crate/cohort.jsonl",
     log:
         "logs/write_crate/cohort.log",
     benchmark:

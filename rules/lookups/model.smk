@@ -1,10 +1,10 @@
 # Model: strategies, the lock, new patients and the references of the locked bundle. Look-ups for rules/model.smk and its neighbours.
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
-# What a fit depends on: naming a bundle, a reason for a new lock, the number of refits train nothing again.
+# What a fit depends on: naming a bundle, a reason for a new lock, the number of refits or permutations train nothing again.
 MODEL_SETTINGS = {
     key: value
     for key, value in config["model"].items()
-    if key not in ("bundle", "relock_reason", "refits")
+    if key not in ("bundle", "relock_reason", "refits", "permutations")
 }
 LOCKED = Path("locks/bundle.json").exists() and bool(
     json.loads(Path("locks/bundle.json").read_text()).get("bundle")

@@ -33,6 +33,21 @@ def report_parts() -> dict[str, list[str]]:
     }
 
 
+def said_on_demand() -> str:
+    """Digest of what share packages and the crate recorded: no rule that always runs comes after them."""
+    paths = [
+        Path(f"results/qc/ledger/{rule}/cohort.jsonl") for rule in ("share_package", "write_crate")
+    ]
+    lines = [
+        line
+        for path in paths
+        if path.is_file()
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    told = [{k: v for k, v in json.loads(line).items() if k != "time"} for line in lines]
+    return digest_of([told, len(read_lines(Path("locks/exports.tsv")))])
+
+
 def laboratory_parts() -> dict[str, list[str]]:
     """The cleaned laboratory rows and the sheet they came from; empty lists for a cohort without labs.tsv."""
     cleaned = "clinical" in PLAN["blocks"] and bool(sheet("labs"))

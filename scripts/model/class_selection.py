@@ -59,6 +59,12 @@ def views(strategy: str, model: classes.ClassModel, train: Cohort, settings: dic
     return found
 
 
+def learned_from(models: list[fused.FusedModel]) -> set[str]:
+    """Patients from whom members and lines of patterns of these models were learned."""
+    found = {patient for model in models for patient in model.evidence.index}
+    return found.union(*(m.evidence.index for model in models for m in model.members))
+
+
 def cross_validate(cohort: Cohort, strategy: str, folds: list, settings: dict, seed: int):
     """Out-of-fold scores of the training part and a description of every fold.
 
@@ -80,6 +86,7 @@ def cross_validate(cohort: Cohort, strategy: str, folds: list, settings: dict, s
         if model is None:
             continue
         fold["members"] = learned(model)
+        fold["learned_outside"] = len(learned_from(model.models) - set(train))
         fold["coupling"] = {"slope": model.slope, "intercepts": model.intercepts.tolist()}
         for name, view in views(strategy, model, inside, settings).items():
             table = view.score(outside)

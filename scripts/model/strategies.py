@@ -57,6 +57,11 @@ def level_of(strategy: str) -> str:
     return levels.get(split_name(strategy)[0], "")
 
 
+def source_of(strategy: str) -> str:
+    """The strategy whose cross-validation also scores this one: late fusion gives its blocks and their stacking."""
+    return "late" if strategy.startswith(("block_", "stacking")) else strategy
+
+
 def title_of(strategy: str) -> str:
     """A short English name."""
     kind, learner = split_name(strategy)

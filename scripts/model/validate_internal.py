@@ -1,5 +1,5 @@
-"""In: the cohort, the chosen strategy, its refits on resamples. Out: results/model/internal.json.
-Source: docs/modelling.md, "Internal validation"; requirements MOD-04, EVA-04; TRIPOD+AI 2024.
+"""In: the cohort, the chosen strategy, its refits on resamples, its AUCs under shuffled labels. Out: results/model/internal.json.
+Source: docs/modelling.md, "Internal validation"; requirements MOD-04, EVA-04, FUS-04; TRIPOD+AI 2024.
 """
 
 import json
@@ -19,6 +19,7 @@ HELD = (
     "the lines that calibrate blocks and patterns"
 )
 ENOUGH = 1000  # MOD-04
+ENOUGH_PERMUTATIONS = 20  # FUS-04
 
 
 def read_refits(paths: list[str]) -> pd.DataFrame:
@@ -64,12 +65,53 @@ def record(step, result: dict) -> None:
     )
 
 
-def main(job):
-    """Join the refits; leave centres out; learning curve; sample size.
+def permuted(parts: list[dict], limits: list[float]) -> dict:
+    """Mean AUC over all permutations of the labels, and whether it lies where chance alone puts it."""
+    reason = next((part["reason"] for part in parts if part["reason"]), "")
+    found = {n: auc for part in parts for n, auc in part["auc"].items() if auc is not None}
+    if not reason and not found:
+        reason = "nobody could be scored under shuffled labels"
+    if reason:
+        return {"status": NOT_ASSESSED, "reason": reason}
+    mean = sum(found.values()) / len(found)
+    return {
+        "status": "ASSESSED",
+        "reason": "",
+        "number": len(found),
+        "mean": mean,
+        "lowest": min(found.values()),
+        "highest": max(found.values()),
+        "limits": [float(limit) for limit in limits],
+        "holds": float(limits[0]) <= mean <= float(limits[1]),
+    }
 
-    input: cohort, performance, refits (Parquet of every part), apparent (JSON of every part)
+
+def record_permutations(step, found: dict) -> None:
+    """QC record of the mean AUC under shuffled labels."""
+    done = found["status"] == "ASSESSED"
+    enough = done and found["number"] >= ENOUGH_PERMUTATIONS
+    reason = found["reason"]
+    if done:
+        reason = (
+            f"{found['number']} permutations, AUC {found['lowest']:.2f} to {found['highest']:.2f}"
+        )
+    step.check(
+        "FUS-04",
+        "mean AUC under shuffled labels",
+        NOT_ASSESSED if not done else "PASS" if enough and found["holds"] else "FAIL",
+        value=round(found["mean"], 3) if done else None,
+        threshold="{:g} to {:g}".format(*found["limits"]) if done else "",
+        reason=reason,
+        acts=False,
+    )
+
+
+def main(job):
+    """Join refits and permutations; leave centres out; learning curve; sample size.
+
+    input: cohort, performance, refits (Parquet of every part), apparent (JSON of every part), permuted (JSON of every part)
     output: internal (JSON), ledger
-    params: settings (model), refits (model.refits), seed
+    params: settings (model), refits (model.refits), permutations (model.permutations), seed
     """
     with core_job.step(job) as step:
         settings, seed = job.params.settings, int(job.params.seed)
@@ -95,7 +137,12 @@ def main(job):
                 model, train, settings, seed, fractions
             )
             result["sample_size"] = sizes(model, train, settings)
+        parts = [
+            json.loads(Path(path).read_text(encoding="utf-8")) for path in _list(job.input.permuted)
+        ]
+        result["permutations"] = permuted(parts, list(job.params.permutations["mean_auc"]))
         record(step, result)
+        record_permutations(step, result["permutations"])
         text = json.dumps(rounded(result), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
         step.path(job.output.internal).write_text(text, encoding="utf-8")
 

@@ -126,7 +126,11 @@ def refused_by_gate(finding: dict) -> bool:
 
 
 def findings_of(
-    records: list[dict], requirements: dict, plan: dict, centre_of: dict[str, str]
+    records: list[dict],
+    requirements: dict,
+    plan: dict,
+    centre_of: dict[str, str],
+    exports: str = "",
 ) -> list[dict]:
     """One finding a record, with severity and centre ("" for the whole cohort); sorted, doubles
     removed.
@@ -153,7 +157,7 @@ def findings_of(
         told["evidence"] = "; ".join(sorted(both))
     seen = {row["requirement_id"] for row in findings.values()}
     for name in (name for name in requirements if name not in seen and name != "TRC-02"):
-        row = whole_run.without_record(requirements[name], plan)
+        row = whole_run.without_record(requirements[name], plan, exports)
         row |= {"severity": requirements[name]["severity"], "evidence": ""}
         findings[tuple(str(row[c]) for c in COLUMNS[:-1])] = row
     return [findings[key] for key in sorted(findings)]
@@ -316,7 +320,8 @@ def main(job) -> None:
         )
         records += whole_run.records(plan, requirements, job.params)
         centre_of = {row["patient_id"]: row["centre"] for row in patients}
-        findings = findings_of(records, requirements, plan, centre_of)
+        exports = getattr(job.params, "exports", "")
+        findings = findings_of(records, requirements, plan, centre_of, exports)
         step.log.info("%d ledger files, %d findings", len(files), len(findings))
         write_findings(step.path(job.output.findings), findings)
         result = conformance(findings, requirements, plan)

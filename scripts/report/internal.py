@@ -194,12 +194,32 @@ def size_table(internal: dict) -> list:
     ]
 
 
+def permutation_parts(internal: dict) -> list:
+    """What is left under shuffled labels, or why that was not looked at."""
+    found = internal.get("permutations") or {}
+    if found.get("status") != "ASSESSED":
+        why = reason(found.get("reason") or text("validation.not_run"))
+        return [Paragraph(text("internal.permuted_absent", reason=why), "note")]
+    key = "holds" if found["holds"] else "fails"
+    said = text(
+        f"internal.permuted_{key}",
+        n=found["number"],
+        mean=number(found["mean"], 3),
+        low=number(found["lowest"], 2),
+        high=number(found["highest"], 2),
+        limits="–".join(f"{limit:g}" for limit in found["limits"]),
+    )
+    return [Paragraph(said, "good" if found["holds"] else "flag")]
+
+
 def section(results: Results) -> Section:
     """The section; says why when nothing was refitted."""
     internal, title = results.internal, text("section.internal")
     if not done(internal):
         why = reason(internal.get("reason") or text("validation.not_run"))
-        return Section("internal", title, [Paragraph(text("internal.none", reason=why), "note")])
+        none = Paragraph(text("internal.none", reason=why), "note")
+        return Section("internal", title, [none, *permutation_parts(internal)])
     parts: list = [Paragraph(text("internal.intro")), optimism_table(internal)]
     parts += centre_parts(internal) + learning_parts(internal) + size_table(internal)
+    parts += permutation_parts(internal)
     return Section("internal", title, parts)

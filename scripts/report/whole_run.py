@@ -10,6 +10,7 @@ from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.report import stored_files
 
 STEP = "assess_conformance"
+OF_EXPORTS = ("ETH-08", "SHR-01")  # what must hold when data leave the site
 
 
 def _record(requirement: str, check: str, verdict: str, reason: str = "", value=None) -> dict:
@@ -37,9 +38,15 @@ def is_applicable(requirement: dict, plan: dict) -> bool:
     return bool(modalities & set(wanted))
 
 
-def without_record(requirement: dict, plan: dict) -> dict:
-    """The finding of a requirement that no step has recorded: not applicable, or not assessed with what would be needed."""
+def without_record(requirement: dict, plan: dict, exports: str = "") -> dict:
+    """The finding of a requirement that no step has recorded: not applicable, or not assessed with what would be needed.
+
+    exports : the register of share packages; what must hold of them does not apply while it is empty
+    """
     name, check = requirement["id"], "evidence"
+    if name in OF_EXPORTS and exports and not _lines_of(exports):
+        text = f"nothing was shared: {exports} has no export"
+        return _without_none(_record(name, check, "NOT_APPLICABLE", text))
     if not is_applicable(requirement, plan):
         text = f"the cohort has no {', '.join(requirement['applies_to'])}"
         return _without_none(_record(name, check, "NOT_APPLICABLE", text))
@@ -49,6 +56,11 @@ def without_record(requirement: dict, plan: dict) -> dict:
         )
     text = f"no step recorded anything; evidence would be {', '.join(requirement['evidence'])}"
     return _without_none(_record(name, check, "NOT_ASSESSED", text))
+
+
+def _lines_of(register: str) -> int:
+    path = Path(register)
+    return len(path.read_text(encoding="utf-8").splitlines()[1:]) if path.is_file() else 0
 
 
 def _without_none(record: dict) -> dict:

@@ -1,7 +1,7 @@
 """The RO-Crate of a run: workflow, configuration, versions, results with size and hash; nothing that names a person is carried.
 
 In: frozen sheets and configuration, results. Out: a folder with ro-crate-metadata.json, the workflow's files and those results
-that name nobody; the others are described by size and hash and stay at the site.
+that name nobody; the others are described by size and hash and stay at the site. QC records.
 Source: Workflow Run RO-Crate profile 0.5; requirements SHR-01, TRC-01; docs/clinical.md, "RO-Crate of a run".
 """
 
@@ -160,6 +160,12 @@ def build(folder: Path, files: list[Path], sheets: list[Path], plan: dict, setti
         made.add(identifier, "PropertyValue", name=name, value=str(value))
         objects.append({"@id": identifier})
     objects += [described(made, path, f"sheets/{path.name}") for path in sheets]
+    for modality, md5 in sorted(set(raw_files(plan))):
+        if md5:
+            name, own = f"#raw/{modality}/{md5}", {"alternateName": f"md5:{md5}"}
+            kept = {"conditionsOfAccess": "stays at the site"}
+            made.add(name, "CreativeWork", name=f"raw file, {modality}", **own, **kept)
+            objects.append({"@id": name})
     ids, results, counts = ids_of(sheets, plan), [], {"carried": 0, "described": 0}
     for path in files:
         carried = names_nobody(path, ids)
@@ -186,10 +192,32 @@ def build(folder: Path, files: list[Path], sheets: list[Path], plan: dict, setti
     return counts
 
 
+def raw_files(plan: dict) -> list[tuple[str, str]]:
+    """(modality, MD5 as it stands in assays.tsv or "") of every raw file, sorted; names of files may hold ids and stay out."""
+    rows = [(m, row) for m, runs in plan.get("runs", {}).items() for row in runs]
+    rows += [(m, r) for m, own in plan["assays"].items() for runs in own.values() for r in runs]
+    pairs = (("file", "md5"), ("file2", "file2_md5"))
+    return sorted((m, row.get(md5, "")) for m, row in rows for path, md5 in pairs if row.get(path))
+
+
+def record(step, plan: dict, counts: dict) -> None:
+    """QC record of the audit trail: what the crate holds was read back, and raw files are known by their MD5."""
+    unknown = sum(not md5 for _, md5 in raw_files(plan))
+    step.check(
+        "TRC-01",
+        "crate lists sheets, settings, workflow and results with SHA-256, raw files with MD5",
+        "WARN" if unknown else "PASS",
+        value=sum(counts.values()),
+        unit="results",
+        reason=f"{unknown} raw files have no md5 in assays.tsv" if unknown else "",
+        acts=False,
+    )
+
+
 def main(job):
     """Make the crate.
 
-    input: files (results, relative to the run folder), sheets (frozen); output: crate (directory)
+    input: files (results, relative to the run folder), sheets (frozen); output: crate (directory), ledger
     """
     with core_job.step(job) as step:
         folder = step.path(job.output.crate)
@@ -197,10 +225,12 @@ def main(job):
         folder.mkdir(parents=True)
         files = [path for path in sorted(map(Path, job.input.files)) if path.is_file()]
         sheets = sorted(map(Path, job.input.sheets))
-        counts = build(folder, files, sheets, load_plan(), frozen_config())
+        plan = load_plan()
+        counts = build(folder, files, sheets, plan, frozen_config())
         wrong = crate.problems(folder)
         if wrong:
             raise ValueError(f"the crate does not describe its files: {'; '.join(wrong[:5])}")
+        record(step, plan, counts)
         step.log.info("%s", counts)
 
 

@@ -22,6 +22,7 @@ COHORT_STEPS = {
     "cross_validate",
     "select_model",
     "refit_model",
+    "permute_labels",
     "validate_internal",
     "audit_external",
     "assess_conformance",

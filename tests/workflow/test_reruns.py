@@ -164,6 +164,7 @@ COHORT = {
     "cross_validate": 3,  # early and the two baselines, one repeat
     "select_model": 1,
     "refit_model": 2,  # parts
+    "permute_labels": 2,  # parts
     "validate_internal": 1,
     "fit_model": 1,
     "lock_bundle": 1,

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.core import job as core_job
 from scripts.fusion.assemble_cohort import to_mudata, write_cohort
-from scripts.model import refit_model, validate_internal
+from scripts.model import permute_labels, refit_model, validate_internal
 
 PARTS = 2
 
@@ -31,6 +31,8 @@ def internal(tmp_path, monkeypatch, settings, cohort):
         (tmp_path / "performance.json").write_text(json.dumps(performance))
         own = {"number": 8, "parts": PARTS, "learning_fractions": [0.5, 1.0]}
         params = {"settings": settings, "refits": own, "seed": 3}
+        drawn = {"number": 4, "parts": PARTS, "minimum_patients": 100, "mean_auc": [0.3, 0.7]}
+        params |= {"permutations": drawn}
         inputs = {"cohort": "c.h5mu", "performance": "performance.json"}
         names = {"refits": [], "apparent": []}
         for part in range(PARTS):
@@ -38,6 +40,8 @@ def internal(tmp_path, monkeypatch, settings, cohort):
             run(refit_model, inputs, outputs, params, str(part))
             for key, path in outputs.items():
                 names[key].append(path)
+            run(permute_labels, inputs, {"permuted": f"p{part}.json"}, params, str(part))
+            names.setdefault("permuted", []).append(f"p{part}.json")
         outputs = {"internal": "internal.json", "ledger": "ledger.jsonl"}
         run(validate_internal, inputs | names, outputs, params)
         records = [json.loads(ln) for ln in (tmp_path / "ledger.jsonl").read_text().splitlines()]
@@ -54,8 +58,11 @@ def test_refits_centres_curve_and_size_are_there(internal):
     assert set(found["centres"]["centres"]) == {"C1", "C2"}
     assert len(found["learning_curve"]["points"]) == 2
     assert found["sample_size"]["chosen"]["candidate_predictors"] == 24
+    drawn = found["permutations"]
+    assert drawn["number"] == 4 and 0.3 < drawn["mean"] < 0.7 and drawn["holds"]
     verdicts = {r["requirement_id"]: r["verdict"] for r in records}
-    assert verdicts == {"MOD-04": "FAIL", "EVA-04": "PASS"}  # 8 are not 1000
+    # 8 refits are not 1000, 4 permutations not 20.
+    assert verdicts == {"MOD-04": "FAIL", "EVA-04": "PASS", "FUS-04": "FAIL"}
 
 
 def test_no_model_is_not_assessed_to_the_end(internal):

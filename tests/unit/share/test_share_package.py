@@ -174,7 +174,9 @@ def test_only_people_whose_consent_covers_sharing_are_in_it(export):
     assert len(rows_of(package / "labs.tsv")) == 4
 
 
-def test_nothing_of_the_site_is_in_it(export):
+def test_nothing_of_the_site_is_in_it(export, monkeypatch):
+    # With a key drawn anew one of the moved dates is now and then the very day that is looked for.
+    monkeypatch.setattr("scripts.share.pseudonyms.secrets.token_hex", lambda size: "5a" * size)
     package = export.run()
     text = text_of(package)
     for secret in ("HCC-00", "TUBE", "SiteA", "Dr Wu", "0123456789abcdef", "2025-06-10"):

@@ -44,7 +44,7 @@ def job(tmp_path, monkeypatch):
     }
     return SimpleNamespace(
         input=Named([], **inputs),
-        output=Named(["results/crate"], crate="results/crate"),
+        output=Named([], crate="results/crate", ledger="crate.jsonl"),
         wildcards=Named(),
         params=SimpleNamespace(),
         log=["log.txt"],
@@ -119,6 +119,20 @@ def test_parameters_and_versions_are_there(made):
     assert found["#parameter/patients_admitted"]["value"] == "2"
     assert found["#software/snakemake"]["version"]
     assert json.loads((made / "config.json").read_text())["purpose"] == "research"
+
+
+@pytest.mark.parametrize(("md5", "verdict"), [("0" * 32, "PASS"), ("", "WARN")])
+def test_audit_trail_is_recorded_and_raw_files_without_md5_are_counted(job, md5, verdict):
+    row = {"assay_id": "R1", "file": "raw/a.fq.gz", "md5": md5}
+    plan = PLAN | {"assays": {"wes": {"HCC-001": [row]}}, "runs": {}}
+    Path(".hcc/plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    write_crate.main(job)
+    [record] = [json.loads(line) for line in Path("crate.jsonl").read_text().splitlines()]
+    assert (record["requirement_id"], record["verdict"]) == ("TRC-01", verdict)
+    assert ("1 raw files have no md5" in record["reason"]) == (verdict == "WARN")
+    found = entities(Path("results/crate"))
+    assert [name for name in found if name.startswith("#raw/")] == [f"#raw/wes/{md5}"] * bool(md5)
+    assert crate.problems(Path("results/crate")) == []
 
 
 def test_same_run_gives_the_same_bytes(job, made):
