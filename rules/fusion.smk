@@ -32,6 +32,7 @@ rule collect_block:
             subjects_of("development", PLAN["blocks"][wildcards.block]["domain"], False)
         ),
         given_up=lambda wildcards: given_up_of(wildcards.block, "development"),
+        patients=str(SHEETS / "patients.tsv"),
     message:
         "Collecting block {wildcards.block} -> {output.table} (log: {log})"
     script:
@@ -67,6 +68,7 @@ use rule collect_block as collect_external_block with:
             subjects_of("external", PLAN["blocks"][wildcards.block]["domain"], False)
         ),
         given_up=lambda wildcards: given_up_of(wildcards.block, "external"),
+        patients=str(SHEETS / "patients.tsv"),
     message:
         "Collecting external block {wildcards.block} -> {output.table} (log: {log})"
 
@@ -96,6 +98,7 @@ use rule collect_block as collect_new_block with:
             subjects_of("new", PLAN["blocks"][wildcards.block]["domain"], False)
         ),
         given_up=lambda wildcards: given_up_of(wildcards.block, "new"),
+        patients=str(SHEETS / "patients.tsv"),
     message:
         "Collecting block {wildcards.block} of the new patients -> {output.table} (log: {log})"
 

@@ -20,6 +20,7 @@ from scripts.core.features import (
     split_reasons,
     write_block,
 )
+from scripts.core.sheets import read_sheet
 from scripts.fusion import blocks
 
 KIND = "stability_kind"  # icc or rsd: which limit the stability is held against
@@ -105,6 +106,21 @@ def restrict(found: Collected, admitted: list[str], barred: list[str]) -> list[s
     verdicts |= {p: ("missing", ["outside the scope of the consent"]) for p in barred}
     found.verdicts = verdicts
     return dropped
+
+
+def record_strangers(step, block: str, index: pd.Index, patients: str) -> None:
+    """QC record of rows of a ready-made table that belong to nobody in the patients sheet (their ids may say too much)."""
+    known = {row["patient_id"] for row in read_sheet(patients, "patients").rows}
+    lines = [number for number, patient in enumerate(index, start=2) if patient not in known]
+    if not lines:
+        return
+    shown = ", ".join(map(str, lines[:5])) + (" ..." if len(lines) > 5 else "")
+    text = (
+        f"{len(lines)} rows of features/{block}.tsv have a patient_id that is not in patients.tsv"
+    )
+    text += f" and are not used: row {shown}"
+    step.check("", "ids of the table are known", "WARN", value=len(lines), reason=text, acts=False)
+    step.log.warning("%s", text)
 
 
 def to_table(rows: dict[str, dict[str, float] | pd.Series], order: list[str]) -> pd.DataFrame:
@@ -208,7 +224,8 @@ def main(job):
     input: rows, statuses, table, table_verdicts, ready, ready_dictionary, dictionary, stability,
            exclusions (each a list of paths, all optional)
     output: table, dictionary, verdicts, status, ledger
-    params: modality, domain, admitted, barred (lists of patient_id), given_up {patient_id: reason}
+    params: modality, domain, admitted, barred (lists of patient_id), given_up {patient_id: reason},
+            patients (the frozen sheet)
     """
     with core_job.step(job) as step:
         block = job.wildcards.block
@@ -222,11 +239,10 @@ def main(job):
             found = collect_table(
                 blocks.read_made_table(table), blocks.read_verdicts(verdicts), block
             )
-        both = [
-            p
-            for path in given("ready")
-            for p in add_ready_made(found, blocks.read_ready_table(path))
-        ]
+        ready = [blocks.read_ready_table(path) for path in given("ready")]
+        for table in ready:
+            record_strangers(step, block, table.index, job.params.patients)
+        both = [p for table in ready for p in add_ready_made(found, table)]
         acted = [
             line
             for path in given("exclusions")
