@@ -13,6 +13,7 @@ from scripts.clinical.sample_chain import all_checks
 from scripts.clinical.samples import USE_OF_MODALITY, Finding, Sample
 from scripts.clinical.sprec import sprec
 from scripts.core import job as core_job
+from scripts.core.gate import DOMAIN_OF_MODALITY, not_consented_on
 from scripts.core.plan import load_plan
 from scripts.core.sheets import rows_of, write_tsv
 
@@ -62,11 +63,11 @@ def shared_labels(samples: list[dict]) -> dict[str, str]:
 
 
 def identity_checks(
-    sample: Sample, patient: dict, signed: str, waived: bool, shared: dict[str, str], as_of: str
+    sample: Sample, patient: dict, consent: str, shared: dict[str, str], as_of: str
 ) -> list[Finding]:
     """Label, dates and identifiers of a sample against the patient: BLD-02, CLE-06, ETH-05, CLN-02.
 
-    `signed` is the day of the earliest base consent, "" when consents are not kept.
+    `consent` says why none covered the day of collection; "" when one did or consents are not kept.
     """
     row, day = sample.row, sample.row["collected_at"][:10]
     reason = shared.get(row["sample_id"], "")
@@ -84,9 +85,8 @@ def identity_checks(
                     "CLE-06", "birth before collection", "FAIL", f"collected on {day}, before birth"
                 )
             )
-    if signed and signed > day and not waived:
-        text = f"collected on {day}, consent signed on {signed}"
-        out.append(Finding("ETH-05", "consent before collection", "FAIL", text))
+    if consent:
+        out.append(Finding("ETH-05", "consent before collection", "FAIL", consent))
     both = [n for n in ("id1_hash", "id2_hash") if n in row and n in patient]
     if both:
         differ = [n for n in both if row[n] != patient[n]]
@@ -219,7 +219,9 @@ def main(job):
         plan, limits = load_plan(), job.params.settings
         severity = read_severities(job.input.requirements)
         patients = {row["patient_id"]: row for row in rows_of(job.input.patients)}
-        signed, waived = consent_days(rows_of(job.input.get("consents")))
+        consents: dict[str, list[dict]] = {}
+        for row in rows_of(job.input.get("consents")):
+            consents.setdefault(row["patient_id"], []).append(row)
         rows = rows_of(job.input.samples)
         shared = shared_labels(rows)
         samples = gather(
@@ -231,14 +233,17 @@ def main(job):
         verdicts, exclusions = [], []
         for name, sample in sorted(samples.items()):
             subject = sample.row["patient_id"]
-            findings = identity_checks(
-                sample,
-                patients[subject],
-                signed.get(subject, ""),
-                subject in waived,
-                shared,
-                plan["as_of"],
-            ) + all_checks(sample, limits)
+            used = modalities_of(sample, plan["assays"])
+            sample.used_for = used
+            consent = ""
+            if subject in consents:
+                domains = {DOMAIN_OF_MODALITY.get(m, "clinical") for m in used}
+                day = sample.row["collected_at"][:10]
+                consent = not_consented_on(
+                    patients[subject], consents[subject], day, domains, plan["as_of"]
+                )
+            findings = identity_checks(sample, patients[subject], consent, shared, plan["as_of"])
+            findings += all_checks(sample, limits)
             for finding in findings:
                 step.check(
                     finding.requirement_id,
@@ -252,9 +257,7 @@ def main(job):
                     acts=False,
                     subject=subject,
                 )
-            exclusions += exclusions_of(
-                sample, findings, modalities_of(sample, plan["assays"]), severity
-            )
+            exclusions += exclusions_of(sample, findings, used, severity)
             verdicts.append(verdict_row(sample, findings))
         for subject, assay, name in untraced_runs(plan, samples):
             text = (
@@ -279,23 +282,6 @@ def main(job):
         write_tsv(step.path(job.output.verdicts), VERDICT_COLUMNS, verdicts)
         write_tsv(step.path(job.output.exclusions), EXCLUSION_COLUMNS, exclusions)
         step.log.info("%d samples, %d exclusions", len(verdicts), len(exclusions))
-
-
-def consent_days(consents: list[dict]) -> tuple[dict[str, str], set[str]]:
-    """Day of the earliest signed base consent per patient, and the patients with a signed
-    waiver."""
-    signed: dict[str, str] = {}
-    waived = set()
-    for row in consents:
-        if row["status"] != "signed":
-            continue
-        if row["kind"] == "base":
-            signed[row["patient_id"]] = min(
-                signed.get(row["patient_id"], row["signed_date"]), row["signed_date"]
-            )
-        elif row["kind"] == "waiver":
-            waived.add(row["patient_id"])
-    return signed, waived
 
 
 def verdict_row(sample: Sample, findings: list[Finding]) -> dict:

@@ -16,6 +16,9 @@ def tissue(sample: Sample, limits: dict) -> list[Finding]:
     limit = limits["cold_ischaemia_min"]
     if start[0] is None or not end:
         out.append(Finding("TIS-01", "cold ischaemia", "NOT_ASSESSED", "times are missing"))
+    elif end[0] < start[0]:
+        text = "freezing or fixation is recorded before the excision"
+        out.append(Finding("TIS-01", "cold ischaemia", "NOT_ASSESSED", text))
     else:
         minutes = (end[0] - start[0]).total_seconds() / 60
         verdict = grade(minutes, limit)

@@ -4,10 +4,9 @@ In: a Sample, limits. Out: Findings. Source: requirements BLD-01 to BLD-08 and C
 """
 
 from scripts.clinical import extract_quality, sprec
-from scripts.clinical.samples import Finding, Sample, grade, limit_text, moment
+from scripts.clinical.samples import Finding, Sample, grade, is_before, limit_text, moment
 
 SERUM_TUBES = ("SST", "SERUM")
-_BEFORE_SPIN = ("collected", "excised", "received", "shipped")
 
 
 def tube_fits(sample: Sample, limits: dict) -> list[Finding]:
@@ -44,6 +43,10 @@ def draw_to_spin(sample: Sample, limits: dict) -> list[Finding]:
             text = "time of day of collection or spin is missing"
             out.append(Finding("BLD-03", check, "NOT_ASSESSED", text))
             continue
+        if hours < 0:
+            text = "the spin is recorded before the collection"
+            out.append(Finding("BLD-03", check, "NOT_ASSESSED", text))
+            continue
         limit = limits["draw_to_spin_h"][key]
         verdict = grade(round(hours, 6), limit)
         reason = (
@@ -54,7 +57,7 @@ def draw_to_spin(sample: Sample, limits: dict) -> list[Finding]:
                 "BLD-03", check, verdict, reason, round(hours, 4), "h", limit_text(limit), (use,)
             )
         )
-    if sample.tube in SERUM_TUBES and hours is not None:
+    if sample.tube in SERUM_TUBES and hours is not None and hours >= 0:
         low, high = limits["serum_clot_min"]
         minutes = hours * 60
         if minutes < low:
@@ -187,26 +190,32 @@ def haemolysis(sample: Sample, limits: dict) -> list[Finding]:
 
 
 def order_of_events(sample: Sample) -> list[Finding]:
-    """CHN-01: collection comes first, spins before freezing, the assay last."""
+    """CHN-01: collection comes first, spins before the first freezing or after a thaw, an assay after the first spin.
+
+    Two events of which one has no time of day are compared by their days.
+    """
     if not sample.events:
         return [Finding("CHN-01", "chain of events", "NOT_ASSESSED", "no events of this sample")]
-    start, problems = moment(sample.row["collected_at"]), []
-    timed = [(moment(e["time"]), e["event"]) for e in sample.events]
-    timed = [(t, kind) for t, kind in timed if t is not None]
-    if start is not None:
-        early = sorted({kind for t, kind in timed if t < start})
-        problems += [f"{kind} before collection" for kind in early]
-    frozen = [t for t, kind in timed if kind == "frozen"]
-    late = {
-        kind
-        for t, kind in timed
-        if kind in (*_BEFORE_SPIN, "centrifuged") and frozen and t > min(frozen)
-    }
-    problems += [f"{kind} after freezing" for kind in sorted(late)]
-    verdict = "FAIL" if problems else "PASS"
-    return [
-        Finding("CHN-01", "chain of events", verdict, "; ".join(problems), len(timed), "events")
-    ]
+    by_kind: dict[str, list[str]] = {}
+    for event in sample.events:
+        by_kind.setdefault(event["event"], []).append(event["time"])
+    start, problems = sample.row["collected_at"], []
+    early = sorted(
+        kind for kind, times in by_kind.items() if any(is_before(t, start) for t in times)
+    )
+    problems += [f"{kind} before collection" for kind in early]
+    frozen, thawed = by_kind.get("frozen", []), by_kind.get("thawed", [])
+    for kind in ("centrifuged", "collected", "excised"):
+        for time in by_kind.get(kind, []):
+            late = any(is_before(f, time) for f in frozen)
+            if late and not any(not is_before(time, t) for t in thawed):
+                problems.append(f"{kind} after freezing")
+    spins = by_kind.get("centrifuged", [])
+    for time in by_kind.get("assayed", []):
+        if spins and all(is_before(time, spin) for spin in spins):
+            problems.append("assayed before the spin")
+    verdict, text = "FAIL" if problems else "PASS", "; ".join(dict.fromkeys(problems))
+    return [Finding("CHN-01", "chain of events", verdict, text, len(sample.events), "events")]
 
 
 def collection_said(sample: Sample, limits: dict) -> list[Finding]:

@@ -43,11 +43,12 @@ class Sample:
     events: list[dict] = field(default_factory=list)
     aliquots: list[dict] = field(default_factory=list)
     extractions: list[dict] = field(default_factory=list)
+    used_for: list[str] = field(default_factory=list)  # modalities of the runs that name it
 
     @property
     def uses(self) -> list[str]:
-        """Uses that it is meant for, in the order of the sheet."""
-        wanted = self.row.get("intended_assays", "").split(";")
+        """Uses that it is meant for, in the order of the sheet, and those of runs that name it."""
+        wanted = [*self.row.get("intended_assays", "").split(";"), *self.used_for]
         return list(dict.fromkeys(USE_OF_MODALITY[m] for m in wanted if m in USE_OF_MODALITY))
 
     @property
@@ -77,6 +78,13 @@ class Sample:
 def moment(text: str) -> datetime.datetime | None:
     """A time with its time of day; None for a bare date."""
     return datetime.datetime.fromisoformat(text) if len(text) > 10 else None
+
+
+def is_before(one: str, other: str) -> bool:
+    """Whether a time lies before another; by the day where one of them has no time of day."""
+    if len(one) > 10 and len(other) > 10:
+        return moment(one) < moment(other)
+    return one[:10] < other[:10]
 
 
 def grade(value: float, limits: dict) -> str:

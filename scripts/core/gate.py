@@ -69,13 +69,16 @@ class _Documents:
         return [d for d in held if not any(self._overtakes(w, d) for w in self.documents)]
 
     def _overtakes(self, withdrawal: dict, held: dict) -> bool:
-        """Whether a withdrawn document ends this one too: same kind, a common modality, not signed again afterwards."""
+        """Whether a withdrawn document ends this one too: same kind, a common modality, not signed again afterwards.
+
+        A withdrawal without modalities is of all of them, and so is every withdrawal of a base or special consent.
+        """
         if withdrawal["kind"] != held["kind"] or not _withdrawn(withdrawal, self.as_of):
             return False
-        scopes = [set(d.get("scope_modalities", "").split(";")) for d in (withdrawal, held)]
-        return bool(scopes[0] & scopes[1]) and held["signed_date"] <= withdrawal.get(
-            "withdrawn_date", "9999"
-        )
+        named = [set(d.get("scope_modalities", "").split(";")) - {""} for d in (withdrawal, held)]
+        whole = held["kind"] in ("base", "special") or not all(named)
+        common = whole or bool(named[0] & named[1])
+        return common and held["signed_date"] <= withdrawal.get("withdrawn_date", "9999")
 
     def why_none(self, kind: str) -> tuple[str, str]:
         """Requirement and reason when no document of this kind holds."""
@@ -96,18 +99,28 @@ class _Documents:
         requirement = {"base": "ETH-01", "data_use": "ETH-02", "special": "ETH-03"}[kind]
         return requirement, f"{own[-1]['kind']} {whys[-1]}" if whys else f"no {name} consent"
 
-    def signed_from(self, needs_proxy: bool) -> str:
-        """Day from which the patient (or the proxy, where one is needed) had consented; "9999" for never.
+    def not_consented_on(self, day: str, needs_proxy: bool) -> str:
+        """Why no base consent of the patient (or the proxy, where one is needed) was in force on a day; "" when one was.
 
-        A document that has expired since still covered what was collected in its time.
+        A document that has expired or was withdrawn since still covered what was collected in its time.
         """
-        days = ["9999"]
+        first = "9999"
         for document in self.documents:
-            if document["kind"] == "base" and document["status"] in ("signed", "expired"):
-                own = document["signed_date"]
-                proxy = document.get("proxy_signed_date", "9999") if needs_proxy else own
-                days.append(max(own, proxy))
-        return min(days)
+            if document["kind"] != "base" or document["status"] not in ("signed", "expired"):
+                continue
+            start = document["signed_date"]
+            if needs_proxy:
+                start = max(start, document.get("proxy_signed_date", "9999"))
+            first = min(first, start)
+            ended = [w for w in self.documents if self._overtakes(w, document)] + [document]
+            withdrawn = min(w.get("withdrawn_date", "9999") for w in ended)
+            if start <= day <= document.get("expires", "9999") and day < withdrawn:
+                return ""
+        if first == "9999":
+            return "no base consent"
+        if first > day:
+            return f"consent signed on {first}, after collection on {day}"
+        return f"no consent was in force on {day}, the day of collection"
 
 
 def _for_genomics(document: dict) -> bool:
@@ -204,10 +217,22 @@ def refusal_of_domain(
         requirement, reason = held.why_none("special")
         return refuse(requirement, f"no special notice for genomics ({reason})")
     if collected and not waived:
-        signed = held.signed_from(needs_proxy(patient))
-        if signed > collected:
-            return refuse("ETH-05", f"consent signed on {signed}, after collection on {collected}")
+        why = held.not_consented_on(collected, needs_proxy(patient))
+        if why:
+            return refuse("ETH-05", why)
     return None
+
+
+def not_consented_on(
+    patient: dict, documents: list[dict], day: str, domains: set[str], as_of: str
+) -> str:
+    """Why material of these domains, taken on a day, is covered neither by a base consent of that time nor by a waiver; "" when
+    it is."""
+    held = _Documents(documents, as_of)
+    for waiver in held.holding("waiver"):
+        if domains <= set(waiver.get("scope_modalities", "").split(";")):
+            return ""
+    return held.not_consented_on(day, needs_proxy(patient))
 
 
 def compute_gate(

@@ -204,6 +204,41 @@ def test_events_out_of_order_are_found():
     assert "centrifuged after freezing" in order_of_events(late)[0].reason
 
 
+@pytest.mark.parametrize(
+    ("events", "problem"),
+    [
+        ([("frozen", "2025-02-01")], "frozen before collection"),
+        ([("frozen", "2025-06-10")], ""),
+        ([("frozen", "10:00"), ("shipped", "2025-06-20"), ("received", "2025-06-21 09:00")], ""),
+        ([("centrifuged", "10:00"), ("assayed", "09:00")], "assayed before the spin"),
+        ([("frozen", "10:00"), ("thawed", "11:00"), ("centrifuged", "11:30")], ""),
+        ([("frozen", "10:00"), ("centrifuged", "11:30"), ("thawed", "12:00")], "centrifuged after"),
+    ],
+)
+def test_order_by_day_and_after_a_shipment_on_dry_ice(events, problem):
+    [found] = order_of_events(Sample(tube(), [event(*e) for e in events]))
+    assert found.verdict == ("FAIL" if problem else "PASS") and problem in found.reason
+
+
+def test_interval_that_runs_backwards_is_no_pass():
+    early = spun_at("07:00:00")
+    assert [f.verdict for f in draw_to_spin(early, LIMITS)] == ["NOT_ASSESSED"]
+    tissue = Sample(tube(specimen="tumour"), [event("frozen", "07:00")])
+    assert verdict(all_checks(tissue, LIMITS), "TIS-01") == "NOT_ASSESSED"
+
+
+def test_tube_is_checked_for_the_run_that_names_it(cohort):
+    bad = tube(1, None, tube_type="LI_HEPARIN")
+    events = [event("centrifuged", "2025-06-11 08:00", rcf_g=100)]
+    run = {"patient_id": "P1", "modality": "cfdna", "assay_id": "A", "sample_id": "S1"}
+    checked = Checked(cohort, [bad], events=events, assays={"cfdna": {"P1": [run]}})
+    assert {(p, m) for p, m, _ in checked.excluded} == {("P1", "cfdna")}
+    assert {"BLD-01", "BLD-03", "BLD-04"} <= {r for _, r in checked.failed()}
+    serology = tube(1, "serology", tube_type="LI_HEPARIN")
+    checked = Checked(cohort, [serology], events=events, assays={"cfdna": {"P1": [run]}})
+    assert "BLD-01" in {r for _, r in checked.failed()}
+
+
 def test_sprec_code_is_derived_and_compared():
     row = tube(uses="lcms", transport_temp_c=20)
     sample = Sample(row, [event("centrifuged", "09:30"), event("centrifuged", "09:45")])

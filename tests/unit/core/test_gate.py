@@ -2,7 +2,13 @@
 
 import pytest
 
-from scripts.core.gate import compute_gate, refusal_of_domain, refusals_of_patient
+from scripts.core.gate import (
+    compute_gate,
+    not_consented_on,
+    refusal_of_domain,
+    refusals_of_patient,
+    withdrawn_patients,
+)
 
 AS_OF, COLLECTED = "2026-03-01", "2025-06-10"
 ALL = "clinical;imaging;genomics;metabolomics;proteomics;ihc"
@@ -139,6 +145,55 @@ def test_person_who_withdrew_and_signed_again_may_enter():
     assert whole([gone, again, *complete(base=None)]) == []
     before = consent("base", signed_date="2025-08-01", document_id="B")
     assert whole([gone, before, *complete(base=None)]) == ["ETH-06"]
+
+
+@pytest.mark.parametrize("scope", [None, "clinical;imaging"])
+def test_withdrawal_of_the_base_consent_is_of_everything_whatever_its_scope_says(scope):
+    held = consent("base", signed_date="2023-01-01")
+    gone = consent("base", status="withdrawn", withdrawn_date="2025-01-01", document_id="W")
+    gone |= {"scope_modalities": scope} if scope else {}
+    documents = [held, gone, *complete(base=None)]
+    assert whole(documents) == ["ETH-06"]
+    assert withdrawn_patients(documents, AS_OF) == {"P1"}
+
+
+def test_withdrawal_without_a_scope_ends_a_document_with_one():
+    gone = consent("data_use", status="withdrawn", withdrawn_date="2025-09-01", document_id="W")
+    del gone["scope_modalities"]
+    assert whole([*complete(), gone]) == ["ETH-06"]
+
+
+@pytest.mark.parametrize(
+    ("old", "collected", "requirement"),
+    [
+        ({"expires": "2025-06-10"}, "2025-06-10", ""),
+        ({"expires": "2025-06-09"}, "2025-06-10", "ETH-05"),
+        ({"withdrawn_date": "2025-06-11"}, "2025-06-10", ""),
+        ({"withdrawn_date": "2025-06-10"}, "2025-06-10", "ETH-05"),
+        ({"status": "expired", "expires": "2025-12-31"}, "2025-06-10", ""),
+    ],
+)
+def test_consent_counts_for_a_collection_only_while_it_was_in_force(old, collected, requirement):
+    old = consent("base", document_id="D-old", **old)
+    new = consent("base", signed_date="2026-01-01", document_id="D-new")
+    documents = [old, new, *complete(base=None)]
+    assert whole(documents) == []
+    assert domain(documents, collected=collected) == requirement
+    why = not_consented_on(PATIENT, documents, collected, {"genomics"}, AS_OF)
+    assert bool(why) == bool(requirement)
+
+
+def test_waiver_stands_for_a_consent_only_while_it_holds_and_in_its_scope():
+    old = {"expires": "2021-12-31"}
+    for changes, domains, good in (
+        ({}, {"imaging"}, True),
+        ({"scope_modalities": "imaging"}, {"imaging"}, True),
+        ({"scope_modalities": "imaging"}, {"metabolomics"}, False),
+        (old, {"imaging"}, False),
+    ):
+        documents = [consent("waiver", **changes), consent("base", signed_date="2026-01-01")]
+        why = not_consented_on(PATIENT, documents, COLLECTED, domains, AS_OF)
+        assert (why == "") == good
 
 
 def test_no_waiver_stands_against_a_withdrawal():
