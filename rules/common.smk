@@ -85,6 +85,7 @@ localrules:
     check_quality_records,
     check_examinations,
     define_outcome,
+    define_external_outcome,
     import_ihc,
     describe_imaging,
     describe_genomics,

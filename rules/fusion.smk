@@ -105,7 +105,7 @@ use rule collect_block as collect_new_block with:
 
 rule define_outcome:
     input:
-        **outcome_inputs(),
+        **outcome_inputs("development"),
     output:
         table="results/cohort/outcome.tsv",
         description="results/cohort/outcome.json",
@@ -124,12 +124,36 @@ rule define_outcome:
         code=code_of("scripts/fusion/define_outcome.py"),
         sheets=sheet_digest(*outcome_sheets()),
         settings=config["model"]["outcome"],
-        roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},
+        roles=dict.fromkeys(subjects_of("development"), "development"),
         follow_up_days=config["clinical"]["follow_up_days"],
     message:
         "Classes of the outcome -> {output.table} (log: {log})"
     script:
         "../scripts/fusion/define_outcome.py"
+
+
+# Whether controls have follow-up, and which labels there are, is known of development patients alone before the lock.
+use rule define_outcome as define_external_outcome with:
+    input:
+        **outcome_inputs("external"),
+        development="results/cohort/outcome.json",
+        lock=ancient(LOCK_FILE),
+    output:
+        table="results/external/outcome.tsv",
+        description="results/external/outcome.json",
+        ledger="results/qc/ledger/define_external_outcome/cohort.jsonl",
+    log:
+        "logs/define_external_outcome.log",
+    benchmark:
+        "benchmarks/define_external_outcome.tsv"
+    params:
+        code=code_of("scripts/fusion/define_outcome.py"),
+        sheets=sheet_digest(*outcome_sheets()),
+        settings=config["model"]["outcome"],
+        roles=dict.fromkeys(subjects_of("external"), "external"),
+        follow_up_days=config["clinical"]["follow_up_days"],
+    message:
+        "Classes of the outcome of external patients -> {output.table} (log: {log})"
 
 
 rule freeze_split:

@@ -290,8 +290,8 @@ rule validate_external:
         tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
         audit=[ancient(path) for path in ["results/external/audit.json"] if blocks_of("external")],
         patients=sheet("patients"),
-        outcome="results/cohort/outcome.tsv",
-        description="results/cohort/outcome.json",
+        outcome="results/external/outcome.tsv",
+        description="results/external/outcome.json",
         lock=LOCK_FILE,
     output:
         performance="results/external/performance.json",
@@ -348,7 +348,7 @@ rule recalibrate:
     input:
         tables=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
         patients=sheet("patients"),
-        outcome="results/cohort/outcome.tsv",
+        outcome="results/external/outcome.tsv",
         lock=LOCK_FILE,
     log:
         "logs/recalibrate.log",

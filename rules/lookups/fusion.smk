@@ -6,8 +6,8 @@ def outcome_sheets() -> list[str]:
     return ["patients", *labels, *(["history"] if outcome["name"] in NEEDS_STAGE else [])]
 
 
-def outcome_inputs() -> dict[str, list[str]]:
-    """What says which class a patient is in: the sheet of a subtype, or what tells the stage where the outcome needs it."""
+def outcome_inputs(role: str) -> dict[str, list[str]]:
+    """What says which class a patient of a role is in: the sheet of a subtype, or what tells the stage where the outcome needs it."""
     outcome = config["model"]["outcome"]
     staged = outcome["name"] in NEEDS_STAGE
     clinical = "clinical" if staged and "clinical" in PLAN["blocks"] else ""
@@ -16,9 +16,9 @@ def outcome_inputs() -> dict[str, list[str]]:
         "labels": sheet(outcome["sheet"]) if outcome["name"] == "subtype" else [],
         "history": sheet("history") if staged else [],
         "clinical": [
-            f"results/{folder}features/{clinical}.parquet"
-            for role, folder in (("development", ""), ("external", "external/"))
-            if clinical and subjects_of(role)
+            f"results/{'external/' if role == 'external' else ''}features/{name}.parquet"
+            for name in [clinical]
+            if name and name in blocks_of(role)
         ],
     }
 

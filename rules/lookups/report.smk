@@ -15,7 +15,8 @@ def report_parts() -> dict[str, list[str]]:
             f"results/external/qc/{b}.verdicts.tsv" for b in blocks_of("external")
         ],
         "split": ["results/cohort/split.tsv"] * developed,
-        "outcome": ["results/cohort/outcome.tsv"] * developed,
+        "outcome": ["results/cohort/outcome.tsv"] * developed
+        + ["results/external/outcome.tsv"] * validated,
         "audit": ["results/cohort/audit.json"] * developed,
         "explore": ["results/cohort/explore/explore.json"] * developed,
         "associations": ["results/cohort/associations/associations.json"] * developed,

@@ -36,7 +36,9 @@ def write_tsv(path: Path, columns: list[str], rows: list[dict], encoding: str = 
 
 
 def write_sheet(folder: Path, name: str, rows: list[dict]) -> None:
-    """Write one sheet with the columns of its schema that any row uses, in the schema's order."""
+    """Write one sheet with the columns of its schema that any row uses, in the schema's order; none without rows."""
+    if not rows:
+        return
     known = schema_of(name)["properties"]
     used = {column for row in rows for column in row}
     unknown = sorted(used - set(known))

@@ -1,5 +1,5 @@
 """In: patients, history and the sheet of labels; the clinical block where the stage is computed from findings.
-Out: results/cohort/outcome.tsv: the class of every admitted patient, or why the patient belongs to none.
+Out: outcome.tsv of development or external patients: the class of every admitted patient, or why the patient belongs to none.
 Source: docs/modelling.md, "Outcome"; requirement REF-01 (a control needs follow-up).
 """
 
@@ -67,12 +67,13 @@ def class_of(outcome: Outcome, patient: dict, stage: str, follow_up: str) -> tup
 
 
 def class_of_label(outcome: Outcome, labels: set[str]) -> tuple[str, str]:
-    """Class of a patient from the cells of a subtype's column."""
+    """Class of a patient from the cells of a subtype's column; a label that no development patient has is no class."""
     if not labels:
         return "", "no_label"
     if len(labels) > 1:
         return "", "labels_differ"
-    return next(iter(labels)), ""
+    label = next(iter(labels))
+    return (label, "") if label in outcome.classes else ("", "label_unknown")
 
 
 def sort_patients(
@@ -174,7 +175,8 @@ def _record(step, description: dict, least_days: float) -> None:
 def main(job):
     """Say for every admitted patient which class of the outcome they belong to.
 
-    input: patients (sheet), history (sheet, or none), labels (sheet of a subtype, or none), clinical (blocks, or none)
+    input: patients (sheet), history (sheet, or none), labels (sheet of a subtype, or none), clinical (blocks, or none),
+           [development] (outcome.json of development patients: external ones add no class)
     output: table (TSV), description (JSON), ledger
     params: settings (model.outcome), roles {patient: role}, follow_up_days
     """
@@ -192,7 +194,10 @@ def main(job):
             rows = [r for path in _list(job.input.history) for r in read_sheet(path).rows]
             history = {row["patient_id"]: row for row in rows}
             stages, disagree = _stages(roles, patients, history, _list(job.input.clinical))
-        outcome = outcome_of(settings, sorted({label for own in labels.values() for label in own}))
+        known = {label for own in labels.values() for label in own}
+        for path in _list(job.input.get("development", [])):
+            known = set(json.loads(Path(path).read_text(encoding="utf-8"))["classes"]) or known
+        outcome = outcome_of(settings, sorted(known))
         days = float(job.params.follow_up_days)
         table, recorded = sort_patients(outcome, roles, patients, stages, labels, days)
         description = describe(outcome, table, recorded, disagree)

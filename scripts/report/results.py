@@ -120,7 +120,8 @@ def read_results(
         split={r["patient_id"]: r["part"] for r in read_table(one(inputs.get("split")))},
         outcome={
             r["patient_id"]: (r["class"], r["reason"])
-            for r in read_table(one(inputs.get("outcome")))
+            for path in many(inputs.get("outcome"))
+            for r in read_table(path)
         },
         audit=read_json(one(inputs.get("audit"))),
         explore=read_json(one(inputs.get("explore"))),

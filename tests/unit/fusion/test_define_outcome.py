@@ -104,7 +104,7 @@ def test_stage_is_taken_from_the_most_direct_source():
 def run(tmp_path):
     """Run the step on sheets that are given as text."""
 
-    def run(settings, patients, history=""):
+    def run(settings, patients, history="", role="", development=None):
         inputs = {"labels": [], "history": [], "clinical": []}
         for name, text in (("patients", patients), ("history", history)):
             if text:
@@ -112,6 +112,10 @@ def run(tmp_path):
                 inputs[name] = [str(tmp_path / f"{name}.tsv")]
         inputs["labels"] = [str(tmp_path / f"{settings['sheet']}.tsv")]
         lines = [line.split("\t") for line in patients.splitlines()[1:]]
+        lines = [cells for cells in lines if role in ("", cells[3])]
+        if development:
+            (tmp_path / "development.json").write_text(json.dumps({"classes": development}))
+            inputs["development"] = str(tmp_path / "development.json")
         output = {k: str(tmp_path / f"outcome.{k}") for k in ("table", "description", "ledger")}
         job = Named(
             rule="define_outcome",
@@ -168,3 +172,24 @@ def test_labels_of_a_subtype_come_from_the_named_column(run):
     description, records = run(settings, head + rows)
     assert description["classes"] == ["Basal", "LumA"] and records == []
     assert description["counts"]["development"]["left_out"] == {"no_label": 1}
+
+
+def test_follow_up_of_external_controls_decides_nothing_about_development(run):
+    head = "patient_id\tcentre\tdiagnosis\trole\tfollow_up_months\n"
+    rows = "A\tC\thcc\tdevelopment\t\nB\tC\thealthy\tdevelopment\t\nE\tC\thealthy\texternal\t12\n"
+    description, _ = run(SETTINGS, head + rows, role="development")
+    assert description["counts"]["development"]["classes"] == {"control": 1, "hcc": 1}
+    description, _ = run(SETTINGS, head + rows, role="external", development=["control", "hcc"])
+    assert description["counts"]["external"]["classes"] == {"control": 1, "hcc": 0}
+
+
+def test_label_of_an_external_patient_alone_is_no_class(run):
+    settings = {**SETTINGS, "name": "subtype", "column": "label_type"}
+    head = "patient_id\tcentre\tdiagnosis\trole\tlabel_type\n"
+    rows = "A\tC\thcc\tdevelopment\tx\nB\tC\thcc\tdevelopment\ty\n"
+    rows += "E\tC\thcc\texternal\tz\nF\tC\thcc\texternal\tx\n"
+    description, _ = run(settings, head + rows, role="development")
+    assert (description["classes"], description["kind"]) == (["x", "y"], "binary")
+    description, _ = run(settings, head + rows, role="external", development=["x", "y"])
+    assert description["classes"] == ["x", "y"]
+    assert description["counts"]["external"]["left_out"] == {"label_unknown": 1}
