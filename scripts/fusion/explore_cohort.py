@@ -3,6 +3,7 @@ Out: explore.json (components, factors, clusters, missing blocks, what they go w
 Source: docs/modelling.md, "Unsupervised view"; requirements FUS-02, OMX-06, CLE-01. No label takes part in any fit.
 """
 
+import numpy as np
 import pandas as pd
 
 from scripts.core import job as core_job
@@ -27,7 +28,8 @@ def explore_block(block: Block, settings: dict, seed: int) -> components.Compone
     """Principal components of one block; missing values are at their mean."""
     X = block.train.fillna(0.0).to_numpy()
     found = components.principal_components(X, int(settings["components"]), seed)
-    found.floor = components.noise_floor(X, int(settings["noise_permutations"]), seed)
+    measured = block.train.notna().to_numpy()
+    found.floor = components.noise_floor(X, int(settings["noise_permutations"]), seed, measured)
     return found
 
 
@@ -44,7 +46,8 @@ def explore_jointly(
     patients = pd.Index(sorted(set().union(*(b.train.index for b in ready.values()))))
     X, names = components.joint_table({name: b.train for name, b in ready.items()}, patients)
     joint = components.principal_components(X, int(settings["components"]), seed)
-    joint.floor = components.noise_floor(X, int(settings["noise_permutations"]), seed)
+    measured = np.hstack([b.train.reindex(patients).notna().to_numpy() for b in ready.values()])
+    joint.floor = components.noise_floor(X, int(settings["noise_permutations"]), seed, measured)
     notes, chosen, most = [], {}, int(settings["mofa_features"])
     for name, block in ready.items():
         chosen[name] = most_informative(block, most, units[name])
@@ -55,7 +58,8 @@ def explore_jointly(
     permuted = int(settings["noise_permutations"])
     floors = dict(reached)
     for name in (n for n in ready if chosen[n] is not ready[n]):
-        floors[name] = components.noise_floor(trains[name].fillna(0.0).to_numpy(), permuted, seed)
+        values, known = trains[name].fillna(0.0).to_numpy(), trains[name].notna().to_numpy()
+        floors[name] = components.noise_floor(values, permuted, seed, known)
     fitted_on = summaries.sample_of(patients, int(settings["mofa_patients"]), seed)
     if len(fitted_on) < len(patients):
         notes.append(

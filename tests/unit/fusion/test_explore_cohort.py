@@ -117,8 +117,28 @@ def test_noise_floor_lies_above_the_first_component_of_noise():
         X = rng.normal(size=(60, 30))
         X -= X.mean(axis=0)
         found = components.principal_components(X, 3, 0)
-        exceeded += found.share[0] > components.noise_floor(X, 20, seed)
+        everything = np.ones(X.shape, bool)
+        exceeded += found.share[0] > components.noise_floor(X, 20, seed, everything)
     assert exceeded <= 3  # 1 % expected: P(4 or more of 40) is 0.0006, binomial
+
+
+@pytest.mark.parametrize("absent", [0.4, 0.6])
+def test_patients_without_a_block_are_no_structure_in_the_joint_view(absent):
+    rng = np.random.default_rng(0)
+    exceeded = 0
+    for seed in range(40):
+        patients = pd.Index([f"P{i}" for i in range(120)])
+        blocks = {}
+        for name, share in (("a", 0.0), ("b", absent)):
+            own = patients[rng.random(120) >= share]
+            values = rng.normal(size=(len(own), 60))
+            values = (values - values.mean(axis=0)) / values.std(axis=0)
+            blocks[name] = pd.DataFrame(values, index=own)
+        X, _ = components.joint_table(blocks, patients)
+        measured = np.hstack([t.reindex(patients).notna().to_numpy() for t in blocks.values()])
+        found = components.principal_components(X, 3, 0)
+        exceeded += found.share[0] > components.noise_floor(X, 20, seed, measured)
+    assert exceeded <= 3  # as above; with means strewn over all rows 16 and 33 of 40
 
 
 def test_large_blocks_are_decomposed_alike_by_chance():
