@@ -7,7 +7,13 @@ from snakemake.exceptions import WorkflowError
 
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
 from scripts.core.gate import DOMAIN_OF_MODALITY
-from scripts.core.hashing import code_of, digest_of, recall_code, stamps_below
+from scripts.core.hashing import (
+    code_of,
+    digest_of,
+    digest_of_file,
+    recall_code,
+    stamps_below,
+)
 from scripts.core.new_patients import enter
 from scripts.core.outcome import NEEDS_STAGE, check_outcome
 from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
@@ -23,6 +29,7 @@ try:
 except ConfigError as error:
     sys.stderr.write(f"The new patients cannot be predicted:\n{error}\n")
     sys.exit(1)
+SMALL_FILE = 1_000_000  # bytes; up to here Snakemake too looks at the bytes of a touched file
 CODE_CACHE = Path(".hcc/code.json")
 recall_code(CODE_CACHE)
 # Sheets are frozen, and what withdrew is deleted, by a start that runs jobs.
@@ -149,12 +156,14 @@ def acts_digest() -> str:
 
 
 def document_stamps() -> str:
-    """Changes when a document that qc_documents.tsv names changes: the step hashes it and compares."""
+    """Changes when a document that qc_documents.tsv names changes (by its bytes, a large one by its time): the step compares it."""
     rows = [row for path in sheet("qc_documents") for row in read_sheet(path, "qc_documents").rows]
     files = [Path(config["sheets"]) / row["file"] for row in rows if "file" in row]
-    return digest_of(
-        [[str(f), f.stat().st_size, f.stat().st_mtime_ns] for f in files if f.is_file()]
-    )
+    stamps = []
+    for file in (f for f in files if f.is_file()):
+        size, time = file.stat().st_size, file.stat().st_mtime_ns
+        stamps.append([str(file), size, digest_of_file(file) if size < SMALL_FILE else time])
+    return digest_of(stamps)
 
 
 def raw_file(row: dict, column: str = "file") -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.demo.make_cohort import make_cohort
-from tests.workflow.runs import ROOT, planned_jobs, run_snakemake
+from tests.workflow.runs import planned_jobs, run_snakemake
 
 QUICK = "strategies: [late], repeats: 1, refits: {number: 40}, interval_refits: 3"
 PAIR = {"early_hcc_vs_controls": ["control", "early_hcc"]}
@@ -24,9 +24,9 @@ def cohort(tmp_path_factory) -> Path:
 
 def run(folder: Path, name: str, *arguments: str):
     own = folder / f"{name}.yaml"
-    own.write_text(f"model: {{outcome: {{name: {name}}}, {QUICK}}}\n", encoding="utf-8")
-    demo = str(ROOT / "config/demo/config.yaml")
-    return run_snakemake(folder, *arguments, "--configfile", demo, str(own))
+    text = f"sheets: cohort\nas_of: '2026-03-01'\nmodel: {{outcome: {{name: {name}}}, {QUICK}}}\n"
+    own.write_text(text, encoding="utf-8")
+    return run_snakemake(folder, *arguments, config=own)
 
 
 @pytest.mark.parametrize("name", [*PAIR, *STAGES])

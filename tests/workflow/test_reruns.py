@@ -214,6 +214,7 @@ CHANGES = [
         {"prepare_volumes": 1, "extract_radiomics": 1, "assess_stability": 1}
         | {"detect_lcms": 9, "fit_lcms_batch": 2, "apply_lcms": 3}
         | {"align_reads": 1, "extract_fragments": 1, "import_dia": 1, "describe_dia": 1}
+        | {"assess_dispersion": 1}
         | SHEET_STEPS
         | {"define_outcome": 1, "freeze_split": 1, "collect_block": 14}
         | LCMS
@@ -223,6 +224,7 @@ CHANGES = [
     (
         remove_patient,
         {"detect_lcms": 4, "fit_lcms_batch": 1, "apply_lcms": 1, "assess_stability": 3}
+        | {"assess_dispersion": 1}
         | SHEET_STEPS
         | {"define_outcome": 1, "freeze_split": 1, "collect_block": 9}
         | LCMS
