@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from scripts.model import fused
+from scripts.model import fused, member_tables
 from scripts.model.cohort_tables import Cohort
 
 COLUMNS = ["block", "feature", "value", "unit", "low", "high", "range", "contribution"]
@@ -68,7 +68,7 @@ def contributions(
             centre = cohort.obs.loc[patients, "centre"].astype(str).to_numpy(dtype=object)
         for name, share in zip(names, model.shares(names), strict=True):
             member = own[name]
-            values = fused.matrix(cohort, member.columns).reindex(patients)
+            values = member_tables.matrix(cohort, member.columns).reindex(patients)
             kept, parts, _ = parts_of(member, values, centre)
             weight = slope * member.slope * share
             for position, column in enumerate(kept):
