@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from scripts.model import fused, learners, member_tables, metrics, pipelines
+from scripts.model import fused, learners, member_tables, metrics, pipelines, rules
 from scripts.model.cohort_tables import Cohort
 from scripts.model.harmonisation import fit_harmoniser
 
@@ -41,7 +41,7 @@ class Rows:
 
 
 def rows_of(member: fused.TrainedMember, cohort: Cohort, minimum_observed: float) -> Rows:
-    """The training rows of a member."""
+    """The training rows of a member; `cohort` : without what rules withhold."""
     joint = len(member.member.blocks) > 1
     table = member_tables.present(
         member_tables.matrix(cohort, member.columns), minimum_observed, joint
@@ -137,7 +137,8 @@ def resample(
     and among those who were not drawn (columns like apparent_auc).
     """
     minimum = float(settings["minimum_observed"])
-    members = [rows_of(m, cohort, minimum) for m in model.members]
+    seen = rules.withheld(cohort, model.rules)
+    members = [rows_of(m, seen, minimum) for m in model.members]
     groups, lines = cohort.obs["group"].to_numpy(str), []
     with learners.plain_fits():
         for number in numbers:

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pandas as pd
 
-from scripts.model import fused, metrics, pooling
+from scripts.model import fused, metrics, pooling, rules
 from scripts.model.cohort_tables import Cohort
 from scripts.model.cross_validate import outer_folds
 from scripts.model.evaluation import NOT_ASSESSED, assess, too_few
@@ -98,7 +98,8 @@ def learning_curve(
             whole = train.subset(inside)
             part = whole.subset(subsets(whole, fraction, seed + number))
             sizes.setdefault(fraction, []).append((len(part.obs), int(part.labels.sum())))
-            trained = [fused.train_member(m, part, own, seed + number) for m, own in tuned]
+            seen = rules.withheld(part, model.rules)
+            trained = [fused.train_member(m, seen, own, seed + number) for m, own in tuned]
             smaller = fused.fuse([m for m in trained if m is not None], part, settings)
             if smaller is not None:
                 column[outside] = smaller.score(train.subset(outside))["probability"]
