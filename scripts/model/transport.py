@@ -28,15 +28,15 @@ def fixed(settings: dict, trained: fused.TrainedMember) -> dict:
 
 
 def leave_centres_out(strategy: str, train: Cohort, settings: dict, seed: int) -> dict:
-    """Every centre scored by a model that never saw it, with all steps and choices made anew.
+    """Every centre scored by a model that saw neither it nor anybody linked to its patients; all steps and choices made anew.
 
     Returns centres {name: assessed metrics, n, events}, pooled (random effects) and the reason when not assessed.
     """
     centre = train.obs["centre"].fillna("").astype(str)
     found, parts = {}, []
     for name in sorted(set(centre)):
-        inside = train.subset(train.obs.index[centre != name])
         outside = train.subset(train.obs.index[centre == name])
+        inside = train.subset(train.obs.index[~train.obs["group"].isin(outside.obs["group"])])
         small = too_few(inside.labels, int(settings["minimum_class"]))
         model = None if small else _train(strategy, inside, settings, seed)
         if model is None:
