@@ -92,7 +92,7 @@ def variables_of(
     obs: pd.DataFrame, batch: pd.Series | None, measured: pd.Series | None
 ) -> dict[str, pd.Series]:
     """What scores are compared with, by name; variables of one value only are left out."""
-    found = {"label": obs["label"].map({1: "hcc", 0: "control"}).astype(str)}
+    found = {"label": obs["class"].astype(str)}
     for name in ("diagnosis", "centre", "sex", "aetiology"):
         if name in obs:
             found[name] = obs[name].astype(str)

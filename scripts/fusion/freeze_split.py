@@ -44,6 +44,16 @@ def groups_of(patients: pd.DataFrame) -> dict[str, str]:
     return {patient: find(patient) for patient in sorted(leader)}
 
 
+def groups_among(patients: pd.DataFrame, members: set[str]) -> dict[str, str]:
+    """`groups_of` the whole sheet, of these patients only: a link over somebody who is none of them counts too.
+
+    The group is named after its first patient among them.
+    """
+    first: dict[str, str] = {}
+    found = {p: group for p, group in groups_of(patients).items() if p in members}
+    return {patient: first.setdefault(group, patient) for patient, group in found.items()}
+
+
 def strata_of(patients: pd.DataFrame, groups: dict[str, str], columns: list[str]) -> dict[str, str]:
     """{group: stratum}, e.g. "hcc|C1": that of the patient whom the group is named after.
 
@@ -185,12 +195,12 @@ def main(job):
         patients = read_tsv(sheets[0])
         classes = blocks.read_classes(job.input.outcome)
         admitted = set(job.params.admitted) & set(classes.index)
-        patients = patients[patients["patient_id"].isin(admitted)]
+        groups = groups_among(patients, admitted)
+        patients = patients[patients["patient_id"].isin(groups)]
         patients = patients.assign(**{"class": patients["patient_id"].map(classes)})
         settings, seed = job.params.settings, int(job.params.seed)
         path = Path(job.params.frozen)
         frozen = read_frozen(path)
-        groups = groups_of(patients)
         strata = strata_of(patients, groups, list(settings["stratify"]))
         table, conflicts = assign(frozen, groups, strata, float(settings["test_fraction"]), seed)
         write_frozen(path, table)

@@ -9,19 +9,24 @@ from scripts.fusion.covariates import adjusted_p, table_p
 
 
 def describe(measured: pd.DataFrame, obs: pd.DataFrame, permutations: int, seed: int) -> dict:
-    """patterns (blocks, n, of them hcc; most frequent first), coverage of every block, and tests with q-values.
+    """patterns (blocks, n and numbers by class, of two classes also the events; most frequent first), coverage of every block,
+    and tests with q-values.
 
-    measured : patients x blocks, bool; obs : index patient_id; label, centre.
+    measured : patients x blocks, bool; obs : index patient_id; label, class, centre.
     """
-    patterns = []
+    names = obs.drop_duplicates("label").sort_values("label")["class"].astype(str).tolist()
+    patterns: list[dict] = []
     if len(measured.columns) and len(measured):
         for key, own in measured.groupby(list(measured.columns), sort=False):
             has = [
                 b for b, there in zip(measured.columns, np.atleast_1d(key), strict=True) if there
             ]
-            patterns.append(
-                {"blocks": has, "n": len(own), "events": int(obs.loc[own.index, "label"].sum())}
-            )
+            counts = obs.loc[own.index, "class"].astype(str).value_counts()
+            entry = {"blocks": has, "n": len(own)}
+            entry["classes"] = {name: int(counts.get(name, 0)) for name in names}
+            if obs["label"].max() < 2:
+                entry["events"] = int(obs.loc[own.index, "label"].sum())
+            patterns.append(entry)
     patterns.sort(key=lambda entry: (-entry["n"], entry["blocks"]))
     tests = []
     for block in measured:

@@ -9,6 +9,7 @@ import pandas as pd
 from scripts.model import bundle, class_metrics, class_selection, classes, fused, selection
 from scripts.model.cohort_tables import Cohort, predictors
 from scripts.model.evaluation import NOT_ASSESSED
+from scripts.model.locked import known_centres
 from scripts.model.subgroups import subgroup_masks
 
 _SETTINGS = ("outer_folds", "inner_folds", "repeats", "resamples")
@@ -99,16 +100,21 @@ def call(model: classes.ClassModel, description: dict, cohort: Cohort) -> pd.Dat
     """Scores of patients with the flags of locked.score, the most probable class in `class`."""
     out = model.score(cohort)
     out["out_of_range"] = bundle.out_of_range(description, cohort)
-    known, flags = set(description["centres"]), []
+    known, flags = known_centres(description), []
+    trained = set(description.get("training", {}).get("persons", []))
     for patient, row in out.iterrows():
         own = []
         if "centre" in cohort.obs and str(cohort.obs.loc[patient, "centre"]) not in known:
             centre = str(cohort.obs.loc[patient, "centre"])
             own.append(f"centre {centre or 'not given'} was not in training")
+        if bundle.person_hash(patient) in trained:
+            own.append("was in training: the probability is too good")
         if row["out_of_range"] > 0.05:
             own.append(f"{row['out_of_range']:.0%} of the features outside the training range")
         if row["class"] and row["calibrated_on"] != row["pattern"]:
             own.append(f"pattern too rare in training; only {row['calibrated_on']} used")
+        if row["class"] and row["notes"]:
+            own.append(row["notes"])
         flags.append("; ".join(own))
     out["flags"] = flags
     return out

@@ -57,7 +57,7 @@ class ClassModel:
         """Probability of every class for every patient.
 
         Returns index patient_id; p0, p1 ... (NaN when refused), class (the most probable, "" when refused),
-        pattern, calibrated_on and refused as FusedModel.score says them.
+        pattern, calibrated_on, refused and notes as FusedModel.score says them.
         """
         tables = [model.score(cohort) for model in self.models]
         odds = np.column_stack([metrics.to_logit(t["probability"].to_numpy()) for t in tables])
@@ -67,6 +67,8 @@ class ClassModel:
             out.loc[fewer, "calibrated_on"] = table.loc[fewer, "calibrated_on"]
             other = (out["refused"] == "") & (table["refused"] != "")
             out.loc[other, "refused"] = table.loc[other, "refused"]
+        said = pd.concat([table["notes"] for table in tables], axis=1)
+        out["notes"] = [joined_notes(row) for row in said.to_numpy(object)]
         known = ~np.isnan(odds).any(axis=1)
         probability = np.full(odds.shape, np.nan)
         probability[known] = self.couple(odds[known])
@@ -117,6 +119,11 @@ def unpacked(packed: fused.FusedModel, description: dict) -> ClassModel:
         models.append(replace(packed, members=members, evidence=evidence[known], y=y[known]))
     coupling = description["coupling"]
     return ClassModel(classes, models, coupling["slope"], np.array(coupling["intercepts"]))
+
+
+def joined_notes(notes) -> str:
+    """What the models of all classes say of one patient, each thing once."""
+    return "; ".join(dict.fromkeys(part for text in notes for part in text.split("; ") if part))
 
 
 def odds_argmax(probability: np.ndarray) -> np.ndarray:

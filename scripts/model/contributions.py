@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from scripts.model import fused
+from scripts.model import fused, member_tables, rules
 from scripts.model.cohort_tables import Cohort
 
 COLUMNS = ["block", "feature", "value", "unit", "low", "high", "range", "contribution"]
@@ -53,9 +53,10 @@ def contributions(
     """Long table, index patient_id, sorted by patient and falling size; the base of each patient first.
 
     contribution is in log odds of the final probability: the sum over a patient's rows is logit(probability). Patients without
-    a probability have no rows. range : inside, below, above (the training range) or missing (the median was taken).
+    a probability have no rows. range : inside, below, above (the training range) or missing (not measured, or withheld by a rule:
+    the median was taken).
     """
-    found = []
+    found, seen = [], rules.withheld(cohort, model.rules)
     about = {(e["block"], e["feature"]): e for e in description["features"]}
     own = {m.member.name: m for m in model.members}
     for used in sorted(set(scores["calibrated_on"]) - {""}):
@@ -63,19 +64,17 @@ def contributions(
         names = used.split("+")
         _, slope = model.calibration(tuple(names))
         table = pd.DataFrame(index=patients)
-        centre = np.full(len(patients), "", dtype=object)
-        if "centre" in cohort.obs:
-            centre = cohort.obs.loc[patients, "centre"].astype(str).to_numpy(dtype=object)
+        centre = member_tables.centres_of(cohort, patients)
         for name, share in zip(names, model.shares(names), strict=True):
             member = own[name]
-            values = fused.matrix(cohort, member.columns).reindex(patients)
+            values = member_tables.matrix(seen, member.columns).reindex(patients)
             kept, parts, _ = parts_of(member, values, centre)
             weight = slope * member.slope * share
             for position, column in enumerate(kept):
                 part = weight * parts[:, position]
                 table[column] = table[column] + part if column in table else part
         table = table.mul(_stretch(scores, patients), axis=0)
-        found.append(_long(table, scores.loc[patients, "probability"], cohort, about))
+        found.append(_long(table, scores.loc[patients, "probability"], seen, about))
     if not found:
         return pd.DataFrame(columns=COLUMNS).rename_axis("patient_id")
     out = pd.concat(found)

@@ -2,6 +2,7 @@
 Source: late fusion as prior-corrected mean of calibrated log odds; docs/modelling.md, "Missing blocks".
 """
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,13 @@ from scripts.model import calibrators, learners, pipelines, rules, stacking
 from scripts.model.cohort_tables import Cohort
 from scripts.model.harmonisation import Harmoniser, fit_harmoniser
 from scripts.model.knowledge import set_preparation
+from scripts.model.member_tables import (
+    centres_of,
+    matrix,
+    measured_blocks,
+    present,
+    usable_columns,
+)
 from scripts.model.strategies import JOINT as JOINT
 from scripts.model.strategies import KNOWLEDGE, STACKING, Member
 from scripts.model.strategies import members_of as members_of
@@ -42,8 +50,8 @@ class TrainedMember:
         """Evidence for hcc of every patient who has enough of the features."""
         return self.judge(cohort, minimum_observed)[0]
 
-    def judge(self, cohort: Cohort, minimum_observed: float) -> tuple[pd.Series, pd.Series]:
-        """Evidence, and what has to be said about the centre of a patient, where there is something."""
+    def judge(self, cohort: Cohort, minimum_observed: float) -> tuple:
+        """Evidence; what has to be said about the centre of a patient, where there is something; who has which block."""
         joint = len(self.member.blocks) > 1
         table = present(matrix(cohort, self.columns), minimum_observed, joint)
         notes = pd.Series("", index=table.index)
@@ -53,47 +61,12 @@ class TrainedMember:
             notes = pd.Series(said, index=table.index)
             harmonised = pd.DataFrame(values, index=table.index, columns=table.columns)
             table = present(harmonised, minimum_observed, joint)
+        measured = measured_blocks(table)
         if table.empty:
-            return pd.Series(dtype=float, index=table.index), notes[notes != ""]
+            return pd.Series(dtype=float, index=table.index), notes[notes != ""], measured
         linear = pipelines.decision(self.model, self.preparation.transform(table.to_numpy(float)))
         evidence = pd.Series(self.intercept + self.slope * linear - self.prior, index=table.index)
-        return evidence, notes[notes != ""]
-
-
-def matrix(cohort: Cohort, columns) -> pd.DataFrame:
-    """Patients with at least one of the blocks x columns (block, feature); what lacks is NaN."""
-    wanted: dict[str, list[str]] = {}
-    for block, feature in columns:
-        wanted.setdefault(block, []).append(feature)
-    parts = {
-        block: cohort.tables[block].reindex(columns=features)
-        for block, features in wanted.items()
-        if block in cohort.tables
-    }
-    if not parts:
-        return pd.DataFrame(columns=pd.MultiIndex.from_tuples(list(columns)), dtype=float)
-    joined = pd.concat(parts, axis=1).sort_index()
-    return joined.reindex(columns=pd.MultiIndex.from_tuples(list(columns)))
-
-
-def centres_of(cohort: Cohort, patients) -> np.ndarray:
-    """Centre of every patient as text, "" where it is not known."""
-    if "centre" not in cohort.obs:
-        return np.full(len(patients), "", dtype=object)
-    return cohort.obs.loc[patients, "centre"].fillna("").astype(str).to_numpy(dtype=object)
-
-
-def present(table: pd.DataFrame, minimum_observed: float, joint: bool) -> pd.DataFrame:
-    """Rows with enough observed values; a joint table needs any value, its blocks are imputed."""
-    share = table.notna().mean(axis=1)
-    return table[share > 0] if joint else table[share >= minimum_observed]
-
-
-def usable_columns(table: pd.DataFrame, maximum_missing: float, joint: bool):
-    """Columns measured often enough among those who have the block."""
-    if joint:
-        return [c for c in table.columns if table[c].notna().any()]
-    return [c for c in table.columns if table[c].isna().mean() <= maximum_missing]
+        return evidence, notes[notes != ""], measured
 
 
 def inner_folds(y: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> list:
@@ -241,6 +214,11 @@ class FusedModel:
     rules: list[dict] = field(default_factory=list)
     memo: dict = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def blocks(self) -> list[str]:
+        """Blocks that the members use, in their order."""
+        return list(dict.fromkeys(block for m in self.members for block, _ in m.columns))
+
     def _remembered(self) -> dict:
         """What is known of patterns, shared with copies of the model that have the same evidence, labels and weights."""
         own = (self.evidence, self.y, self.weights)
@@ -321,29 +299,38 @@ class FusedModel:
         limit = float(self.settings["minimum_observed"])
         seen = rules.withheld(cohort, self.rules)
         judged = {m.member.name: m.judge(seen, limit) for m in self.members}
-        found = pd.DataFrame({name: evidence for name, (evidence, _) in judged.items()})
+        found = pd.DataFrame({name: evidence for name, (evidence, _, _) in judged.items()})
         said = pd.Series("", index=cohort.obs.index, dtype=object)
-        for _, notes in judged.values():
+        for _, notes, _ in judged.values():
             joined = said.loc[notes.index].str.cat(notes, sep="; ").str.removeprefix("; ")
             said.loc[notes.index] = joined
-        return rules.overruled(self.fuse(found.reindex(said.index), said), cohort, self.rules)
+        measured = [own for _, _, own in judged.values()]
+        scores = self.fuse(found.reindex(said.index), measured, said)
+        return rules.overruled(scores, cohort, self.rules)
 
-    def fuse(self, found: pd.DataFrame, notes: pd.Series) -> pd.DataFrame:
-        """What `score` returns, without rules; found : patients x members, NaN = not measured."""
+    def fuse(
+        self, found: pd.DataFrame, measured: list[pd.DataFrame], notes: pd.Series
+    ) -> pd.DataFrame:
+        """What `score` returns, without rules.
+
+        found : patients x members, NaN = not measured; measured : of every member, who has which block.
+        """
         values, columns = found.to_numpy(float), list(found.columns)
+        has_block = pd.DataFrame(False, index=found.index, columns=self.blocks)
+        for own in measured:
+            has_block.loc[own.index, own.columns] |= own
         out = {
             name: np.full(len(found), "", object)
             for name in ("pattern", "calibrated_on", "refused")
         }
         probability = np.full(len(found), np.nan)
-        required = set(self.settings["required_blocks"])
-        masks, place = np.unique(~np.isnan(values), axis=0, return_inverse=True)
+        parts = np.hstack([~np.isnan(values), has_block.to_numpy(bool)])
+        masks, place = np.unique(parts, axis=0, return_inverse=True)
         for number, mask in enumerate(masks):
             rows = np.flatnonzero(place.ravel() == number)
-            names = tuple(sorted(n for n, has in zip(columns, mask, strict=True) if has))
+            names = tuple(sorted(itertools.compress(columns, mask)))
             out["pattern"][rows] = pattern_name(names)
-            blocks = {b for m in self.members if m.member.name in names for b in m.member.blocks}
-            reason = self.refusal(names, blocks, required)
+            reason = self.refusal(set(itertools.compress(self.blocks, mask[len(columns) :])))
             used = () if reason else self.fallback(names)
             if not reason and not used:
                 reason = "no pattern of blocks like this one was seen in training"
@@ -359,12 +346,12 @@ class FusedModel:
             {"probability": probability, **out, "notes": notes.to_numpy(object)}, index=found.index
         )
 
-    def refusal(self, names, blocks: set[str], required: set[str]) -> str:
-        """Why a pattern is below the minimum set of blocks, "" when it is not."""
-        least = min(int(self.settings["minimum_blocks"]), len(self.members))
-        if len(names) < least:
-            return f"below the minimum set of blocks: {len(names)} usable, {least} needed"
-        lacking = sorted(required - blocks)
+    def refusal(self, blocks: set[str]) -> str:
+        """Why these blocks of a patient are below the minimum set, "" when they are not."""
+        least = min(int(self.settings["minimum_blocks"]), len(self.blocks))
+        if len(blocks) < least:
+            return f"below the minimum set of blocks: {len(blocks)} usable, {least} needed"
+        lacking = sorted(set(self.settings["required_blocks"]) - blocks)
         return f"required block missing: {', '.join(lacking)}" if lacking else ""
 
 

@@ -9,21 +9,25 @@ from pathlib import Path
 import numpy as np
 
 from scripts.model.combat import Combat
-from scripts.model.pipelines import block_steps, skewed_features
+from scripts.model.pipelines import at_limit, block_steps, detection_limits, skewed_features
 
 
 @dataclass
 class BlockHarmoniser:
-    """ComBat of one block on the logarithm of its skewed features."""
+    """ComBat of one block on the logarithm of its skewed features.
+
+    limit : what a value below the detection limit is taken for, before the logarithm (NaN : stays missing)
+    """
 
     positions: np.ndarray
     logged: np.ndarray
     offset: np.ndarray
+    limit: np.ndarray
     combat: Combat
 
     def to_log(self, X: np.ndarray) -> np.ndarray:
-        """The block's columns of X, skewed ones logged."""
-        own = np.array(X[:, self.positions], float)
+        """The block's columns of X, values below the detection limit filled in, skewed ones logged."""
+        own = at_limit(np.array(X[:, self.positions], float), self.limit)
         logged = self.logged
         own[:, logged] = np.log(np.maximum(own[:, logged], 0) + self.offset[logged])
         return own
@@ -80,14 +84,24 @@ def fit_harmoniser(columns, settings: dict, X: np.ndarray, centre: np.ndarray) -
             continue
         positions = np.array([i for i, (name, _) in enumerate(columns) if name == block])
         logged, offset = skewed_features(X[:, positions], float(settings["maximum_skew"]))
-        own = BlockHarmoniser(
-            positions, logged, offset, Combat(int(settings["combat"]["minimum_centre"]))
-        )
+        limit = _limits(X[:, positions], block, settings)
+        combat = Combat(int(settings["combat"]["minimum_centre"]))
+        own = BlockHarmoniser(positions, logged, offset, limit, combat)
         values = own.to_log(X)
         measured = ~np.isnan(values).all(axis=1)
         own.combat.fit(values[measured], np.asarray(centre, str)[measured])
         found[block] = own
     return Harmoniser(found, int(settings["combat"]["minimum_adapt"])) if found else None
+
+
+def _limits(X: np.ndarray, block: str, settings: dict) -> np.ndarray:
+    """Detection limits of a block that asks for them, else NaN; NaN too for features so rarely measured that the filter of the
+    pipeline has to see it.
+    """
+    if block_steps(settings, block)["imputation"] != "detection_limit":
+        return np.full(X.shape[1], np.nan)
+    rare = np.isnan(X).mean(0) > float(settings["maximum_missing"])
+    return np.where(rare, np.nan, detection_limits(X))
 
 
 def write_harmoniser(path: Path, harmoniser: Harmoniser) -> None:
@@ -99,6 +113,7 @@ def write_harmoniser(path: Path, harmoniser: Harmoniser) -> None:
             "positions": own.positions,
             "logged": own.logged,
             "offset": own.offset,
+            "limit": own.limit,
             "mean": combat.mean,
             "sd": combat.sd,
             "centres": np.array(combat.centres, dtype=str),
@@ -129,5 +144,9 @@ def read_harmoniser(path: Path) -> Harmoniser:
             dict(zip(centres, own["shift"], strict=True)),
             dict(zip(centres, own["scale"], strict=True)),
         )
-        blocks[block] = BlockHarmoniser(own["positions"], own["logged"], own["offset"], combat)
+        # Bundles locked before values below the detection limit were filled in here have no limits.
+        limit = own.get("limit", np.full(len(own["positions"]), np.nan))
+        blocks[block] = BlockHarmoniser(
+            own["positions"], own["logged"], own["offset"], limit, combat
+        )
     return Harmoniser(blocks, int(arrays["minimum_adapt"]))

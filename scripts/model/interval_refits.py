@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from scripts.model import fused, learners, refits
+from scripts.model import fused, learners, refits, rules
 from scripts.model.cohort_tables import Cohort
 from scripts.model.contributions import prepared
 
@@ -79,7 +79,8 @@ def refit(model: fused.FusedModel, cohort: Cohort, settings: dict, seed: int) ->
     np.save(held, counts[:, order])  # as oof.parquet: sorted by the hash of the person
     members = {COUNTS: held.getvalue()}
     minimum = float(settings["minimum_observed"])
-    trained = [refits.rows_of(member, cohort, minimum) for member in model.members]
+    seen = rules.withheld(cohort, model.rules)
+    trained = [refits.rows_of(member, seen, minimum) for member in model.members]
     values = [prepared(rows.member, rows.X, rows.centre) for rows in trained]
     # Where each row stands among the patients who were drawn; who is none of them was drawn no time.
     places = [patients.get_indexer(cohort.obs.index[rows.place]) for rows in trained]
@@ -110,6 +111,7 @@ def log_odds_of_refits(
     from scripts.model.bundle import load_model, load_skops
 
     limit = float(model.settings["minimum_observed"])
+    seen = rules.withheld(cohort, model.rules)
     with zipfile.ZipFile(io.BytesIO(archive)) as held:
         counts = np.load(io.BytesIO(held.read(COUNTS)), allow_pickle=False)
         out = np.full((len(counts), len(scores)), np.nan)
@@ -120,7 +122,7 @@ def log_odds_of_refits(
                 preparation = load_skops(held.read(f"{stem}.preparation"), f"{ARCHIVE} {stem}")
                 learner = load_model(member.member.learner, held.read(f"{stem}.model"), ARCHIVE)
                 members.append(replace(member, preparation=preparation, model=learner))
-            evidence = pd.DataFrame({m.member.name: m.evidence_of(cohort, limit) for m in members})
+            evidence = pd.DataFrame({m.member.name: m.evidence_of(seen, limit) for m in members})
             evidence = evidence.reindex(scores.index)
             rows = np.repeat(np.arange(len(times)), times)
             sample = replace(

@@ -44,10 +44,7 @@ class UsableFeatures(TransformerMixin, BaseEstimator):
             largest_share(X, counts) <= self.maximum_same
         )
         self.logged_, self.offset_ = skewed_features(X, self.maximum_skew)
-        lowest = np.where(observed, X, np.inf).min(0)
-        positive = np.where(observed & (X > 0), X, np.inf).min(0)
-        halved = (lowest >= 0) & np.isfinite(positive)
-        self.limit_ = np.where(halved, positive / 2, np.where(np.isfinite(lowest), lowest, 0.0))
+        self.limit_ = detection_limits(X)
         if not self.kept_.any():
             self.kept_ = np.zeros(X.shape[1], bool)
             self.kept_[int(np.argmax(observed.mean(0)))] = True
@@ -58,12 +55,28 @@ class UsableFeatures(TransformerMixin, BaseEstimator):
         """Kept columns, skewed ones logged; a value below zero counts as zero before the log."""
         X = np.array(X, dtype=float)
         if self.below_limit:
-            missing = np.isnan(X)
-            missing[missing.all(axis=1)] = False
-            X = np.where(missing, self.limit_, X)
+            X = at_limit(X, self.limit_)
         logged = self.logged_
         X[:, logged] = np.log(np.maximum(X[:, logged], 0) + self.offset_[logged])
         return X[:, self.kept_]
+
+
+def detection_limits(X: np.ndarray) -> np.ndarray:
+    """What a value below the detection limit of each feature is taken for: half the smallest positive value, the smallest
+    value where there are negative ones, 0 where there is none. X : patients x features, not logged, NaN = missing.
+    """
+    observed = ~np.isnan(X)
+    lowest = np.where(observed, X, np.inf).min(0)
+    positive = np.where(observed & (X > 0), X, np.inf).min(0)
+    halved = (lowest >= 0) & np.isfinite(positive)
+    return np.where(halved, positive / 2, np.where(np.isfinite(lowest), lowest, 0.0))
+
+
+def at_limit(X: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """X with the limit where a measured patient lacks a value; who has no value at all was not measured."""
+    missing = np.isnan(X)
+    missing[missing.all(axis=1)] = False
+    return np.where(missing, limit, X)
 
 
 def skewed_features(X: np.ndarray, maximum_skew: float) -> tuple[np.ndarray, np.ndarray]:
@@ -133,11 +146,15 @@ def usable_features(settings: dict, below_limit: bool = False) -> UsableFeatures
 
 
 def preparation(settings: dict, screen: int, block: str = "", seed: int = 0) -> Pipeline:
-    """Filter, impute, scale, cut, select: the learned steps before the learner."""
+    """Filter, impute, scale, cut, select: the learned steps before the learner.
+
+    A harmonised block comes with its values below the detection limit filled in, on the scale on which they were measured.
+    """
     own = block_steps(settings, block)
+    below_limit = own["imputation"] == "detection_limit" and own["harmonise"] == "none"
     return Pipeline(
         [
-            ("usable", usable_features(settings, own["imputation"] == "detection_limit")),
+            ("usable", usable_features(settings, below_limit)),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("limits", Limits()),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from scripts.model import fused, learners, metrics, pipelines
+from scripts.model import fused, learners, member_tables, metrics, pipelines, rules
 from scripts.model.cohort_tables import Cohort
 from scripts.model.harmonisation import fit_harmoniser
 
@@ -28,22 +28,28 @@ LEAST = 2  # patients of each class that every member must keep in a resample
 
 @dataclass
 class Rows:
-    """What a member was trained on: X (patients x features, not harmonised), labels, places in the cohort, centres."""
+    """What a member was trained on: X (patients x features, not harmonised), labels, places in the cohort, centres, and who has
+    which block (patients x blocks).
+    """
 
     member: fused.TrainedMember
     X: np.ndarray
     y: np.ndarray
     place: np.ndarray
     centre: np.ndarray
+    measured: pd.DataFrame
 
 
 def rows_of(member: fused.TrainedMember, cohort: Cohort, minimum_observed: float) -> Rows:
-    """The training rows of a member."""
+    """The training rows of a member; `cohort` : without what rules withhold."""
     joint = len(member.member.blocks) > 1
-    table = fused.present(fused.matrix(cohort, member.columns), minimum_observed, joint)
+    table = member_tables.present(
+        member_tables.matrix(cohort, member.columns), minimum_observed, joint
+    )
     place = cohort.obs.index.get_indexer(table.index)
-    centre = fused.centres_of(cohort, table.index)
-    return Rows(member, table.to_numpy(float), cohort.labels[place], place, centre)
+    centre = member_tables.centres_of(cohort, table.index)
+    measured = member_tables.measured_blocks(table)
+    return Rows(member, table.to_numpy(float), cohort.labels[place], place, centre, measured)
 
 
 def draw(groups: np.ndarray, seed: int, number: int, attempt: int = 0) -> np.ndarray:
@@ -96,7 +102,8 @@ def scores_of(
     names = [member.member.name for member in trained]
     evidence = pd.DataFrame(found, index=cohort.obs.index, columns=names)
     nothing = pd.Series("", index=cohort.obs.index, dtype=object)
-    return model.fuse(evidence, nothing)["probability"].to_numpy(float)
+    measured = [rows.measured for rows in members]
+    return model.fuse(evidence, measured, nothing)["probability"].to_numpy(float)
 
 
 def performance(
@@ -130,7 +137,8 @@ def resample(
     and among those who were not drawn (columns like apparent_auc).
     """
     minimum = float(settings["minimum_observed"])
-    members = [rows_of(m, cohort, minimum) for m in model.members]
+    seen = rules.withheld(cohort, model.rules)
+    members = [rows_of(m, seen, minimum) for m in model.members]
     groups, lines = cohort.obs["group"].to_numpy(str), []
     with learners.plain_fits():
         for number in numbers:

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pandas as pd
 
-from scripts.model import fused, metrics, pooling
+from scripts.model import fused, metrics, pooling, rules
 from scripts.model.cohort_tables import Cohort
 from scripts.model.cross_validate import outer_folds
 from scripts.model.evaluation import NOT_ASSESSED, assess, too_few
@@ -28,15 +28,15 @@ def fixed(settings: dict, trained: fused.TrainedMember) -> dict:
 
 
 def leave_centres_out(strategy: str, train: Cohort, settings: dict, seed: int) -> dict:
-    """Every centre scored by a model that never saw it, with all steps and choices made anew.
+    """Every centre scored by a model that saw neither it nor anybody linked to its patients; all steps and choices made anew.
 
     Returns centres {name: assessed metrics, n, events}, pooled (random effects) and the reason when not assessed.
     """
     centre = train.obs["centre"].fillna("").astype(str)
     found, parts = {}, []
     for name in sorted(set(centre)):
-        inside = train.subset(train.obs.index[centre != name])
         outside = train.subset(train.obs.index[centre == name])
+        inside = train.subset(train.obs.index[~train.obs["group"].isin(outside.obs["group"])])
         small = too_few(inside.labels, int(settings["minimum_class"]))
         model = None if small else _train(strategy, inside, settings, seed)
         if model is None:
@@ -98,7 +98,8 @@ def learning_curve(
             whole = train.subset(inside)
             part = whole.subset(subsets(whole, fraction, seed + number))
             sizes.setdefault(fraction, []).append((len(part.obs), int(part.labels.sum())))
-            trained = [fused.train_member(m, part, own, seed + number) for m, own in tuned]
+            seen = rules.withheld(part, model.rules)
+            trained = [fused.train_member(m, seen, own, seed + number) for m, own in tuned]
             smaller = fused.fuse([m for m in trained if m is not None], part, settings)
             if smaller is not None:
                 column[outside] = smaller.score(train.subset(outside))["probability"]

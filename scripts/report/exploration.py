@@ -232,13 +232,21 @@ def cluster_parts(clusters: dict) -> list:
     return parts
 
 
+def in_classes(pattern: dict) -> str:
+    """Patients of a pattern of blocks, and how many of them are cases, or of each class."""
+    if "events" in pattern:
+        return f"{pattern['n']} / {pattern['events']}"
+    return f"{pattern['n']} ({', '.join(f'{c} {n}' for c, n in pattern['classes'].items())})"
+
+
 def missing_parts(missing: dict) -> list:
     """Patterns of blocks, and whether having a block goes with diagnosis or centre."""
     patterns = missing["patterns"]
+    two = all("events" in p for p in patterns)
     rows = [
         [
             join([block_name(b) for b in p["blocks"]], "、", ", ") if p["blocks"] else "–",
-            f"{p['n']} / {p['events']}",
+            in_classes(p),
         ]
         for p in patterns[:SHOWN]
     ]
@@ -258,7 +266,7 @@ def missing_parts(missing: dict) -> list:
     )
     table = Table(
         text("explore.patterns", shown=len(rows), all=len(patterns)),
-        [text("column.blocks_had"), text("column.n_events")],
+        [text("column.blocks_had"), text(f"column.{'n_events' if two else 'n_classes'}")],
         rows,
         (1,),
         folded=True,

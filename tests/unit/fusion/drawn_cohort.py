@@ -56,6 +56,7 @@ def draw_parts(
     obs["label"] = rng.permutation(label)
     obs["centre"] = rng.permutation(obs["centre"].to_numpy())
     obs["diagnosis"] = np.where(obs["label"] == 1, "hcc", "cirrhosis")
+    obs["class"] = np.where(obs["label"] == 1, "hcc", "control")
     obs["part"] = rng.permutation(obs["part"].to_numpy())
     tables, dictionaries = {}, {}
     for name, width in widths.items():

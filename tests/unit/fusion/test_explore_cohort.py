@@ -188,8 +188,23 @@ def test_missing_block_that_goes_with_the_label_is_named():
     found = missing_blocks.describe(measured, obs, 1000, 1)
     tests = {(t["block"], t["variable"]): t["q"] for t in found["tests"]}
     assert tests["ct", "label"] <= 0.01 and tests["ct", "centre"] > 0.05
-    assert found["patterns"][0] == {"blocks": ["lcms"], "n": 40, "events": 0}
+    alone = {"blocks": ["lcms"], "n": 40, "classes": {"control": 40, "hcc": 0}, "events": 0}
+    assert found["patterns"][0] == alone
     assert ("lcms", "label") not in tests  # everybody has it
+
+
+def test_three_classes_are_counted_and_compared_by_name():
+    label = np.arange(150) % 3
+    names = np.array(["viral", "alcohol", "mash"])[label]
+    index = [f"P{i:03d}" for i in range(150)]
+    obs = pd.DataFrame({"label": label, "class": names, "centre": "A"}, index=index)
+    measured = pd.DataFrame({"ct": True}, index=obs.index)
+    # 3 x 50 patients
+    assert missing_blocks.describe(measured, obs, 10, 0)["patterns"] == [
+        {"blocks": ["ct"], "n": 150, "classes": {"viral": 50, "alcohol": 50, "mash": 50}}
+    ]
+    variable = covariates.variables_of(obs, None, None)["label"]
+    assert sorted(set(variable)) == ["alcohol", "mash", "viral"]
 
 
 def run_step(tmp_path, monkeypatch, parts, name="a"):

@@ -3,8 +3,17 @@
 import pandas as pd
 import pytest
 
+from scripts.core.job import Named
 from scripts.fusion import freeze_split
-from scripts.fusion.freeze_split import CONFLICT, SPLIT_COLUMNS, assign, groups_of, strata_of
+from scripts.fusion.blocks import read_tsv
+from scripts.fusion.freeze_split import (
+    CONFLICT,
+    SPLIT_COLUMNS,
+    assign,
+    groups_among,
+    groups_of,
+    strata_of,
+)
 
 
 def cohort(number, start=0, **columns):
@@ -63,6 +72,61 @@ def test_links_over_two_columns_join_one_group():
     patients = cohort(4, person_id=["x", "x", "", ""], id1_hash=["", "h", "h", ""])
     groups = groups_of(patients)
     assert groups["P000"] == groups["P001"] == groups["P002"] != groups["P003"]
+
+
+def test_link_over_somebody_without_a_class_counts():
+    patients = cohort(4, person_id=["x", "x", "", ""], contact_hash=["", "h", "h", ""])
+    assert groups_among(patients, {"P000", "P002", "P003"}) == {
+        "P000": "P000",
+        "P002": "P000",
+        "P003": "P003",
+    }
+    # named after the first who is in the split
+    assert groups_among(patients, {"P001", "P002"}) == {"P001": "P001", "P002": "P001"}
+
+
+@pytest.fixture
+def freeze(tmp_path):
+    """Run the step on a sheet; those whose class is "" are in no class."""
+
+    def run(patients):
+        files = {name: tmp_path / name for name in ("patients", "outcome", "split", "ledger")}
+        patients.drop(columns="class").to_csv(files["patients"], sep="\t", index=False)
+        patients[["patient_id", "class"]].to_csv(files["outcome"], sep="\t", index=False)
+        settings = {"stratify": ["label", "centre"], "test_fraction": 0.3}
+        job = Named(
+            rule="freeze_split",
+            input=Named(patients=[str(files["patients"])], outcome=str(files["outcome"])),
+            output=Named(split=str(files["split"]), ledger=str(files["ledger"])),
+            params=Named(
+                settings=settings,
+                admitted=list(patients["patient_id"]),
+                seed=1,
+                frozen=str(tmp_path / "locks" / "split.tsv"),
+            ),
+            wildcards=Named(),
+            log=[str(tmp_path / "log")],
+            threads=1,
+        )
+        freeze_split.main(job)
+        return freeze_split.read_frozen(tmp_path / "locks" / "split.tsv"), read_tsv(files["split"])
+
+    return run
+
+
+def test_step_keeps_people_linked_over_one_without_class_on_one_side(freeze):
+    patients = cohort(60, person_id="", contact_hash="")
+    first, _ = freeze(patients)
+    side = parts(first)
+    alone = next(p for p, s in side.items() if s == "test")
+    more = cohort(62, person_id="", contact_hash="")
+    more.loc[more["patient_id"].isin([alone, "P060"]), "person_id"] = "x"
+    more.loc[more["patient_id"].isin(["P060", "P061"]), "contact_hash"] = "h"
+    more.loc[more["patient_id"] == "P060", "class"] = ""
+    frozen, today = freeze(more)
+    assert frozen.head(60).equals(first)  # nobody moves
+    assert parts(frozen)["P061"] == "test" and "P060" not in parts(frozen)
+    assert today.set_index("patient_id").loc["P061", "group"] == alone
 
 
 def test_newcomer_linked_to_both_sides_is_excluded_and_nobody_moves():

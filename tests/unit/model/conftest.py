@@ -87,3 +87,25 @@ def three_classes():
 def make_classes():
     """The builder itself."""
     return build_classes
+
+
+def build_clinic(n=160, seed=0):
+    """A cohort with published scores, three in ten on warfarin, which lifts two of the scores by 8 SD."""
+    rng = np.random.default_rng(seed)
+    index = pd.Index([f"P{i:04d}" for i in range(n)])
+    label = rng.permutation(np.arange(n) % 2)
+    warfarin = (rng.random(n) < 0.3) * 1.0
+    values = {name: 1.5 * label + rng.normal(0, 1, n) for name in ("galad", "asap", "amap", "fib4")}
+    values |= {name: values[name] + 8 * warfarin for name in ("galad", "asap")}
+    table = pd.DataFrame({**values, "warfarin": warfarin, "age": 50.0}, index=index)
+    entry = {"role": "predictor", "unit": "", "stability": np.nan}
+    dictionary = pd.DataFrame(entry, index=table.columns)
+    dictionary.loc[["warfarin", "age"], "role"] = "annotation"
+    obs = pd.DataFrame({"label": label, "part": "train", "group": index, "centre": "C1"}, index)
+    return Cohort(obs, {"clinical": table}, {"clinical": dictionary})
+
+
+@pytest.fixture
+def clinic():
+    """160 patients for the knowledge level; a rule withholds two scores from those on warfarin."""
+    return build_clinic()

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts.model import bundle, class_metrics, classes, fit_model, fused
+from scripts.core.hashing import person_hash
+from scripts.model import bundle, class_metrics, class_performance, classes, fit_model, fused
 from scripts.model.cohort_tables import predictors
 
 
@@ -126,3 +127,28 @@ def test_bundle_holds_no_patient(trained, tmp_path):
     stored = pd.read_parquet(tmp_path / "one" / "oof.parquet")
     assert not set(stored.index) & set(cohort.obs.index)
     assert sorted(stored["label"].unique()) == [0, 1, 2]
+
+
+def test_notes_of_the_models_of_all_classes_are_joined():
+    assert classes.joined_notes(["a; b", "", "b; c"]) == "a; b; c"
+
+
+def test_adapted_centre_and_training_patients_are_flagged(make_classes, settings):
+    cohort = make_classes()
+    settings["blocks"]["lcms"] = {"harmonise": "combat"}
+    model = classes.train(members(cohort, settings), cohort, settings, 1)
+    persons = [person_hash(p) for p in cohort.obs.index]
+    described = {"centres": ["C1", "C2"], "features": [], "training": {"persons": persons}}
+    new = cohort.subset(cohort.tables["lcms"].index[:40])
+    new.obs = new.obs.assign(centre="X9")
+    called = class_performance.call(model, described, new)
+    flags = called.loc[called["class"] != "", "flags"]
+    for text in (
+        "centre X9 was not in training",
+        "was in training: the probability is too good",
+        "block lcms adapted to new centre X9 from 40 of its patients",
+    ):
+        assert flags.str.count(text).tolist() == [1] * 40
+    few = new.subset(new.obs.index[:8])
+    called = class_performance.call(model, described, few)
+    assert called["flags"].str.cat(called["refused"]).str.contains("block lcms not used").all()

@@ -106,3 +106,31 @@ def test_lines_of_patterns_are_remembered_and_forgotten_with_the_evidence(traine
     other = replace(model, evidence=model.evidence * 2)
     assert other.calibration(names)[1] < line[1]
     assert model.calibration(names) == line
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({"minimum_blocks": 2}, "below the minimum set of blocks: 1 usable, 2 needed"),
+        ({"required_blocks": ["lcms"]}, "required block missing: lcms"),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["late", "early"])
+def test_minimum_set_of_blocks_is_asked_of_every_fusion(cohort, settings, strategy, wanted, reason):
+    settings |= wanted
+    allowed, _ = predictors(cohort, settings)
+    model = fused.train(fused.members_of(strategy, allowed, settings), cohort, settings, seed=1)
+    only = cohort.tables["ct"].index.difference(cohort.tables["lcms"].index)
+    scores = model.score(cohort.subset(only))
+    assert len(only) > 5 and set(scores["refused"]) == {reason}
+    assert scores["probability"].isna().all()
+    both = cohort.tables["ct"].index.intersection(cohort.tables["lcms"].index)
+    assert model.score(cohort.subset(both))["probability"].notna().all()
+
+
+def test_no_more_blocks_are_asked_for_than_the_model_uses(cohort, settings):
+    settings["minimum_blocks"] = 2
+    members = fused.members_of("block_ct", predictors(cohort, settings)[0], settings)
+    model = fused.train(members, cohort, settings, seed=1)
+    have = cohort.tables["ct"].index
+    assert model.score(cohort.subset(have))["probability"].notna().all()

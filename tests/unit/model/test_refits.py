@@ -93,3 +93,13 @@ def test_scores_of_a_refit_are_those_of_the_whole_model(trained, cohort, setting
     whole = replace(trained, members=again).score(cohort)["probability"].to_numpy(float)
     found = refits.scores_of(trained, members, again, cohort)
     assert found == pytest.approx(whole, abs=1e-12, nan_ok=True)
+
+
+def test_refits_of_a_joint_model_refuse_whom_the_model_refuses(cohort, settings):
+    settings["minimum_blocks"] = 2
+    model = fit_model.train_chosen("early", cohort, settings, 1)
+    members = [refits.rows_of(m, cohort, settings["minimum_observed"]) for m in model.members]
+    found = refits.scores_of(model, members, model.members, cohort)
+    whole = model.score(cohort)["probability"].to_numpy(float)
+    assert np.isnan(whole).any()
+    assert found == pytest.approx(whole, abs=1e-12, nan_ok=True)

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from scripts.core.config import default_config
-from scripts.model import rules
+from scripts.model import (
+    contributions,
+    fit_model,
+    interval_refits,
+    refits,
+    rules,
+    transport,
+)
 from scripts.model.cohort_tables import Cohort
 
 
@@ -66,6 +73,58 @@ def test_floor_refusal_and_withholding_act_and_say_so(settings):
     assert out.loc["P1", "notes"].startswith("rule afp_400: AFP of 400")
     assert out.loc["P2", "notes"].startswith("rule vitamin_k_antagonist")
     assert out.loc["P3", "refused"] == "rule under_age: under 18 years; the model is for adults"
+
+
+@pytest.fixture
+def unlike_warfarin(clinic):
+    """The same cohort, the withheld scores of those on warfarin a hundred units higher still: it must change nothing."""
+    table = clinic.tables["clinical"].copy()
+    table.loc[table["warfarin"] == 1, ["galad", "asap"]] += 100
+    return Cohort(clinic.obs, {"clinical": table}, clinic.dictionaries)
+
+
+def test_withheld_values_stay_out_of_refits(clinic, unlike_warfarin, settings):
+    model = fit_model.train_chosen("knowledge", clinic, settings, 1)
+    ours, theirs = (
+        refits.resample(model, c, range(2), settings, 1) for c in (clinic, unlike_warfarin)
+    )
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_withheld_values_stay_out_of_intervals(clinic, unlike_warfarin, settings):
+    model = fit_model.train_chosen("knowledge", clinic, settings, 1)
+    archives = [
+        interval_refits.refit(model, c, settings, 1)[interval_refits.ARCHIVE]
+        for c in (clinic, unlike_warfarin)
+    ]
+    assert archives[0] == archives[1]
+    scores = model.score(clinic)
+    ours, theirs = (
+        interval_refits.log_odds_of_refits(archives[0], model, c, scores)
+        for c in (clinic, unlike_warfarin)
+    )
+    assert np.array_equal(ours, theirs)
+
+
+def test_withheld_values_stay_out_of_the_learning_curve(clinic, unlike_warfarin, settings):
+    model = fit_model.train_chosen("knowledge", clinic, settings, 1)
+    ours, theirs = (
+        transport.learning_curve(model, c, settings, 1, [0.6, 1.0])
+        for c in (clinic, unlike_warfarin)
+    )
+    assert ours["status"] == "ASSESSED" and ours == theirs
+
+
+def test_withheld_values_are_missing_on_the_page_of_a_patient(clinic, settings):
+    model = fit_model.train_chosen("knowledge", clinic, settings, 1)
+    described = {"features": fit_model.describe_features(model, clinic)}
+    parts = contributions.contributions(model, described, clinic, model.score(clinic))
+    table = clinic.tables["clinical"]
+    warfarin = parts[parts.index.isin(table.index[table["warfarin"] == 1])]
+    withheld = warfarin[warfarin["feature"].isin(["galad", "asap"])]
+    assert len(withheld) and set(withheld["range"]) == {"missing"}
+    # all of them have the median: one contribution a score
+    assert withheld.groupby("feature")["contribution"].agg(np.ptp).max() < 1e-12
 
 
 def test_broken_rule_is_named(tmp_path):

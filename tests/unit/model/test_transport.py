@@ -14,6 +14,25 @@ def test_every_centre_is_scored_by_a_model_without_it(make_cohort, settings):
     assert found["pooled"]["centres"] == 2 and found["pooled"]["value"] > 0.8
 
 
+def test_person_of_the_left_out_centre_is_in_no_training(make_cohort, settings, monkeypatch):
+    cohort = make_cohort(n=160, effect=1.8)
+    patients = {c: cohort.obs.index[cohort.obs["centre"] == c] for c in ("C1", "C2")}
+    twice = [patients["C1"][0], patients["C2"][0]]  # one person, registered in both centres
+    cohort.obs.loc[twice, "group"] = twice[0]
+    trained = []
+    train = transport.train_chosen
+    monkeypatch.setattr(
+        transport,
+        "train_chosen",
+        lambda strategy, part, *more: trained.append(part) or train(strategy, part, *more),
+    )
+    transport.leave_centres_out("late", cohort, settings, 1)
+    assert [sorted(part.obs.index) for part in trained] == [
+        sorted(patients["C2"][1:]),
+        sorted(patients["C1"][1:]),
+    ]
+
+
 def test_centre_that_is_the_label_cannot_be_left_out(make_cohort, settings):
     cohort = make_cohort(n=120)
     cohort.obs["centre"] = np.where(cohort.labels == 1, "A", "B")

@@ -79,7 +79,14 @@ def make_explore(structure: bool = True, batch: bool = False) -> dict:
         "blocks": blocks,
         "notes": ["the fit of the factors had not settled after 1000 iterations"],
         "missing": {
-            "patterns": [{"blocks": ["clinical", "lcms"], "n": 40, "events": 20}],
+            "patterns": [
+                {
+                    "blocks": ["clinical", "lcms"],
+                    "n": 40,
+                    "classes": {"control": 20, "hcc": 20},
+                    "events": 20,
+                }
+            ],
             "coverage": {"lcms": 0.8},
             "tests": [{"block": "ct_arterial", "variable": "label", "p": 0.001, "q": 0.004}],
         },

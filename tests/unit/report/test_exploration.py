@@ -86,3 +86,12 @@ def test_labels_of_the_network_never_cover_one_another():
     levels = associations._apart([5.0, 5.0, 5.5, 300.0, 598.0, 599.0], 600)
     assert all(b - a >= 11.5 for a, b in zip(levels, levels[1:], strict=False))
     assert levels[0] >= 0 and levels[-1] <= 592
+
+
+def test_patterns_of_blocks_of_three_classes_are_counted_by_class():
+    found = make_explore()
+    found["missing"]["patterns"] = [
+        {"blocks": ["lcms"], "n": 5, "classes": {"viral": 2, "alcohol": 3, "mash": 0}}
+    ]
+    text = seen(exploration.section(Results({}, {}, explore=found)), "en")
+    assert "5 (viral 2, alcohol 3, mash 0)" in text
