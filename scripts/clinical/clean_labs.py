@@ -7,14 +7,14 @@ Source: requirements CLE-01 to CLE-06 and CLN-06, CLN-07; docs/clinical.md, "Cle
 """
 
 import math
-import re
 
 import numpy as np
 import pandas as pd
 
 from scripts.clinical.lab_sheet import HIDDEN
 from scripts.clinical.lab_values import parse_date, parse_value
-from scripts.clinical.settle_values import differing_units, settle_cell
+from scripts.clinical.masked_cells import masked_values, masked_words
+from scripts.clinical.settle_values import differing_units, settle_cell, settle_power
 from scripts.clinical.terminology import Conversion, Dictionary, Units
 
 
@@ -88,9 +88,11 @@ def clean(
     two = differing_units(variable, labs["unit"], inside, code, dictionary, units)
     rows.spoil(two, "CLE-03", "the unit in the cell is not that of the unit column")
     table = _ConversionTable(variable, unit, dictionary, units, names)
-    factor, value = table.apply(number)
+    factor, value = table.apply(number, censor)
     said = qualitative & np.isfinite(positive)
     value = np.where(said, positive, value)
+    beside = table.cut & ~said & np.isfinite(number) & np.isnan(value)
+    rows.spoil(beside, "CLE-02", "a limit on the wrong side of the cut-off")
     for numbers, reason in table.refusals():
         rows.spoil(numbers & ~said, "CLE-03", reason)
     variable = table.becomes
@@ -108,8 +110,8 @@ def clean(
             "patient_id": labs["patient_id"],
             "line": labs["line"],
             "analyte": labs["analyte"],
-            "value_raw": _without_words(labs["value"], parsed),
-            "unit_raw": labs["unit"],
+            "value_raw": masked_values(labs["value"], parsed, units),
+            "unit_raw": masked_words(labs["unit"], units),
             "date_raw": labs["date"],
             "laboratory": labs["laboratory"],
             "method": labs["method"],
@@ -124,21 +126,7 @@ def clean(
             "reason": reason,
         }
     )
-    return _mark_duplicates(out)
-
-
-def _without_words(column: pd.Series, parsed: list) -> pd.Categorical:
-    """The cells as typed, but "(words)" for text without any digit that is no result: it may name a person."""
-    names = [
-        "(words)"
-        if p.problem == "no number can be read" and not re.search(r"\d", text) and text != HIDDEN
-        else text
-        for text, p in zip(column.cat.categories, parsed, strict=True)
-    ]
-    unique = list(dict.fromkeys(names))
-    number = {name: i for i, name in enumerate(unique)}
-    mapping = np.array([number[name] for name in names] or [-1], dtype=np.int32)
-    return pd.Categorical.from_codes(mapping[column.cat.codes.to_numpy()], unique)
+    return _mark_duplicates(out, labs)
 
 
 def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -196,15 +184,19 @@ class _ConversionTable:
             becomes.append(position.get(self.conversions[-1].becomes, own))
         self.becomes = np.array(becomes or [-1], dtype=np.int32)[self.pair]
 
-    def apply(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Factor and canonical value of every row; NaN where the unit is refused or not named."""
-        actions = np.array([c.action for c in self.conversions] or [""])[self.pair]
+    def apply(self, number: np.ndarray, censor) -> tuple[np.ndarray, np.ndarray]:
+        """Factor and canonical value of every row; NaN where the unit is refused or not named, and where a limit (`censor`)
+        does not say on which side of the cut-off the value lies."""
         factor = np.array([c.factor for c in self.conversions] or [math.nan])[self.pair]
         with np.errstate(over="ignore", invalid="ignore"):
-            value = np.where(actions == "log10", 10.0**number, number) * factor
-            value = np.where(actions == "cut", (number >= factor).astype(float), value)
+            value = np.where(self.power, 10.0**number, number) * factor
+            open_ended = ((censor == "<") & (number > factor)) | (
+                (censor == ">") & (number < factor)
+            )
+            positive = (number >= factor) & (censor != "<")
+            value = np.where(self.cut, np.where(open_ended, np.nan, positive), value)
         value = np.where(np.isnan(number) | ~np.isfinite(value), np.nan, value)
-        return np.where(actions == "cut", 1.0, factor), value
+        return np.where(self.cut, 1.0, factor), value
 
     def refusals(self):
         """(rows, reason) of every pair that is refused."""
@@ -215,7 +207,20 @@ class _ConversionTable:
     @property
     def guessing(self) -> np.ndarray:
         """Rows whose unit is not named."""
-        return np.array([c.action == "guess" for c in self.conversions] or [False])[self.pair]
+        return self._doing("guess")
+
+    @property
+    def power(self) -> np.ndarray:
+        """Rows in a log10 unit."""
+        return self._doing("log10")
+
+    @property
+    def cut(self) -> np.ndarray:
+        """Rows whose number is positive from a cut-off on."""
+        return self._doing("cut")
+
+    def _doing(self, action: str) -> np.ndarray:
+        return np.array([c.action == action for c in self.conversions] or [False])[self.pair]
 
 
 def _settle(rows, variable, number, other, value, factor, table, dictionary, units):
@@ -225,18 +230,24 @@ def _settle(rows, variable, number, other, value, factor, table, dictionary, uni
     limits = np.array([dictionary.variables[n].hard for n in names] + [(math.nan, math.nan)])
     low, high = limits[variable, 0], limits[variable, 1]
     open_rows = (rows.status == 0) & np.isfinite(number)
+    power = table.power
     outside = open_rows & np.isfinite(value) & ((value < low) | (value > high))
+    outside |= open_rows & power & np.isnan(value)
     todo = np.flatnonzero(open_rows & (outside | table.guessing | np.isfinite(other)))
     value, factor = value.copy(), factor.copy()
     cases: dict[tuple, list[int]] = {}
     for i in todo.tolist():
         known = None if table.guessing[i] else factor[i]
-        key = (variable[i], number[i], None if math.isnan(other[i]) else other[i], known)
+        key = (variable[i], number[i], None if math.isnan(other[i]) else other[i], known, power[i])
         cases.setdefault(key, []).append(i)
-    for (own, first, second, known), members in cases.items():
+    for (own, first, second, known, is_power), members in cases.items():
         subject = dictionary.variables[names[own]]
         readings = [first] if second is None else [first, second]
-        settled, used, requirement, reason = settle_cell(subject, readings, known, units)
+        settled, used, requirement, reason = (
+            settle_power(subject, readings, known)
+            if is_power
+            else settle_cell(subject, readings, known, units)
+        )
         chosen = np.zeros(len(number), dtype=bool)
         chosen[members] = True
         if math.isnan(settled):
@@ -280,11 +291,12 @@ def _texts(rows: _Rows, size: int) -> tuple[pd.Categorical, pd.Categorical]:
     )
 
 
-def _mark_duplicates(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of one patient that say the same a second time: same variable, raw value and unit, day,
+def _mark_duplicates(table: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one patient that say the same a second time: same variable, value and unit as typed in `labs`, day,
     laboratory."""
-    keys = ["patient_id", "variable", "value_raw", "unit_raw", "date_raw", "laboratory", "method"]
-    codes = pd.DataFrame({k: table[k].cat.codes for k in keys})
+    keys = ["patient_id", "value", "unit", "date", "laboratory", "method"]
+    codes = pd.DataFrame({k: labs[k].cat.codes for k in keys})
+    codes["variable"] = table["variable"].cat.codes
     again = codes.duplicated().to_numpy() & table["status"].isin(["ok", "repaired"]).to_numpy()
     if again.any():
         for column, text in (

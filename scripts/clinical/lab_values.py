@@ -55,7 +55,16 @@ _NOT_DETECTED = (
 )
 _NEGATIVE = re.compile(r"阴性|^阴$|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
 _POSITIVE = re.compile(r"阳性|^阳$|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
-_UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/-|indeterminate", re.I)
+_UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/?-|indeterminate", re.I)
+_RESULT = r"(?:阴性|阳性|negative|positive|\bneg\b|\bpos\b)"
+# A word that turns or doubts the result: before it in the same phrase (未见阳性, non-negative), or right behind it.
+_TURNED = re.compile(
+    rf"(?:[未不非无没否假疑]|排除|\b(?:not?\b|non|without\b|false\b|exclu))[^(),;。]*?{_RESULT}"
+    rf"|{_RESULT}\s*:?\s*(?:[未不非无没否疑待]|排除|not?\b|false\b|excluded)|\?.*{_RESULT}|{_RESULT}.*\?",
+    re.I | re.S,
+)
+# Signs beside a result word, (-) or ++, but not that of an exponent (1.5E-3, 1.5 x 10^-3).
+_SIGNS = re.compile(r"弱|[():]|(?<![eE^*])(?<![x×*]10)(?<![x×*] 10)[+\-]")
 _LESS, _MORE = (
     ("<=", "≤", "<", "小于等于", "小于", "低于"),
     (">=", "≥", ">", "大于等于", "大于", "高于"),
@@ -107,12 +116,13 @@ def parse_value(text: str) -> ParsedValue:
     if low in _NOT_DETECTED:
         return ParsedValue(positive=0.0, problem="not detected")
     positive = NAN
-    if _UNDECIDED.search(text):
+    both = _NEGATIVE.search(text) and _POSITIVE.search(text)
+    if both or _UNDECIDED.search(text) or _TURNED.search(text):
         return ParsedValue(problem="neither positive nor negative")
     for pattern, result in ((_NEGATIVE, 0.0), (_POSITIVE, 1.0)):
         if pattern.search(text):
             positive = result
-            text = re.sub(r"弱|[()+\-:：]", " ", pattern.sub(" ", text)).strip()
+            text = _SIGNS.sub(" ", pattern.sub(" ", text)).strip()
             if not text:
                 return ParsedValue(positive=positive)
             break

@@ -64,6 +64,19 @@ def settle_cell(
     return math.nan, math.nan, requirement, f"{shown}; impossible"
 
 
+def settle_power(
+    variable: Variable, readings: list[float], factor: float
+) -> tuple[float, float, str, str]:
+    """Decide about one cell in a log10 unit, as `settle_cell`: the one reading whose power of ten is inside the hard range."""
+    low, high = variable.hard
+    top = math.log10(high / factor)
+    fitting = [r for r in readings if r <= top and 10.0**r * factor >= low]
+    if len(fitting) != 1:
+        return math.nan, math.nan, "CLE-02", "10 to this power is outside the hard range"
+    note = f"read as {fitting[0]:g}: in range only so" if len(readings) > 1 else ""
+    return 10.0 ** fitting[0] * factor, factor, "CLE-02" if note else "", note
+
+
 def differing_units(
     variable: np.ndarray,
     unit: pd.Series,

@@ -1,0 +1,98 @@
+"""Rows as cleaning leaves them: cut-offs, powers of ten, words, duplicates, units; canonical factors from resources/units.tsv."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts.clinical.choose_values import mark_used
+from scripts.clinical.clean_labs import clean
+from scripts.clinical.lab_sheet import read_labs
+from scripts.clinical.terminology import Dictionary, Units
+
+RESOURCES = Path(__file__).parents[3] / "resources"
+DICTIONARY = Dictionary.read(RESOURCES / "variable_dictionary.csv")
+UNITS = Units.read(RESOURCES / "units.tsv")
+HEADER = "patient_id\tanalyte\tvalue\tunit\tdate\n"
+
+
+@pytest.fixture
+def cleaned(tmp_path):
+    """Clean rows (analyte, value, unit, date) of one patient."""
+
+    def run(*rows: tuple[str, ...]) -> pd.DataFrame:
+        path = tmp_path / "labs.tsv"
+        lines = ["\t".join(("P1", *row, *[""] * (4 - len(row)))) + "\n" for row in rows]
+        path.write_text(HEADER + "".join(lines), encoding="utf-8")
+        return clean(read_labs(path)[0], DICTIONARY, UNITS, as_of="2026-03-01")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "positive"),
+    [  # cut-offs: HBsAg 0.05 IU/mL, index 1
+        *(("HBsAg", "<0.05", "IU/mL", 0), ("HBsAg", "＜0.05", "IU/mL", 0), ("HBsAg", "<1", "COI", 0)),
+        *(("anti-HCV", "<1.00", "S/CO", 0), ("HBsAg", ">250", "IU/mL", 1), ("HBeAg", ">1", "COI", 1)),
+        *(("HBsAg", "0.05", "IU/mL", 1), ("HBsAg", "0.04", "IU/mL", 0), ("HBsAg", "阴性 <0.05", "IU/mL", 0)),
+    ],
+)  # fmt: skip
+def test_limit_on_its_side_of_the_cut_off_is_a_result(cleaned, analyte, value, unit, positive):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("ok", positive)
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit"),
+    [("HBeAg", ">0.5", "COI"), ("HBsAg", "<1", "IU/mL"), ("anti-HCV", "<2", "S/CO")],
+)
+def test_limit_on_the_wrong_side_of_the_cut_off_says_nothing(cleaned, analyte, value, unit):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-02")
+    assert row["reason"] == "a limit on the wrong side of the cut-off"
+    assert np.isnan(row["value"])
+
+
+@pytest.mark.parametrize(
+    "value", ["250", "12.5", "25000"]
+)  # the hard range of HBV DNA ends at 1e11
+def test_power_of_ten_outside_the_hard_range_is_in_quarantine(cleaned, value):
+    row = cleaned(("HBV DNA", value, "log10 IU/mL")).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-02")
+    assert row["reason"] == "10 to this power is outside the hard range"
+
+
+def test_power_of_ten_with_a_comma_is_read_as_the_possible_one(cleaned):
+    row = cleaned(("HBV DNA", "5,301", "lg IU/mL")).iloc[0]
+    assert (row["status"], row["value"]) == ("repaired", pytest.approx(10**5.301))
+
+
+def test_impossible_power_of_ten_does_not_win_over_a_valid_one(cleaned):
+    rows = [("HBV DNA", "25000", "lg IU/mL", "2025-06-01"), ("HBV DNA", "5.3", "lg IU/mL", "2025-05-20")]  # fmt: skip
+    day, never = pd.Series({"P1": pd.Timestamp("2025-06-01")}), pd.Series({"P1": pd.NaT})
+    assert mark_used(cleaned(*rows), day, never, 30)["used"].tolist() == [False, True]
+
+
+def test_contradicting_words_of_one_day_are_no_duplicates(cleaned):
+    rows = [
+        ("HBsAg", word, "", "2025-01-01")
+        for word in ("阳性(复检甲)", "阴性(复检甲)", "阳性(复检甲)")
+    ]
+    assert cleaned(*rows)["status"].tolist() == ["ok", "ok", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        ("35(李明复查)", "U/L", ("35((words))", "U/L")),
+        ("35", "李明复查", ("35", "(words)")),
+        ("35 电话１３８００１３８０００", "U/L", ("(hidden)", "U/L")),
+        ("13800138000.0", "U/L", ("(hidden)", "U/L")),
+        ("小于20单位/升", "", ("小于20单位/升", "")),
+        ("35", "单位/升", ("35", "单位/升")),
+    ],
+)
+def test_words_of_no_laboratory_are_masked_in_value_and_unit(cleaned, value, unit, shown):
+    row = cleaned(("ALT", value, unit)).iloc[0]
+    assert (row["value_raw"], row["unit_raw"]) == shown
