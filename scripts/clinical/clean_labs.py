@@ -15,7 +15,7 @@ from scripts.clinical.lab_sheet import HIDDEN
 from scripts.clinical.lab_values import parse_date, parse_value
 from scripts.clinical.masked_cells import masked_values, masked_words
 from scripts.clinical.settle_values import differing_units, settle_cell, settle_power
-from scripts.clinical.terminology import Conversion, Dictionary, Units
+from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
 
 
 class _Rows:
@@ -61,7 +61,8 @@ def clean(
     """
     rows = _Rows(len(labs))
     names = list(dictionary.variables)
-    variable = _variable_numbers(labs["analyte"], dictionary, names)
+    subjects, subject = _subjects(labs["analyte"], dictionary)
+    variable = np.array([*(names.index(s.name) for s in subjects), -1])[subject]
     parsed = [parse_value(text) for text in labs["value"].cat.categories]
     code = labs["value"].cat.codes.to_numpy()
     number, other, positive = (
@@ -85,9 +86,9 @@ def clean(
         unread = np.asarray(problem == text) & ~(qualitative & np.isfinite(positive))
         rows.spoil(unread, "CLE-02", text)
 
-    two = differing_units(variable, labs["unit"], inside, code, dictionary, units)
+    two = differing_units(subject, labs["unit"], inside, code, subjects, units)
     rows.spoil(two, "CLE-03", "the unit in the cell is not that of the unit column")
-    table = _ConversionTable(variable, unit, dictionary, units, names)
+    table = _ConversionTable(subject, unit, subjects, units, names)
     factor, value = table.apply(number, censor)
     said = qualitative & np.isfinite(positive)
     value = np.where(said, positive, value)
@@ -95,10 +96,12 @@ def clean(
     rows.spoil(beside, "CLE-02", "a limit on the wrong side of the cut-off")
     for numbers, reason in table.refusals():
         rows.spoil(numbers & ~said, "CLE-03", reason)
-    variable = table.becomes
     words = ~qualitative & np.isnan(number) & np.isfinite(positive)
     rows.spoil(words, "CLE-02", "a word where a number is needed")
-    value, factor = _settle(rows, variable, number, other, value, factor, table, dictionary, units)
+    meant = [*subjects, *dictionary.variables.values()]
+    became = np.where(table.becomes == variable, subject, len(subjects) + table.becomes)
+    value, factor = _settle(rows, became, number, other, value, factor, table, meant, units)
+    variable = table.becomes
     below = np.asarray(censor == "<") & ~qualitative
     value = np.where(below, value / lod_divisor, value)
     date = _dates(labs["date"], rows, as_of)
@@ -146,10 +149,13 @@ def _flags(names: list[str], test, variable: np.ndarray) -> np.ndarray:
     return np.array([*map(test, names), False])[variable]
 
 
-def _variable_numbers(analyte: pd.Series, dictionary: Dictionary, names: list[str]) -> np.ndarray:
-    number = {name: i for i, name in enumerate(names)}
-    resolved = [number.get(dictionary.resolve(text), -1) for text in analyte.cat.categories]
-    return np.array(resolved or [-1], dtype=np.int32)[analyte.cat.codes.to_numpy()]
+def _subjects(analyte: pd.Series, dictionary: Dictionary) -> tuple[list[Variable], np.ndarray]:
+    """The distinct variables that the printed names mean, and the place of each row's own (-1 unknown)."""
+    named = [dictionary.subject(text) for text in analyte.cat.categories]
+    subjects = [s for s in dict.fromkeys(named) if s is not None]
+    number = {s: i for i, s in enumerate(subjects)} | {None: -1}
+    found = np.array([number[s] for s in named] or [-1], dtype=np.int32)
+    return subjects, found[analyte.cat.codes.to_numpy()]
 
 
 def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) -> pd.Categorical:
@@ -157,7 +163,8 @@ def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) 
     cell."""
     categories = list(dict.fromkeys([*unit.cat.categories, "", *inside]))
     number = {text: i for i, text in enumerate(categories)}
-    codes = np.array([number[c] for c in unit.cat.categories] or [0])[unit.cat.codes.to_numpy()]
+    own = [number["" if names_no_unit(c) else c] for c in unit.cat.categories]
+    codes = np.array(own or [0])[unit.cat.codes.to_numpy()]
     from_value = np.array([number[text] for text in inside] or [0])[value_code]
     return pd.Categorical.from_codes(
         np.where(codes == number[""], from_value, codes), categories=categories
@@ -167,10 +174,12 @@ def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) 
 class _ConversionTable:
     """What each pair of variable and unit means, worked out once per pair that occurs."""
 
-    def __init__(self, variable, unit: pd.Categorical, dictionary: Dictionary, units: Units, names):
+    def __init__(
+        self, subject, unit: pd.Categorical, subjects: list[Variable], units: Units, names
+    ):
         size = len(unit.categories)
         keys, self.pair = np.unique(
-            variable.astype(np.int64) * size + unit.codes, return_inverse=True
+            subject.astype(np.int64) * size + unit.codes, return_inverse=True
         )
         position = {name: i for i, name in enumerate(names)}
         self.conversions: list[Conversion] = []
@@ -179,9 +188,10 @@ class _ConversionTable:
             own, text = key // size, unit.categories[key % size]
             if own < 0:
                 self.conversions.append(Conversion("guess"))
-            else:
-                self.conversions.append(units.conversion(dictionary.variables[names[own]], text))
-            becomes.append(position.get(self.conversions[-1].becomes, own))
+                becomes.append(-1)
+                continue
+            self.conversions.append(units.conversion(subjects[own], text))
+            becomes.append(position[self.conversions[-1].becomes or subjects[own].name])
         self.becomes = np.array(becomes or [-1], dtype=np.int32)[self.pair]
 
     def apply(self, number: np.ndarray, censor) -> tuple[np.ndarray, np.ndarray]:
@@ -223,12 +233,11 @@ class _ConversionTable:
         return np.array([c.action == action for c in self.conversions] or [False])[self.pair]
 
 
-def _settle(rows, variable, number, other, value, factor, table, dictionary, units):
+def _settle(rows, subject, number, other, value, factor, table, subjects, units):
     """Rows that need judgement: outside the hard range, no unit, digits that can be read in two
-    ways."""
-    names = list(dictionary.variables)
-    limits = np.array([dictionary.variables[n].hard for n in names] + [(math.nan, math.nan)])
-    low, high = limits[variable, 0], limits[variable, 1]
+    ways. `subject`: place in `subjects` of what each row means in its unit."""
+    limits = np.array([s.hard for s in subjects])
+    low, high = limits[subject, 0], limits[subject, 1]
     open_rows = (rows.status == 0) & np.isfinite(number)
     power = table.power
     outside = open_rows & np.isfinite(value) & ((value < low) | (value > high))
@@ -238,15 +247,14 @@ def _settle(rows, variable, number, other, value, factor, table, dictionary, uni
     cases: dict[tuple, list[int]] = {}
     for i in todo.tolist():
         known = None if table.guessing[i] else factor[i]
-        key = (variable[i], number[i], None if math.isnan(other[i]) else other[i], known, power[i])
+        key = (subject[i], number[i], None if math.isnan(other[i]) else other[i], known, power[i])
         cases.setdefault(key, []).append(i)
     for (own, first, second, known, is_power), members in cases.items():
-        subject = dictionary.variables[names[own]]
         readings = [first] if second is None else [first, second]
         settled, used, requirement, reason = (
-            settle_power(subject, readings, known)
+            settle_power(subjects[own], readings, known)
             if is_power
-            else settle_cell(subject, readings, known, units)
+            else settle_cell(subjects[own], readings, known, units)
         )
         chosen = np.zeros(len(number), dtype=bool)
         chosen[members] = True

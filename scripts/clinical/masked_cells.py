@@ -27,12 +27,8 @@ _OF_A_LABORATORY = (
 def masked_values(column: pd.Series, parsed: list[ParsedValue], units: Units) -> pd.Categorical:
     """The value cells; one without any digit that is no result becomes "(words)" as a whole. `parsed` : one per category."""
     known = _known_words(units)
-    names = [
-        WORDS
-        if p.problem == "no number can be read" and not re.search(r"\d", text) and text != HIDDEN
-        else _masked(text, known)
-        for text, p in zip(column.cat.categories, parsed, strict=True)
-    ]
+    cells = zip(column.cat.categories, parsed, strict=True)
+    names = [_masked_value(text, p.problem, known) for text, p in cells]
     return recoded(column.cat.codes.to_numpy(), names)
 
 
@@ -47,6 +43,14 @@ def _known_words(units: Units) -> re.Pattern:
     spelled = {word for _, spelling in units.spellings for word in _CHINESE.findall(spelling)}
     words = sorted({*_OF_A_LABORATORY, *spelled}, key=lambda word: (-len(word), word))
     return re.compile(f"(?:{'|'.join(map(re.escape, words))})+")
+
+
+def _masked_value(text: str, problem: str, known: re.Pattern) -> str:
+    if text == HIDDEN or problem in ("missing", "not detected"):
+        return text
+    if problem == "no number can be read" and not re.search(r"\d", text):
+        return WORDS
+    return _masked(text, known)
 
 
 def _masked(text: str, known: re.Pattern) -> str:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from scripts.clinical.terminology import Dictionary, Units, Variable, fold_unit
+from scripts.clinical.terminology import Units, Variable, fold_unit, names_no_unit
 
 # Where an impossible value speaks of a rule between fields and not of one field's range.
 _RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
@@ -78,32 +78,32 @@ def settle_power(
 
 
 def differing_units(
-    variable: np.ndarray,
+    subject: np.ndarray,
     unit: pd.Series,
     inside: list[str],
     value_code: np.ndarray,
-    dictionary: Dictionary,
+    subjects: list[Variable],
     units: Units,
 ) -> np.ndarray:
     """Rows whose cell names another unit than their unit column, so that the number could mean two things.
 
-    variable : (rows,) place of the variable in the dictionary, -1 unknown; unit : categorical column; inside : the unit in
+    subject : (rows,) place of the variable in `subjects`, -1 unknown; unit : categorical column; inside : the unit in
     each distinct value, "" for none; value_code : (rows,) which of them
     """
-    variables = list(dictionary.variables.values())
     named = np.array([bool(text) for text in inside] or [False])[value_code]
-    rows = np.flatnonzero(named & (unit != "").to_numpy() & (variable >= 0))
-    out = np.zeros(len(variable), dtype=bool)
+    rows = np.flatnonzero(named & (unit != "").to_numpy() & (subject >= 0))
+    out = np.zeros(len(subject), dtype=bool)
     codes = unit.cat.codes.to_numpy()
     known: dict[tuple, bool] = {}
     for row in rows.tolist():
-        key = (variable[row], codes[row], value_code[row])
+        key = (subject[row], codes[row], value_code[row])
         if key not in known:
             column, cell = unit.cat.categories[key[1]], inside[key[2]]
-            subject = variables[key[0]]
-            known[key] = fold_unit(column) != fold_unit(cell) and units.conversion(
-                subject, column
-            ) != units.conversion(subject, cell)
+            meant = subjects[key[0]]
+            same = names_no_unit(column) or fold_unit(column) == fold_unit(cell)
+            known[key] = not same and (
+                units.conversion(meant, column) != units.conversion(meant, cell)
+            )
         out[row] = known[key]
     return out
 

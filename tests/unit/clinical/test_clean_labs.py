@@ -96,3 +96,41 @@ def test_contradicting_words_of_one_day_are_no_duplicates(cleaned):
 def test_words_of_no_laboratory_are_masked_in_value_and_unit(cleaned, value, unit, shown):
     row = cleaned(("ALT", value, unit)).iloc[0]
     assert (row["value_raw"], row["unit_raw"]) == shown
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "factor"),
+    [  # urea 60.06 g/mol: 10 / 60.06; urea nitrogen 28.01 g in one mole of urea: 10 / 28.01
+        *(("尿素", "40", 0.1665), ("UREA", "40", 0.1665), ("BUN", "40", 0.357), ("尿素氮", "40", 0.357)),
+        *(("尿素氮(BUN)", "40", 0.357), ("urea nitrogen", "40", 0.357), ("尿素(UREA)", "40", 0.1665)),
+    ],
+)  # fmt: skip
+def test_mass_of_urea_and_of_its_nitrogen_are_two_factors(cleaned, analyte, value, factor):
+    row = cleaned((analyte, value, "mg/dL")).iloc[0]
+    assert (row["variable"], row["status"]) == ("urea", "ok")
+    assert row["value"] == pytest.approx(40 * factor)
+
+
+def test_name_that_says_urea_and_its_nitrogen_is_clear_in_moles_only(cleaned):
+    table = cleaned(("尿素(BUN)", "6", "mmol/L"), ("尿素(BUN)", "40", "mg/dL"))
+    assert table["status"].tolist() == ["ok", "quarantined"]
+    assert table["value"][0] == 6
+    assert table["reason"][1] == "mg/dL of urea or urea nitrogen; name only one of them"
+
+
+def test_impossible_urea_nitrogen_is_explained_by_its_own_factor(cleaned):
+    row = cleaned(("BUN", "150", "mmol/L")).iloc[0]  # the hard range ends at 100 mmol/L
+    assert (row["status"], row["value"]) == ("repaired", pytest.approx(150 * 0.357))
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [
+        *(("PLT", "150", "10³/mm³", 150), ("PLT", "150000", "/mm³", 150), ("MCV", "90", "µm³", 90)),
+        *(("PLT", "150 10³/mm³", "", 150), ("INR", "1.1", "-", 1.1), ("INR", "1.1", "/", 1.1)),
+        *(("ALB", "38 g/L", "-", 38), ("AFP-L3", "12 %", "—", 12)),
+    ],
+)  # fmt: skip
+def test_cubes_and_units_that_are_only_a_dash(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(expected))
