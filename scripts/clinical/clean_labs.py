@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.clinical.lab_sheet import HIDDEN
-from scripts.clinical.lab_values import parse_date, parse_value
+from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_value
 from scripts.clinical.masked_cells import masked_values, masked_words
 from scripts.clinical.settle_values import differing_units, settle_cell, settle_power
 from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
@@ -105,7 +105,8 @@ def clean(
     below = np.asarray(censor == "<") & ~qualitative
     value = np.where(below, value / lod_divisor, value)
     date = _dates(labs["date"], rows, as_of)
-    uln = pd.to_numeric(labs["uln"].astype(str).str.replace(",", "."), errors="coerce").to_numpy()
+    limits = [limit for limit, _ in map(upper_limit, labs["uln"].cat.categories)]
+    uln = np.array(limits or [math.nan])[labs["uln"].cat.codes.to_numpy()]
     value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
     requirement, reason = _texts(rows, len(labs))
     out = pd.DataFrame(
@@ -130,6 +131,27 @@ def clean(
         }
     )
     return _mark_duplicates(out, labs)
+
+
+def upper_limit(text: str) -> tuple[float, str]:
+    """The upper limit of normal of a cell, NaN without one, and why a filled cell is not used ("")."""
+    try:
+        return parse_upper_limit(text), ""
+    except ValueError as error:
+        return math.nan, str(error)
+
+
+def unused_limits(labs: pd.DataFrame, units: Units) -> list[tuple[str, str, int, int, str]]:
+    """(analyte, cell, first line, rows, reason) of the filled `uln` cells that say no limit; words of nobody are masked."""
+    reasons = [reason for _, reason in map(upper_limit, labs["uln"].cat.categories)]
+    reason = np.array(reasons or [""], dtype=object)[labs["uln"].cat.codes.to_numpy()]
+    found = labs[["analyte", "line"]].assign(cell=masked_words(labs["uln"], units), reason=reason)
+    found = found[reason != ""].astype({"analyte": str, "cell": str})
+    grouped = found.groupby(["analyte", "cell", "reason"], sort=True)["line"].agg(["min", "size"])
+    return [
+        (analyte, cell, int(first), int(size), reason)
+        for (analyte, cell, reason), first, size in grouped.itertuples()
+    ]
 
 
 def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -160,6 +160,25 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     return ParsedValue(values[0], values[1] if len(values) > 1 else NAN, censor, positive, rest)
 
 
+def parse_upper_limit(text: str) -> float:
+    """The upper limit of normal that a cell says: a number, "<40", or the upper end of a range; NaN for an empty cell.
+
+    ValueError when the cell is filled and says no limit above 0 in one way (-40, 1,200, >40, 40 U/L).
+    """
+    text = plain(text)
+    if text.lower() in _NOT_MEASURED:
+        return NAN
+    parts = re.fullmatch(
+        r"(?:([\d.,]+)\s*(?:[-~–—至]+)\s*)?(?:[<≤]=?|小于等于|小于|低于)?\s*([\d.,]+)", text
+    )
+    ends = [readings_of(part) for part in parts.groups() if part] if parts else []
+    if not ends or any(len(end) != 1 for end in ends):
+        raise ValueError("no upper limit of normal that can be read one way only")
+    if not ends[0][0] <= ends[-1][0] or ends[-1][0] <= 0:
+        raise ValueError("an upper limit of normal is above 0 and above its lower end")
+    return ends[-1][0]
+
+
 def readings_of(digits: str) -> list[float]:
     """The numbers that digits with points and commas can mean; two for 1,234, none for 1.2.3.
 
@@ -167,6 +186,8 @@ def readings_of(digits: str) -> list[float]:
     digits can be either.
     """
     commas, points = digits.count(","), digits.count(".")
+    if commas + points == len(digits):
+        return []
     if not commas and points <= 1:
         return [float(digits)]
     if commas and points:

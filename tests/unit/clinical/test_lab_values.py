@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from scripts.clinical.lab_values import parse_date, parse_value
+from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_value
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,27 @@ def test_word_in_another_phrase_does_not_turn_the_result(text, positive):
 def test_number_beside_a_result_keeps_its_exponent_and_limit(text, number, censor):
     parsed = parse_value(text)
     assert (parsed.number, parsed.censor) == (pytest.approx(number), censor)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        *(("40", 40), ("４０", 40), ("0-40", 40), ("15～40", 40), ("<40", 40), ("≤40", 40), ("小于40", 40)),
+        *(("9.5 - 40,5", 40.5), ("15—40", 40)),
+    ],
+)  # fmt: skip
+def test_upper_limit_of_normal(text, limit):
+    assert parse_upper_limit(text) == limit
+
+
+@pytest.mark.parametrize("text", ["", "-", "/"])
+def test_empty_upper_limit_is_none(text):
+    assert math.isnan(parse_upper_limit(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["-40", "0", "1,200", ">40", "40-15", "40 U/L", "男9-50", "0-0", ","]
+)
+def test_upper_limit_that_says_none_is_refused(text):
+    with pytest.raises(ValueError, match="upper limit"):
+        parse_upper_limit(text)
