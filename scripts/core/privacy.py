@@ -41,7 +41,7 @@ _ADDRESS = re.compile(
     rf"(?:住址|地址|家住|\baddress)\s*[:：=]\s*\S{{4,}}|[{_HAN}]{{1,}}[省市区县][{_HAN}]{{1,}}[路街巷村镇][{_HAN}]*\d+号",
     re.I,
 )
-_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
+_DASHES = re.compile("[\u2010-\u2014\u2212]")
 _OF_EXCEL = re.compile(r"(?<=\d)\.0+(?![\d.])")  # a whole number that was saved as a float
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"
@@ -62,14 +62,18 @@ def is_citizen_number(text: str) -> bool:
 
 def _narrow(text: str) -> str:
     """A text with full-width characters made narrow (NFKC) and every dash as -."""
-    return text if text.isascii() else unicodedata.normalize("NFKC", text).translate(_DASHES)
+    return text if text.isascii() else _DASHES.sub("-", unicodedata.normalize("NFKC", text))
 
 
 def identifier_in(text: str) -> list[str]:
     """Kinds of person identifiers found in a text, as whole tokens: "a citizen number", "a mobile
     number". Digests, UIDs, fractions and longer numbers are none; full-width digits are digits."""
+    return _numbers_in(_narrow(text))
+
+
+def _numbers_in(text: str) -> list[str]:
     found = []
-    text = _DIGEST.sub(" ", _narrow(text))
+    text = _DIGEST.sub(" ", text)
     if any(is_citizen_number(match) for match in _CITIZEN.findall(text)):
         found.append("a citizen number")
     if _MOBILE.search(text):
@@ -81,7 +85,7 @@ def identifier_in_words(text: str) -> list[str]:
     """What a cell or free text holds: the kinds of `identifier_in`, also as a float of Excel (13800138000.0), and a name,
     hospital number or address that says what it is."""
     text = _OF_EXCEL.sub("", _narrow(text))
-    found = identifier_in(text)
+    found = _numbers_in(text)
     for what, pattern in (
         ("a name", _NAMED),
         ("a hospital number", _RECORD_NUMBER),
