@@ -13,7 +13,7 @@ import pandas as pd
 
 from scripts.clinical import clinical_features, lab_records
 from scripts.clinical.choose_values import mark_used, wide_table
-from scripts.clinical.clean_labs import clean
+from scripts.clinical.clean_labs import clean, unused_limits
 from scripts.clinical.lab_sheet import read_labs
 from scripts.clinical.terminology import Dictionary, Units
 from scripts.core import job as core_job
@@ -24,6 +24,7 @@ from scripts.core.features import (
     write_block,
     write_dictionary,
 )
+from scripts.core.gate import age_of
 from scripts.core.plan import load_plan
 from scripts.core.sheets import read_sheet
 
@@ -38,8 +39,9 @@ def read_persons(
     pathology report.
 
     The aetiology of the patients sheet wins over that of the history sheet. Booleans become 0 and
-    1, missing cells NaN.
+    1, missing cells NaN. An age that is not said is that of birth_date at index_date.
     """
+    patients = [row | {"age": age_of(row)} for row in patients]
     person = pd.DataFrame(patients).set_index("patient_id").reindex(admitted)
     person = person.reindex(columns=[*_PERSON])
     person["age"] = pd.to_numeric(person["age"])
@@ -211,6 +213,7 @@ def main(job):
             settings["patient_missing"],
             bool(getattr(job.params, "whole_panel", False)),
         )
+        lab_records.record_upper_limits(step, unused_limits(raw, units), len(raw))
         lab_records.record_all(step, labs, values, person, table, reasons, dictionary, settings)
         if encoding != "utf-8":
             step.log.info("labs.tsv was read as %s", encoding)

@@ -94,8 +94,26 @@ def experience_and_training(
         subject = rows[0].get("centre") or min(subjects)
         posts = {post for act in own for post in act.posts}
         held = [row for row in rows if row["post"] in posts] or rows
-        out.append(_years(person, subject, held, settings["min_years"]))
+        counting = _rows_that_count(held, own)
+        out.append(_years(person, subject, counting, settings["min_years"]))
         out.append(_training(person, subject, rows, own, settings["training_months"]))
+    return out
+
+
+def _rows_that_count(rows: list[dict], acts: list[Act]) -> list[dict]:
+    """Per post the rows that cover an act, the latest of several; the latest row of the post for an act that none covers."""
+
+    def end(row: dict) -> tuple[str, str]:
+        return row.get("valid_until", "9999"), row.get("valid_from", "")
+
+    out = []
+    for post in sorted({row["post"] for row in rows}):
+        of_post = [row for row in rows if row["post"] == post]
+        days = {act.day for act in acts if post in act.posts or not act.posts} or {""}
+        for day in sorted(days):
+            held = [r for r in of_post if day and r.get("valid_from", "") <= day <= end(r)[0]]
+            row = max(held or of_post, key=end)
+            out += [] if row in out else [row]
     return out
 
 
@@ -176,8 +194,9 @@ def _calibrated(act: Act, rows: list[dict], no_sheet: bool) -> tuple[str, str]:
     dated = [row for row in rows if "calibration_due" in row]
     if not dated or not act.day:
         return "NOT_ASSESSED", f"device {act.device}: no calibration_due, or no day of the act"
-    if any(row.get("calibrated_on", "") <= act.day <= row["calibration_due"] for row in dated):
-        hashed = any({"document_id", "sha256"} <= set(row) for row in dated)
+    held = [r for r in dated if r.get("calibrated_on", "") <= act.day <= r["calibration_due"]]
+    if held:
+        hashed = any({"document_id", "sha256"} <= set(row) for row in held)
         return ("PASS", "") if hashed else ("NOT_ASSESSED", f"{act.device}: no hashed certificate")
     spans = "; ".join(f"{r.get('calibrated_on', '')} to {r['calibration_due']}" for r in dated)
     return "FAIL", f"device {act.device}: calibration valid {spans}"

@@ -34,7 +34,7 @@ def mark_used(
     index = pd.to_datetime(patient.map(index_date).to_numpy())
     date = pd.DatetimeIndex(table["date"])
     days = (date - index).days.to_numpy(dtype=float)
-    usable = table["status"].isin(USABLE).to_numpy()
+    usable = (table["status"].isin(USABLE) & table["value"].notna()).to_numpy()
     treated = date >= pd.to_datetime(patient.map(treatment).to_numpy())
     in_window = np.isnan(days) | (np.abs(days) <= window_days)
     candidate = usable & in_window & ~treated

@@ -7,15 +7,15 @@ Source: requirements CLE-01 to CLE-06 and CLN-06, CLN-07; docs/clinical.md, "Cle
 """
 
 import math
-import re
 
 import numpy as np
 import pandas as pd
 
 from scripts.clinical.lab_sheet import HIDDEN
-from scripts.clinical.lab_values import parse_date, parse_value
-from scripts.clinical.settle_values import differing_units, settle_cell
-from scripts.clinical.terminology import Conversion, Dictionary, Units
+from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_value
+from scripts.clinical.masked_cells import masked_values, masked_words
+from scripts.clinical.settle_values import differing_units, settle_cell, settle_power
+from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
 
 
 class _Rows:
@@ -61,7 +61,8 @@ def clean(
     """
     rows = _Rows(len(labs))
     names = list(dictionary.variables)
-    variable = _variable_numbers(labs["analyte"], dictionary, names)
+    subjects, subject = _subjects(labs["analyte"], dictionary)
+    variable = np.array([*(names.index(s.name) for s in subjects), -1])[subject]
     parsed = [parse_value(text) for text in labs["value"].cat.categories]
     code = labs["value"].cat.codes.to_numpy()
     number, other, positive = (
@@ -85,22 +86,27 @@ def clean(
         unread = np.asarray(problem == text) & ~(qualitative & np.isfinite(positive))
         rows.spoil(unread, "CLE-02", text)
 
-    two = differing_units(variable, labs["unit"], inside, code, dictionary, units)
+    two = differing_units(subject, labs["unit"], inside, code, subjects, units)
     rows.spoil(two, "CLE-03", "the unit in the cell is not that of the unit column")
-    table = _ConversionTable(variable, unit, dictionary, units, names)
-    factor, value = table.apply(number)
+    table = _ConversionTable(subject, unit, subjects, units, names)
+    factor, value = table.apply(number, censor)
     said = qualitative & np.isfinite(positive)
     value = np.where(said, positive, value)
+    beside = table.cut & ~said & np.isfinite(number) & np.isnan(value)
+    rows.spoil(beside, "CLE-02", "a limit on the wrong side of the cut-off")
     for numbers, reason in table.refusals():
         rows.spoil(numbers & ~said, "CLE-03", reason)
-    variable = table.becomes
     words = ~qualitative & np.isnan(number) & np.isfinite(positive)
     rows.spoil(words, "CLE-02", "a word where a number is needed")
-    value, factor = _settle(rows, variable, number, other, value, factor, table, dictionary, units)
+    meant = [*subjects, *dictionary.variables.values()]
+    became = np.where(table.becomes == variable, subject, len(subjects) + table.becomes)
+    value, factor = _settle(rows, became, number, other, value, factor, table, meant, units)
+    variable = table.becomes
     below = np.asarray(censor == "<") & ~qualitative
     value = np.where(below, value / lod_divisor, value)
     date = _dates(labs["date"], rows, as_of)
-    uln = pd.to_numeric(labs["uln"].astype(str).str.replace(",", "."), errors="coerce").to_numpy()
+    limits = [limit for limit, _ in map(upper_limit, labs["uln"].cat.categories)]
+    uln = np.array(limits or [math.nan])[labs["uln"].cat.codes.to_numpy()]
     value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
     requirement, reason = _texts(rows, len(labs))
     out = pd.DataFrame(
@@ -108,8 +114,8 @@ def clean(
             "patient_id": labs["patient_id"],
             "line": labs["line"],
             "analyte": labs["analyte"],
-            "value_raw": _without_words(labs["value"], parsed),
-            "unit_raw": labs["unit"],
+            "value_raw": masked_values(labs["value"], parsed, units),
+            "unit_raw": masked_words(labs["unit"], units),
             "date_raw": labs["date"],
             "laboratory": labs["laboratory"],
             "method": labs["method"],
@@ -124,21 +130,28 @@ def clean(
             "reason": reason,
         }
     )
-    return _mark_duplicates(out)
+    return _mark_duplicates(out, labs)
 
 
-def _without_words(column: pd.Series, parsed: list) -> pd.Categorical:
-    """The cells as typed, but "(words)" for text without any digit that is no result: it may name a person."""
-    names = [
-        "(words)"
-        if p.problem == "no number can be read" and not re.search(r"\d", text) and text != HIDDEN
-        else text
-        for text, p in zip(column.cat.categories, parsed, strict=True)
+def upper_limit(text: str) -> tuple[float, str]:
+    """The upper limit of normal of a cell, NaN without one, and why a filled cell is not used ("")."""
+    try:
+        return parse_upper_limit(text), ""
+    except ValueError as error:
+        return math.nan, str(error)
+
+
+def unused_limits(labs: pd.DataFrame, units: Units) -> list[tuple[str, str, int, int, str]]:
+    """(analyte, cell, first line, rows, reason) of the filled `uln` cells that say no limit; words of nobody are masked."""
+    reasons = [reason for _, reason in map(upper_limit, labs["uln"].cat.categories)]
+    reason = np.array(reasons or [""], dtype=object)[labs["uln"].cat.codes.to_numpy()]
+    found = labs[["analyte", "line"]].assign(cell=masked_words(labs["uln"], units), reason=reason)
+    found = found[reason != ""].astype({"analyte": str, "cell": str})
+    grouped = found.groupby(["analyte", "cell", "reason"], sort=True)["line"].agg(["min", "size"])
+    return [
+        (analyte, cell, int(first), int(size), reason)
+        for (analyte, cell, reason), first, size in grouped.itertuples()
     ]
-    unique = list(dict.fromkeys(names))
-    number = {name: i for i, name in enumerate(unique)}
-    mapping = np.array([number[name] for name in names] or [-1], dtype=np.int32)
-    return pd.Categorical.from_codes(mapping[column.cat.codes.to_numpy()], unique)
 
 
 def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -158,10 +171,13 @@ def _flags(names: list[str], test, variable: np.ndarray) -> np.ndarray:
     return np.array([*map(test, names), False])[variable]
 
 
-def _variable_numbers(analyte: pd.Series, dictionary: Dictionary, names: list[str]) -> np.ndarray:
-    number = {name: i for i, name in enumerate(names)}
-    resolved = [number.get(dictionary.resolve(text), -1) for text in analyte.cat.categories]
-    return np.array(resolved or [-1], dtype=np.int32)[analyte.cat.codes.to_numpy()]
+def _subjects(analyte: pd.Series, dictionary: Dictionary) -> tuple[list[Variable], np.ndarray]:
+    """The distinct variables that the printed names mean, and the place of each row's own (-1 unknown)."""
+    named = [dictionary.subject(text) for text in analyte.cat.categories]
+    subjects = [s for s in dict.fromkeys(named) if s is not None]
+    number = {s: i for i, s in enumerate(subjects)} | {None: -1}
+    found = np.array([number[s] for s in named] or [-1], dtype=np.int32)
+    return subjects, found[analyte.cat.codes.to_numpy()]
 
 
 def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) -> pd.Categorical:
@@ -169,7 +185,8 @@ def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) 
     cell."""
     categories = list(dict.fromkeys([*unit.cat.categories, "", *inside]))
     number = {text: i for i, text in enumerate(categories)}
-    codes = np.array([number[c] for c in unit.cat.categories] or [0])[unit.cat.codes.to_numpy()]
+    own = [number["" if names_no_unit(c) else c] for c in unit.cat.categories]
+    codes = np.array(own or [0])[unit.cat.codes.to_numpy()]
     from_value = np.array([number[text] for text in inside] or [0])[value_code]
     return pd.Categorical.from_codes(
         np.where(codes == number[""], from_value, codes), categories=categories
@@ -179,10 +196,12 @@ def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) 
 class _ConversionTable:
     """What each pair of variable and unit means, worked out once per pair that occurs."""
 
-    def __init__(self, variable, unit: pd.Categorical, dictionary: Dictionary, units: Units, names):
+    def __init__(
+        self, subject, unit: pd.Categorical, subjects: list[Variable], units: Units, names
+    ):
         size = len(unit.categories)
         keys, self.pair = np.unique(
-            variable.astype(np.int64) * size + unit.codes, return_inverse=True
+            subject.astype(np.int64) * size + unit.codes, return_inverse=True
         )
         position = {name: i for i, name in enumerate(names)}
         self.conversions: list[Conversion] = []
@@ -191,20 +210,25 @@ class _ConversionTable:
             own, text = key // size, unit.categories[key % size]
             if own < 0:
                 self.conversions.append(Conversion("guess"))
-            else:
-                self.conversions.append(units.conversion(dictionary.variables[names[own]], text))
-            becomes.append(position.get(self.conversions[-1].becomes, own))
+                becomes.append(-1)
+                continue
+            self.conversions.append(units.conversion(subjects[own], text))
+            becomes.append(position[self.conversions[-1].becomes or subjects[own].name])
         self.becomes = np.array(becomes or [-1], dtype=np.int32)[self.pair]
 
-    def apply(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Factor and canonical value of every row; NaN where the unit is refused or not named."""
-        actions = np.array([c.action for c in self.conversions] or [""])[self.pair]
+    def apply(self, number: np.ndarray, censor) -> tuple[np.ndarray, np.ndarray]:
+        """Factor and canonical value of every row; NaN where the unit is refused or not named, and where a limit (`censor`)
+        does not say on which side of the cut-off the value lies."""
         factor = np.array([c.factor for c in self.conversions] or [math.nan])[self.pair]
         with np.errstate(over="ignore", invalid="ignore"):
-            value = np.where(actions == "log10", 10.0**number, number) * factor
-            value = np.where(actions == "cut", (number >= factor).astype(float), value)
+            value = np.where(self.power, 10.0**number, number) * factor
+            open_ended = ((censor == "<") & (number > factor)) | (
+                (censor == ">") & (number < factor)
+            )
+            positive = (number >= factor) & (censor != "<")
+            value = np.where(self.cut, np.where(open_ended, np.nan, positive), value)
         value = np.where(np.isnan(number) | ~np.isfinite(value), np.nan, value)
-        return np.where(actions == "cut", 1.0, factor), value
+        return np.where(self.cut, 1.0, factor), value
 
     def refusals(self):
         """(rows, reason) of every pair that is refused."""
@@ -215,28 +239,45 @@ class _ConversionTable:
     @property
     def guessing(self) -> np.ndarray:
         """Rows whose unit is not named."""
-        return np.array([c.action == "guess" for c in self.conversions] or [False])[self.pair]
+        return self._doing("guess")
+
+    @property
+    def power(self) -> np.ndarray:
+        """Rows in a log10 unit."""
+        return self._doing("log10")
+
+    @property
+    def cut(self) -> np.ndarray:
+        """Rows whose number is positive from a cut-off on."""
+        return self._doing("cut")
+
+    def _doing(self, action: str) -> np.ndarray:
+        return np.array([c.action == action for c in self.conversions] or [False])[self.pair]
 
 
-def _settle(rows, variable, number, other, value, factor, table, dictionary, units):
+def _settle(rows, subject, number, other, value, factor, table, subjects, units):
     """Rows that need judgement: outside the hard range, no unit, digits that can be read in two
-    ways."""
-    names = list(dictionary.variables)
-    limits = np.array([dictionary.variables[n].hard for n in names] + [(math.nan, math.nan)])
-    low, high = limits[variable, 0], limits[variable, 1]
+    ways. `subject`: place in `subjects` of what each row means in its unit."""
+    limits = np.array([s.hard for s in subjects])
+    low, high = limits[subject, 0], limits[subject, 1]
     open_rows = (rows.status == 0) & np.isfinite(number)
+    power = table.power
     outside = open_rows & np.isfinite(value) & ((value < low) | (value > high))
+    outside |= open_rows & power & np.isnan(value)
     todo = np.flatnonzero(open_rows & (outside | table.guessing | np.isfinite(other)))
     value, factor = value.copy(), factor.copy()
     cases: dict[tuple, list[int]] = {}
     for i in todo.tolist():
         known = None if table.guessing[i] else factor[i]
-        key = (variable[i], number[i], None if math.isnan(other[i]) else other[i], known)
+        key = (subject[i], number[i], None if math.isnan(other[i]) else other[i], known, power[i])
         cases.setdefault(key, []).append(i)
-    for (own, first, second, known), members in cases.items():
-        subject = dictionary.variables[names[own]]
+    for (own, first, second, known, is_power), members in cases.items():
         readings = [first] if second is None else [first, second]
-        settled, used, requirement, reason = settle_cell(subject, readings, known, units)
+        settled, used, requirement, reason = (
+            settle_power(subjects[own], readings, known)
+            if is_power
+            else settle_cell(subjects[own], readings, known, units)
+        )
         chosen = np.zeros(len(number), dtype=bool)
         chosen[members] = True
         if math.isnan(settled):
@@ -280,11 +321,12 @@ def _texts(rows: _Rows, size: int) -> tuple[pd.Categorical, pd.Categorical]:
     )
 
 
-def _mark_duplicates(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of one patient that say the same a second time: same variable, raw value and unit, day,
+def _mark_duplicates(table: pd.DataFrame, labs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one patient that say the same a second time: same variable, value and unit as typed in `labs`, day,
     laboratory."""
-    keys = ["patient_id", "variable", "value_raw", "unit_raw", "date_raw", "laboratory", "method"]
-    codes = pd.DataFrame({k: table[k].cat.codes for k in keys})
+    keys = ["patient_id", "value", "unit", "date", "laboratory", "method"]
+    codes = pd.DataFrame({k: labs[k].cat.codes for k in keys})
+    codes["variable"] = table["variable"].cat.codes
     again = codes.duplicated().to_numpy() & table["status"].isin(["ok", "repaired"]).to_numpy()
     if again.any():
         for column, text in (

@@ -111,8 +111,12 @@ class ObservationReader:
         if any(coding.system == LOINC for coding in found):
             return None
         names = [concept_text(code, path), *(c.text for c in found), *(c.code for c in found)]
-        resolved = [self._dictionary.resolve(name) for name in names if name]
-        return next((("labs", variable) for variable in resolved if variable), None)
+        found = ((name, self._dictionary.subject(name)) for name in names if name)
+        name, meant = next((pair for pair in found if pair[1]), ("", None))
+        if meant is None:
+            return None
+        usual = meant == self._dictionary.variables[meant.name]
+        return "labs", meant.name if usual else name
 
     def _one(self, holder, code, path, kind, subject, when) -> Measured | Left:
         target = self._target(code, f"{path}.code".lstrip("."))
@@ -137,7 +141,7 @@ class ObservationReader:
         sheet, field = target
         if sheet == "history":
             return self._vital(field, text, units, first, subject, where, when)
-        variable = self._dictionary.variables[field]
+        variable = self._dictionary.subject(field)
         known = [u for u in units if self._units.conversion(variable, u).action != "refuse"]
         unit = (known or units or [""])[0]
         cells = {"analyte": field, "value": text, "unit": unit, "date": when[:10]}

@@ -32,6 +32,18 @@ def record_all(
         _whole(step, labs, settings)
 
 
+def record_upper_limits(step, unused: list[tuple[str, str, int, int, str]], rows: int) -> None:
+    """One WARN per analyte and filled `uln` cell that is not used (`unused`, see clean_labs): indices then take the limit of the
+    config."""
+    check = "upper limits of normal can be read"
+    with step.block(BLOCK):
+        for analyte, cell, line, size, reason in unused:
+            text = f"labs.tsv row {line}: {analyte} uln {cell}: {reason}; the limit of the config counts"
+            _note(step, "TRF-02", check, "WARN", value=size, unit="rows", reason=text)
+        if not unused:
+            _note(step, "TRF-02", check, "PASS", value=rows, unit="rows")
+
+
 def _note(step, requirement, check, verdict, subject="cohort", **more) -> None:
     step.check(requirement, check, verdict, subject=subject, acts=False, **more)
 

@@ -71,7 +71,7 @@ def _stripped(column: pd.Series) -> pd.Categorical:
     if column.name != "patient_id":
         inside = column.name == "value"
         categories = [HIDDEN if _is_personal(c, inside) else c for c in categories]
-    return _recoded(column.cat.codes.to_numpy(), categories)
+    return recoded(column.cat.codes.to_numpy(), categories)
 
 
 def _is_personal(cell: str, inside: bool) -> bool:
@@ -82,7 +82,7 @@ def _is_personal(cell: str, inside: bool) -> bool:
     return bool(identifier_in_words(cell)) or any(map(looks_like_a_name, words))
 
 
-def _recoded(codes: np.ndarray, categories: list[str]) -> pd.Categorical:
+def recoded(codes: np.ndarray, categories: list[str]) -> pd.Categorical:
     """A categorical whose old categories get new names; equal names become one."""
     names = list(dict.fromkeys([*categories, ""]))
     number = {name: i for i, name in enumerate(names)}

@@ -55,7 +55,16 @@ _NOT_DETECTED = (
 )
 _NEGATIVE = re.compile(r"阴性|^阴$|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
 _POSITIVE = re.compile(r"阳性|^阳$|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
-_UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/-|indeterminate", re.I)
+_UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/?-|indeterminate", re.I)
+_RESULT = r"(?:阴性|阳性|negative|positive|\bneg\b|\bpos\b)"
+# A word that turns or doubts the result: before it in the same phrase (未见阳性, non-negative), or right behind it.
+_TURNED = re.compile(
+    rf"(?:[未不非无没否假疑]|排除|\b(?:not?\b|non|without\b|false\b|exclu))[^(),;。]*?{_RESULT}"
+    rf"|{_RESULT}\s*:?\s*(?:[未不非无没否疑待]|排除|not?\b|false\b|excluded)|\?.*{_RESULT}|{_RESULT}.*\?",
+    re.I | re.S,
+)
+# Signs beside a result word, (-) or ++, but not that of an exponent (1.5E-3, 1.5 x 10^-3).
+_SIGNS = re.compile(r"弱|[():]|(?<![eE^*])(?<![x×*]10)(?<![x×*] 10)[+\-]")
 _LESS, _MORE = (
     ("<=", "≤", "<", "小于等于", "小于", "低于"),
     (">=", "≥", ">", "大于等于", "大于", "高于"),
@@ -107,12 +116,13 @@ def parse_value(text: str) -> ParsedValue:
     if low in _NOT_DETECTED:
         return ParsedValue(positive=0.0, problem="not detected")
     positive = NAN
-    if _UNDECIDED.search(text):
+    both = _NEGATIVE.search(text) and _POSITIVE.search(text)
+    if both or _UNDECIDED.search(text) or _TURNED.search(text):
         return ParsedValue(problem="neither positive nor negative")
     for pattern, result in ((_NEGATIVE, 0.0), (_POSITIVE, 1.0)):
         if pattern.search(text):
             positive = result
-            text = re.sub(r"弱|[()+\-:：]", " ", pattern.sub(" ", text)).strip()
+            text = _SIGNS.sub(" ", pattern.sub(" ", text)).strip()
             if not text:
                 return ParsedValue(positive=positive)
             break
@@ -150,6 +160,25 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     return ParsedValue(values[0], values[1] if len(values) > 1 else NAN, censor, positive, rest)
 
 
+def parse_upper_limit(text: str) -> float:
+    """The upper limit of normal that a cell says: a number, "<40", or the upper end of a range; NaN for an empty cell.
+
+    ValueError when the cell is filled and says no limit above 0 in one way (-40, 1,200, >40, 40 U/L).
+    """
+    text = plain(text)
+    if text.lower() in _NOT_MEASURED:
+        return NAN
+    parts = re.fullmatch(
+        r"(?:([\d.,]+)\s*(?:[-~–—至]+)\s*)?(?:[<≤]=?|小于等于|小于|低于)?\s*([\d.,]+)", text
+    )
+    ends = [readings_of(part) for part in parts.groups() if part] if parts else []
+    if not ends or any(len(end) != 1 for end in ends):
+        raise ValueError("no upper limit of normal that can be read one way only")
+    if not ends[0][0] <= ends[-1][0] or ends[-1][0] <= 0:
+        raise ValueError("an upper limit of normal is above 0 and above its lower end")
+    return ends[-1][0]
+
+
 def readings_of(digits: str) -> list[float]:
     """The numbers that digits with points and commas can mean; two for 1,234, none for 1.2.3.
 
@@ -157,6 +186,8 @@ def readings_of(digits: str) -> list[float]:
     digits can be either.
     """
     commas, points = digits.count(","), digits.count(".")
+    if commas + points == len(digits):
+        return []
     if not commas and points <= 1:
         return [float(digits)]
     if commas and points:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from scripts.clinical.terminology import Dictionary, Units, Variable, fold_unit
+from scripts.clinical.terminology import Units, Variable, fold_unit, names_no_unit
 
 # Where an impossible value speaks of a rule between fields and not of one field's range.
 _RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
@@ -64,33 +64,46 @@ def settle_cell(
     return math.nan, math.nan, requirement, f"{shown}; impossible"
 
 
+def settle_power(
+    variable: Variable, readings: list[float], factor: float
+) -> tuple[float, float, str, str]:
+    """Decide about one cell in a log10 unit, as `settle_cell`: the one reading whose power of ten is inside the hard range."""
+    low, high = variable.hard
+    top = math.log10(high / factor)
+    fitting = [r for r in readings if r <= top and 10.0**r * factor >= low]
+    if len(fitting) != 1:
+        return math.nan, math.nan, "CLE-02", "10 to this power is outside the hard range"
+    note = f"read as {fitting[0]:g}: in range only so" if len(readings) > 1 else ""
+    return 10.0 ** fitting[0] * factor, factor, "CLE-02" if note else "", note
+
+
 def differing_units(
-    variable: np.ndarray,
+    subject: np.ndarray,
     unit: pd.Series,
     inside: list[str],
     value_code: np.ndarray,
-    dictionary: Dictionary,
+    subjects: list[Variable],
     units: Units,
 ) -> np.ndarray:
     """Rows whose cell names another unit than their unit column, so that the number could mean two things.
 
-    variable : (rows,) place of the variable in the dictionary, -1 unknown; unit : categorical column; inside : the unit in
+    subject : (rows,) place of the variable in `subjects`, -1 unknown; unit : categorical column; inside : the unit in
     each distinct value, "" for none; value_code : (rows,) which of them
     """
-    variables = list(dictionary.variables.values())
     named = np.array([bool(text) for text in inside] or [False])[value_code]
-    rows = np.flatnonzero(named & (unit != "").to_numpy() & (variable >= 0))
-    out = np.zeros(len(variable), dtype=bool)
+    rows = np.flatnonzero(named & (unit != "").to_numpy() & (subject >= 0))
+    out = np.zeros(len(subject), dtype=bool)
     codes = unit.cat.codes.to_numpy()
     known: dict[tuple, bool] = {}
     for row in rows.tolist():
-        key = (variable[row], codes[row], value_code[row])
+        key = (subject[row], codes[row], value_code[row])
         if key not in known:
             column, cell = unit.cat.categories[key[1]], inside[key[2]]
-            subject = variables[key[0]]
-            known[key] = fold_unit(column) != fold_unit(cell) and units.conversion(
-                subject, column
-            ) != units.conversion(subject, cell)
+            meant = subjects[key[0]]
+            same = names_no_unit(column) or fold_unit(column) == fold_unit(cell)
+            known[key] = not same and (
+                units.conversion(meant, column) != units.conversion(meant, cell)
+            )
         out[row] = known[key]
     return out
 

@@ -6,6 +6,7 @@ Source: the two tables name the source of every code and factor.
 """
 
 import csv
+import dataclasses
 import math
 import re
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from scripts.clinical.lab_values import plain
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit."""
+    """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit. `dimension`: rows of the unit
+    table that count, several with | between where the name on paper leaves open which."""
 
     name: str
     zh: str
@@ -67,13 +69,21 @@ def fold_name(text: str) -> str:
     return re.sub(r"[\s\-_.,:：·()\[\]{}'\"*＊/]", "", plain(text).lower().replace("γ", "r"))
 
 
+def names_no_unit(text: str) -> bool:
+    """Whether a unit cell holds only the sign for "none": a dash or a stroke."""
+    return not plain(text).strip("-—–/\\")
+
+
 def fold_unit(text: str) -> str:
     """A unit without case, blanks and brackets; µ as u; powers of ten as 10^n: x10E9/L, 10⁹/L,
-    10*9/L are one."""
+    10*9/L are one, and so are mm³ and mm3; a dash or stroke alone is no unit."""
     text = plain(text).lower().replace("μ", "u").replace("mc", "u") if text else ""
+    if names_no_unit(text):
+        return ""
     text = re.sub(r"[\s\[\](){}'·]", "", text)
     text = text.replace("毫升", "ml").replace("微升", "ul").replace("升", "l").replace("个", "")
     text = text.replace("国际单位", "iu").replace("单位", "u")
+    text = re.sub(r"(?<=[a-z])\^(?=\d)", "", text)  # mm^3 is mm3
     return re.sub(r"^[x×*]?10(?:\^|e|\*\*?)?(\d{1,2})(?=/|$)", r"10^\1", text)
 
 
@@ -84,14 +94,20 @@ def _number(text: str) -> float:
 class Dictionary:
     """The variables and the names they go by."""
 
-    def __init__(self, variables: dict[str, Variable], names: dict[str, str]):
+    def __init__(
+        self, variables: dict[str, Variable], names: dict[str, str], dimensions: dict[str, str]
+    ):
         self.variables = variables
         self._names = names
+        self._dimensions = dimensions
 
     @classmethod
     def read(cls, path: str | Path) -> "Dictionary":
-        """Read the variable dictionary; ValueError when one name means two variables."""
-        variables, names = {}, {}
+        """Read the variable dictionary; ValueError when one name means two variables.
+
+        A synonym may be followed by = and the dimension of its units where it is another than the variable's (BUN).
+        """
+        variables, names, dimensions = {}, {}, {}
         with open(path, encoding="utf-8-sig", newline="") as handle:
             for row in csv.DictReader(handle):
                 name = row["variable"]
@@ -108,23 +124,38 @@ class Dictionary:
                     log10=row["log10"] == "yes",
                     loinc=row["loinc"],
                 )
-                for spelling in {name, row["zh"], row["en"], *row["synonyms"].split(";")}:
+                for entry in {name, row["zh"], row["en"], *row["synonyms"].split(";")}:
+                    spelling, _, dimension = entry.partition("=")
                     folded = fold_name(spelling)
+                    if dimension:
+                        dimensions[folded] = dimension
                     if names.setdefault(folded, name) != name:
                         raise ValueError(f"{spelling!r} means both {names[folded]} and {name}")
-        return cls(variables, names)
+        return cls(variables, names, dimensions)
 
     def resolve(self, text: str) -> str:
         """The variable that a printed name means, "" when unknown; 总胆红素(TBIL) and 白蛋白 ALB
         are tried in parts."""
-        whole = self._names.get(fold_name(text))
-        if whole:
-            return whole
+        found = {self._names.get(part, "") for part in self._parts(text)}
+        return found.pop() if len(found) == 1 else ""
+
+    def subject(self, text: str) -> Variable | None:
+        """The variable that a printed name means, with the dimensions of its units under that name; None when unknown."""
+        name = self.resolve(text)
+        if not name:
+            return None
+        variable = self.variables[name]
+        own = {self._dimensions.get(part, variable.dimension) for part in self._parts(text)}
+        return dataclasses.replace(variable, dimension="|".join(sorted(own)))
+
+    def _parts(self, text: str) -> list[str]:
+        """Folded names that a printed name consists of: itself where it is known, else what brackets or scripts part."""
+        if fold_name(text) in self._names:
+            return [fold_name(text)]
         parts = re.split(r"[()\[\]【】]", plain(text))
         if len(parts) == 1:
             parts = re.findall(r"[\u4e00-\u9fff]+|[A-Za-z0-9γ+#%\-]+", plain(text))
-        found = {self._names.get(fold_name(part), "") for part in parts if fold_name(part)}
-        return found.pop() if len(found) == 1 else ""
+        return list(filter(None, map(fold_name, parts)))
 
 
 @dataclass
@@ -166,13 +197,17 @@ class Units:
             if variable.dimension == "ratio":
                 return Conversion("", 1.0)
             return Conversion("guess")
-        row = self.spellings.get((variable.dimension, folded))
-        if row is None:
-            known = ", ".join(r.unit for r in self.rows.get(variable.dimension, []))
-            return Conversion(
-                "refuse", problem=f"unknown unit for {variable.name}; known: {known or 'none'}"
-            )
-        return self._conversion_of(row)
+        dimensions = variable.dimension.split("|")
+        rows = [self.spellings.get((dimension, folded)) for dimension in dimensions]
+        if None in rows:
+            names = dict.fromkeys(r.unit for d in dimensions for r in self.rows.get(d, []))
+            known = ", ".join(names) or "none"
+            return Conversion("refuse", problem=f"unknown unit for {variable.name}; known: {known}")
+        meant = list(dict.fromkeys(map(self._conversion_of, rows)))
+        if len(meant) > 1:
+            what = " or ".join(dimensions).replace("_", " ")
+            return Conversion("refuse", problem=f"{rows[0].unit} of {what}; name only one of them")
+        return meant[0]
 
     def _conversion_of(self, row: UnitRow) -> Conversion:
         if row.action == "never":
@@ -194,7 +229,7 @@ class Units:
         """Distinct factors of the units in common use for a variable; NaN for one that cannot be
         converted."""
         found: dict[float, None] = {}
-        for row in self.rows.get(variable.dimension, []):
+        for row in (r for d in variable.dimension.split("|") for r in self.rows.get(d, [])):
             if row.common:
                 conversion = self._conversion_of(row)
                 usable = conversion.action == "" and not conversion.becomes

@@ -7,6 +7,7 @@ the hundred commonest surnames (Ministry of Public Security, national name repor
 """
 
 import re
+import unicodedata
 
 # Not inside a longer number, a decimal fraction or a DICOM UID; a full stop before a suffix or a word is no hindrance.
 _BEFORE, _AFTER = r"(?<!\d)(?<!\d\.)", r"(?!\d|\.\d)"
@@ -40,6 +41,8 @@ _ADDRESS = re.compile(
     rf"(?:住址|地址|家住|\baddress)\s*[:：=]\s*\S{{4,}}|[{_HAN}]{{1,}}[省市区县][{_HAN}]{{1,}}[路街巷村镇][{_HAN}]*\d+号",
     re.I,
 )
+_DASHES = re.compile("[\u2010-\u2014\u2212]")
+_OF_EXCEL = re.compile(r"(?<=\d)\.0+(?![\d.])")  # a whole number that was saved as a float
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_DIGITS = "10X98765432"
 
@@ -57,9 +60,18 @@ def is_citizen_number(text: str) -> bool:
     return _CHECK_DIGITS[total % 11] == text[17].upper()
 
 
+def _narrow(text: str) -> str:
+    """A text with full-width characters made narrow (NFKC) and every dash as -."""
+    return text if text.isascii() else _DASHES.sub("-", unicodedata.normalize("NFKC", text))
+
+
 def identifier_in(text: str) -> list[str]:
     """Kinds of person identifiers found in a text, as whole tokens: "a citizen number", "a mobile
-    number". Digests, UIDs, fractions and longer numbers are none."""
+    number". Digests, UIDs, fractions and longer numbers are none; full-width digits are digits."""
+    return _numbers_in(_narrow(text))
+
+
+def _numbers_in(text: str) -> list[str]:
     found = []
     text = _DIGEST.sub(" ", text)
     if any(is_citizen_number(match) for match in _CITIZEN.findall(text)):
@@ -70,8 +82,10 @@ def identifier_in(text: str) -> list[str]:
 
 
 def identifier_in_words(text: str) -> list[str]:
-    """What free text holds: the kinds of `identifier_in`, and a name, hospital number or address that says what it is."""
-    found = identifier_in(text)
+    """What a cell or free text holds: the kinds of `identifier_in`, also as a float of Excel (13800138000.0), and a name,
+    hospital number or address that says what it is."""
+    text = _OF_EXCEL.sub("", _narrow(text))
+    found = _numbers_in(text)
     for what, pattern in (
         ("a name", _NAMED),
         ("a hospital number", _RECORD_NUMBER),
@@ -84,7 +98,7 @@ def identifier_in_words(text: str) -> list[str]:
 
 def looks_like_a_name(text: str) -> bool:
     """Whether a whole cell reads like a Chinese name: two to four characters, a common surname first, no word of a laboratory."""
-    text = re.sub(r"[\s·]", "", text)
+    text = re.sub(r"[\s·]", "", _narrow(text))
     if not re.fullmatch(f"[{_HAN}]{{2,4}}", text) or _OF_TESTS.search(text):
         return False
     return text.startswith(_COMPOUND) or (text[0] in _SURNAMES and len(text) <= 3)

@@ -5,6 +5,7 @@ problems (file, row, column, value, what is allowed). Source: the schemas in con
 """
 
 import csv
+import datetime
 import functools
 import io
 import re
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core.hashing import ROOT
-from scripts.core.privacy import identifier_in
+from scripts.core.privacy import identifier_in_words
 
 SCHEMAS = ROOT / "config" / "schemas"
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -31,10 +32,16 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}, row {self.row}" if self.row else self.file
-        column = f", column {self.column}" if self.column else ""
-        shown = "(hidden)" if identifier_in(str(self.value)) else repr(self.value)
+        column = f", column {_shown(self.column)}" if self.column else ""
+        hidden = _shown(self.value)
+        shown = hidden if hidden != str(self.value) else repr(self.value)
         value = f": {shown}" if self.value != "" or self.column else ""
         return f"{where}{column}{value}: {self.allowed}"
+
+
+def _shown(text: object) -> str:
+    """What a message repeats of a cell: nothing of one that holds an identifier of a person."""
+    return "(hidden)" if identifier_in_words(str(text)) else str(text)
 
 
 class SheetErrors(Exception):
@@ -234,8 +241,10 @@ def _cell_check(name: str, column: str):
     sheet."""
     from jsonschema import Draft202012Validator, FormatChecker
 
+    formats = FormatChecker(["date"])
+    formats.checks("day-or-time", raises=ValueError)(_starts_with_a_day)
     rule = _rule_of(schema_of(name), column)
-    validator = Draft202012Validator(rule, format_checker=FormatChecker(["date"]))
+    validator = Draft202012Validator(rule, format_checker=formats)
     kind = rule.get("type", "string")
     synonyms = rule.get("x-synonyms", {})
 
@@ -247,6 +256,11 @@ def _cell_check(name: str, column: str):
         return value, ""
 
     return check
+
+
+def _starts_with_a_day(text: str) -> bool:
+    """Whether a text begins with a day of the calendar; ValueError when it does not."""
+    return bool(datetime.date.fromisoformat(text[:10]))
 
 
 def _typed(text: str, kind: str):

@@ -451,3 +451,29 @@ def test_new_patient_is_judged_alone_as_among_others():
     alone = build_clinical_table.verdicts_of(labs, values.loc[["N1"]], panel, 0.5, whole_panel=True)
     assert alone.loc[0, "verdict"] == together.loc["N1", "verdict"] == "fail"
     assert alone.loc[0, "reasons"] == together.loc["N1", "reasons"]
+
+
+def test_age_that_is_not_said_is_that_of_the_birth_date_at_the_index_date(cohort):
+    born = patient(1, age=None, birth_date="1965-06-11")  # one day before 60 at 2025-06-10
+    rows = [lab("AST", "80", "U/L"), lab("ALT", "64", "U/L"), lab("PLT", "118", "10^9/L")]
+    built = Built(cohort, [born], rows)
+    assert built.table.loc["P1", "age"] == 59
+    assert built.table.loc["P1", "fib4"] == pytest.approx(59 * 80 / (118 * 8))  # sqrt 64 = 8
+
+
+@pytest.mark.parametrize("cell", ["50", "５０", "0-50", "15～50", "<50"])
+def test_upper_limit_of_the_sheet_is_read_in_its_usual_forms(cohort, cell):
+    built = one(cohort, lab("PLT", "120", "10^9/L"), lab("AST", "80", "U/L", uln=cell))
+    assert built.table.loc["P1", "apri"] == pytest.approx(80 / 50 / 120 * 100)
+    assert not built.found("TRF-02")
+
+
+@pytest.mark.parametrize("cell", ["-40", "1,200", "40 张三丰"])
+def test_filled_upper_limit_that_is_not_used_is_a_record(cohort, cell):
+    built = one(cohort, lab("PLT", "120", "10^9/L"), lab("AST", "80", "U/L", uln=cell))
+    own = cohort.settings["uln"]["ast"]["male"]  # WS/T 404-2012 by sex
+    assert built.table.loc["P1", "apri"] == pytest.approx(80 / own / 120 * 100)
+    (record,) = built.found("TRF-02")
+    assert record["verdict"] == "WARN"
+    assert record["reason"].startswith("labs.tsv row 4: AST uln ")
+    assert "张三丰" not in str(built.records)

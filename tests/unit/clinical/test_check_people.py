@@ -116,6 +116,23 @@ def test_years_in_the_post(years, verdict):
 
 
 @pytest.mark.parametrize(
+    ("day", "verdict"),
+    [
+        (DAY, "PASS"),
+        ("2021-06-10", "FAIL"),
+        ("2030-06-10", "PASS"),
+    ],  # renewed, first licence, after all
+)
+def test_years_of_the_licence_that_covers_the_act_count_else_of_the_latest(day, verdict):
+    rows = [
+        person(valid_until="2021-12-31", years_experience=0.5),
+        person(valid_from="2022-01-01", valid_until="2027-01-01", years_experience=5),
+    ]
+    checks = found("PER-02", personnel=rows, samples=[tube(collected_at=f"{day} 08:00")])
+    assert list(checks) == [verdict]
+
+
+@pytest.mark.parametrize(
     ("trained", "verdict"),
     [
         (DAY, "PASS"),
@@ -159,6 +176,15 @@ def test_centrifuge_is_calibrated_on_the_day_of_the_spin(changes, verdict, words
     ]
     assert [c.verdict for c in checks] == [verdict]
     assert words in checks[0].reason
+
+
+def test_certificate_of_another_period_does_not_stand_behind_the_calibration_of_the_day():
+    old = device(calibrated_on="2020-01-01", calibration_due="2021-01-01")
+    devices = [old, device(document_id=None, sha256=None)]
+    sheets = {"equipment": devices, "samples": [tube()], "sample_events": [spin()]}
+    checks = found("BLD-04", personnel=[person()], **sheets)
+    assert list(checks) == ["NOT_ASSESSED"]
+    assert "no hashed certificate" in checks["NOT_ASSESSED"][0].reason
 
 
 def test_scanner_counts_for_its_modality_and_a_sequencer_for_the_quality_point():

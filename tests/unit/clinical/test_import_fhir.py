@@ -206,6 +206,12 @@ def test_local_code_is_known_by_its_name(imported):
     assert labs(imported([patient(), observation("o1", local, **quantity(5))]))[0][0] == "afp"
 
 
+def test_urea_nitrogen_keeps_its_name_because_its_factor_is_another_than_that_of_urea(imported):
+    named = {"coding": [{"system": "urn:his", "code": "L0018"}], "text": "Urea nitrogen"}
+    found = labs(imported([patient(), observation("o1", named, **quantity(20, "mg/dL"))]))
+    assert found[0][0] == "Urea nitrogen"
+
+
 @pytest.mark.parametrize("status", ["preliminary", "entered-in-error", "cancelled", "registered"])
 def test_value_that_is_not_final_is_listed(imported, status):
     found = imported([patient(), observation("o1", AFP, **quantity(5), status=status)])

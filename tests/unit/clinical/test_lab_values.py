@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from scripts.clinical.lab_values import parse_date, parse_value
+from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_value
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,60 @@ def test_date_that_cannot_be_read_one_way_is_refused(text):
 
 def test_empty_date_is_missing():
     assert parse_date("") == parse_date("/") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("未见阳性", "不阳性", "非阴性", "假阳性", "not positive", "non-negative", "阳性待排", "阳性?"),
+        *("阳性复查阴性", "疑似阳性", "弱阳性(+-)", "阴性(-) positive"),
+    ],
+)  # fmt: skip
+def test_result_that_is_turned_or_doubted_is_none(text):
+    parsed = parse_value(text)
+    assert parsed.problem == "neither positive nor negative"
+    assert math.isnan(parsed.positive)
+
+
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [("阴性(无反应性)", 0), ("阳性(未复查)", 1), ("non-reactive (negative)", 0)],
+)
+def test_word_in_another_phrase_does_not_turn_the_result(text, positive):
+    assert parse_value(text).positive == positive
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "censor"),
+    [
+        *(("1.5E-3阳性", 0.0015, ""), ("阳性 1.0E-1", 0.1, ""), ("1.5x10-3 阳性", 0.0015, "")),
+        *(("阳性(+) 250", 250, ""), ("阴性(-) <0.05", 0.05, "<"), ("阳性: >250", 250, ">")),
+    ],
+)  # fmt: skip
+def test_number_beside_a_result_keeps_its_exponent_and_limit(text, number, censor):
+    parsed = parse_value(text)
+    assert (parsed.number, parsed.censor) == (pytest.approx(number), censor)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        *(("40", 40), ("４０", 40), ("0-40", 40), ("15～40", 40), ("<40", 40), ("≤40", 40), ("小于40", 40)),
+        *(("9.5 - 40,5", 40.5), ("15—40", 40)),
+    ],
+)  # fmt: skip
+def test_upper_limit_of_normal(text, limit):
+    assert parse_upper_limit(text) == limit
+
+
+@pytest.mark.parametrize("text", ["", "-", "/"])
+def test_empty_upper_limit_is_none(text):
+    assert math.isnan(parse_upper_limit(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["-40", "0", "1,200", ">40", "40-15", "40 U/L", "男9-50", "0-0", ","]
+)
+def test_upper_limit_that_says_none_is_refused(text):
+    with pytest.raises(ValueError, match="upper limit"):
+        parse_upper_limit(text)

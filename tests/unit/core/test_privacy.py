@@ -1,6 +1,6 @@
 import pytest
 
-from scripts.core.privacy import identifier_in, is_citizen_number
+from scripts.core.privacy import identifier_in, identifier_in_words, is_citizen_number
 
 # The example number of GB 11643-1999: 11010519491231002X.
 EXAMPLE = "11010519491231002X"
@@ -81,3 +81,30 @@ def test_digits_inside_a_hash_are_no_number_of_a_person(digest):
 
 def test_long_number_without_a_letter_is_no_hash():
     assert identifier_in("110105194912310021 11010519491231002x") == ["a citizen number"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("电话１３８００１３８０００", "a mobile number"),
+        ("138–0013–8000", "a mobile number"),  # en dashes
+        ("１１０１０５１９４９１２３１００２Ｘ", "a citizen number"),  # EXAMPLE in full width
+    ],
+)
+def test_full_width_digits_and_other_dashes_are_seen(text, kind):
+    assert identifier_in(text) == [kind]
+
+
+def test_whole_number_that_excel_saved_as_a_float_is_seen_in_a_cell():
+    assert identifier_in_words("13800138000.0") == ["a mobile number"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("13800138000.5", "0.13812345678", "1.2.840.13812345678.0", "13812345678.0.1", "1.380013800010"),
+        *("10³/mm³", "138×10⁹/L", "①②③", "ab13812345678cdef0"),
+    ],
+)  # fmt: skip
+def test_measurements_uids_units_and_digests_are_none_in_a_cell(text):
+    assert identifier_in_words(text) == []

@@ -141,3 +141,44 @@ def test_schema_of_every_sheet_is_closed_and_describes_its_columns(name):
     named = [*schema.get("required", []), *schema.get("x-columns", [])]
     named += [column for columns in schema.get("x-unique", []) for column in columns]
     assert set(named) <= set(schema["properties"])
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "hidden"),
+    [
+        ("sex", "姓名：张伟", "张伟"),
+        ("age", "住院号 ZY0012345", "ZY0012345"),
+        ("age", "１３８００１３８０００", "１３８００１３８０００"),
+        ("age", "13800138000.0", "13800138000"),
+        ("姓名：张伟", "x", "张伟"),
+    ],
+)
+def test_message_does_not_repeat_an_identifier_of_a_person(patients, header, row, hidden):
+    path = patients(
+        f"P1\tC1\thcc\tdevelopment\t{row}", header=f"patient_id\tcentre\tdiagnosis\trole\t{header}"
+    )
+    (problem,) = problems_of(path)
+    assert "(hidden)" in problem
+    assert hidden not in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        *(("samples", "collected_at"), ("sample_events", "time"), ("aliquots", "frozen_at")),
+        *(("imaging_studies", "study_datetime"), ("qc_records", "time")),
+        *(("extractions", "extracted_at"), ("annotations", "annotated_at"), ("annotations", "reviewed_at")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("value", ["2025-02-30 10:00", "2025-02-29"])
+def test_day_that_the_calendar_does_not_have_is_named(tmp_path, name, column, value):
+    path = tmp_path / f"{name}.tsv"
+    path.write_text(f"{column}\n{value}\n", encoding="utf-8")
+    allowed = "allowed: a day of the calendar as YYYY-MM-DD or YYYY-MM-DD HH:MM"
+    assert f"{name}.tsv, row 2, column {column}: '{value}': {allowed}" in problems_of(path)
+
+
+def test_leap_day_with_a_time_is_a_day_of_the_calendar(tmp_path):
+    path = tmp_path / "samples.tsv"
+    path.write_text("sample_id\tpatient_id\tcollected_at\nS1\tP1\t2024-02-29 10:00\n", "utf-8")
+    assert read_sheet(path).rows[0]["collected_at"] == "2024-02-29 10:00"

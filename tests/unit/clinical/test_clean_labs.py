@@ -1,0 +1,136 @@
+"""Rows as cleaning leaves them: cut-offs, powers of ten, words, duplicates, units; canonical factors from resources/units.tsv."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts.clinical.choose_values import mark_used
+from scripts.clinical.clean_labs import clean
+from scripts.clinical.lab_sheet import read_labs
+from scripts.clinical.terminology import Dictionary, Units
+
+RESOURCES = Path(__file__).parents[3] / "resources"
+DICTIONARY = Dictionary.read(RESOURCES / "variable_dictionary.csv")
+UNITS = Units.read(RESOURCES / "units.tsv")
+HEADER = "patient_id\tanalyte\tvalue\tunit\tdate\n"
+
+
+@pytest.fixture
+def cleaned(tmp_path):
+    """Clean rows (analyte, value, unit, date) of one patient."""
+
+    def run(*rows: tuple[str, ...]) -> pd.DataFrame:
+        path = tmp_path / "labs.tsv"
+        lines = ["\t".join(("P1", *row, *[""] * (4 - len(row)))) + "\n" for row in rows]
+        path.write_text(HEADER + "".join(lines), encoding="utf-8")
+        return clean(read_labs(path)[0], DICTIONARY, UNITS, as_of="2026-03-01")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "positive"),
+    [  # cut-offs: HBsAg 0.05 IU/mL, index 1
+        *(("HBsAg", "<0.05", "IU/mL", 0), ("HBsAg", "＜0.05", "IU/mL", 0), ("HBsAg", "<1", "COI", 0)),
+        *(("anti-HCV", "<1.00", "S/CO", 0), ("HBsAg", ">250", "IU/mL", 1), ("HBeAg", ">1", "COI", 1)),
+        *(("HBsAg", "0.05", "IU/mL", 1), ("HBsAg", "0.04", "IU/mL", 0), ("HBsAg", "阴性 <0.05", "IU/mL", 0)),
+    ],
+)  # fmt: skip
+def test_limit_on_its_side_of_the_cut_off_is_a_result(cleaned, analyte, value, unit, positive):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("ok", positive)
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit"),
+    [("HBeAg", ">0.5", "COI"), ("HBsAg", "<1", "IU/mL"), ("anti-HCV", "<2", "S/CO")],
+)
+def test_limit_on_the_wrong_side_of_the_cut_off_says_nothing(cleaned, analyte, value, unit):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-02")
+    assert row["reason"] == "a limit on the wrong side of the cut-off"
+    assert np.isnan(row["value"])
+
+
+@pytest.mark.parametrize(
+    "value", ["250", "12.5", "25000"]
+)  # the hard range of HBV DNA ends at 1e11
+def test_power_of_ten_outside_the_hard_range_is_in_quarantine(cleaned, value):
+    row = cleaned(("HBV DNA", value, "log10 IU/mL")).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-02")
+    assert row["reason"] == "10 to this power is outside the hard range"
+
+
+def test_power_of_ten_with_a_comma_is_read_as_the_possible_one(cleaned):
+    row = cleaned(("HBV DNA", "5,301", "lg IU/mL")).iloc[0]
+    assert (row["status"], row["value"]) == ("repaired", pytest.approx(10**5.301))
+
+
+def test_impossible_power_of_ten_does_not_win_over_a_valid_one(cleaned):
+    rows = [("HBV DNA", "25000", "lg IU/mL", "2025-06-01"), ("HBV DNA", "5.3", "lg IU/mL", "2025-05-20")]  # fmt: skip
+    day, never = pd.Series({"P1": pd.Timestamp("2025-06-01")}), pd.Series({"P1": pd.NaT})
+    assert mark_used(cleaned(*rows), day, never, 30)["used"].tolist() == [False, True]
+
+
+def test_contradicting_words_of_one_day_are_no_duplicates(cleaned):
+    rows = [
+        ("HBsAg", word, "", "2025-01-01")
+        for word in ("阳性(复检甲)", "阴性(复检甲)", "阳性(复检甲)")
+    ]
+    assert cleaned(*rows)["status"].tolist() == ["ok", "ok", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        ("35(李明复查)", "U/L", ("35((words))", "U/L")),
+        ("35", "李明复查", ("35", "(words)")),
+        ("35 电话１３８００１３８０００", "U/L", ("(hidden)", "U/L")),
+        ("13800138000.0", "U/L", ("(hidden)", "U/L")),
+        ("小于20单位/升", "", ("小于20单位/升", "")),
+        ("35", "单位/升", ("35", "单位/升")),
+    ],
+)
+def test_words_of_no_laboratory_are_masked_in_value_and_unit(cleaned, value, unit, shown):
+    row = cleaned(("ALT", value, unit)).iloc[0]
+    assert (row["value_raw"], row["unit_raw"]) == shown
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "factor"),
+    [  # urea 60.06 g/mol: 10 / 60.06; urea nitrogen 28.01 g in one mole of urea: 10 / 28.01
+        *(("尿素", "40", 0.1665), ("UREA", "40", 0.1665), ("BUN", "40", 0.357), ("尿素氮", "40", 0.357)),
+        *(("尿素氮(BUN)", "40", 0.357), ("urea nitrogen", "40", 0.357), ("尿素(UREA)", "40", 0.1665)),
+    ],
+)  # fmt: skip
+def test_mass_of_urea_and_of_its_nitrogen_are_two_factors(cleaned, analyte, value, factor):
+    row = cleaned((analyte, value, "mg/dL")).iloc[0]
+    assert (row["variable"], row["status"]) == ("urea", "ok")
+    assert row["value"] == pytest.approx(40 * factor)
+
+
+def test_name_that_says_urea_and_its_nitrogen_is_clear_in_moles_only(cleaned):
+    table = cleaned(("尿素(BUN)", "6", "mmol/L"), ("尿素(BUN)", "40", "mg/dL"))
+    assert table["status"].tolist() == ["ok", "quarantined"]
+    assert table["value"][0] == 6
+    assert table["reason"][1] == "mg/dL of urea or urea nitrogen; name only one of them"
+
+
+def test_impossible_urea_nitrogen_is_explained_by_its_own_factor(cleaned):
+    row = cleaned(("BUN", "150", "mmol/L")).iloc[0]  # the hard range ends at 100 mmol/L
+    assert (row["status"], row["value"]) == ("repaired", pytest.approx(150 * 0.357))
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [
+        *(("PLT", "150", "10³/mm³", 150), ("PLT", "150000", "/mm³", 150), ("MCV", "90", "µm³", 90)),
+        *(("PLT", "150 10³/mm³", "", 150), ("INR", "1.1", "-", 1.1), ("INR", "1.1", "/", 1.1)),
+        *(("ALB", "38 g/L", "-", 38), ("AFP-L3", "12 %", "—", 12)),
+    ],
+)  # fmt: skip
+def test_cubes_and_units_that_are_only_a_dash(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(expected))
