@@ -249,7 +249,7 @@ def main(job):
             write(step, job.output, performance, mean)
             log_iteration(step, job, performance)
             return
-        groups = train.obs["group"]
+        groups = train.obs.get("group", train.obs.index.to_series())  # nobody: no column
         as_published, reasons = published.score_table(train, settings)
         scores = pd.concat([t for t in (scores, as_published) if len(t)] or [scores])
         strategies, mean = describe_strategies(scores, runs, groups, settings, seed)
