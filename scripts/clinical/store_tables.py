@@ -32,7 +32,8 @@ LINKS = {
 }
 # Hashes of identifiers and of documents: the gate and the custody need them, a reader of the store does not.
 LEFT_OUT = {
-    *("id1_hash", "id2_hash", "contact_hash", "proxy_name_hash", "pathology_no_hash", "sha256")
+    *("id1_hash", "id2_hash", "contact_hash", "proxy_name_hash", "pathology_no_hash", "sha256"),
+    *("note", "collection_site"),  # free text, which may name somebody
 }
 
 

@@ -10,38 +10,18 @@ from pathlib import Path
 import pandas as pd
 
 from scripts.core import job as core_job
+from scripts.core.linked_people import groups_of
 from scripts.fusion import blocks
 from scripts.fusion.blocks import read_tsv
 
 SPLIT_COLUMNS = ["patient_id", "group", "stratum", "part"]
 PARTS = ("train", "test")
 CONFLICT = "excluded"  # linked to people on both sides: belongs to neither
-_SAME_PERSON = ("person_id", "id1_hash", "id2_hash", "contact_hash")
 
 
 def digest(seed: int, text: str) -> str:
     """A hash that orders groups at random but the same on every machine."""
     return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
-
-
-def groups_of(patients: pd.DataFrame) -> dict[str, str]:
-    """{patient_id: group}: patients linked by person_id, an equal hash or a group_ column share a
-    group, also over several links. The group is named after its first patient in sorted order."""
-    leader = {patient: patient for patient in patients["patient_id"]}
-
-    def find(patient: str) -> str:
-        while leader[patient] != patient:
-            patient = leader[patient]
-        return patient
-
-    columns = [c for c in patients if c in _SAME_PERSON or c.startswith("group_")]
-    for column in columns:
-        linked = patients[patients[column].fillna("") != ""]
-        for _, members in linked.groupby(column)["patient_id"]:
-            roots = sorted({find(patient) for patient in members})
-            for root in roots[1:]:
-                leader[root] = roots[0]
-    return {patient: find(patient) for patient in sorted(leader)}
 
 
 def groups_among(patients: pd.DataFrame, members: set[str]) -> dict[str, str]:
@@ -50,7 +30,8 @@ def groups_among(patients: pd.DataFrame, members: set[str]) -> dict[str, str]:
     The group is named after its first patient among them.
     """
     first: dict[str, str] = {}
-    found = {p: group for p, group in groups_of(patients).items() if p in members}
+    rows = patients.fillna("").to_dict("records")
+    found = {p: group for p, group in groups_of(rows).items() if p in members}
     return {patient: first.setdefault(group, patient) for patient, group in found.items()}
 
 

@@ -5,7 +5,7 @@ the classes); TRIPOD+AI items 12 and 23.
 
 import numpy as np
 
-from scripts.model import metrics
+from scripts.model import metrics, proportions
 from scripts.model.evaluation import NOT_ASSESSED, calibration_bins, roc_points
 
 SMALLEST = 1e-12  # a probability is at least this before its logarithm
@@ -49,72 +49,60 @@ def _pairs(y, probability, counts) -> list[tuple[float, np.ndarray | None]]:
     return found
 
 
-def confusion(y: np.ndarray, called: np.ndarray, size: int, counts=None) -> np.ndarray:
-    """Patients by true class (rows) and called class (columns); with `counts` one table a resample."""
-    if counts is None:
-        return np.bincount(y * size + called, minlength=size * size).reshape(size, size)
-    tables = np.zeros((len(counts), size, size))
-    for a in range(size):
-        for b in range(size):
-            tables[:, a, b] = counts[:, (y == a) & (called == b)].sum(axis=1)
-    return tables
-
-
-def _shares(tables: np.ndarray) -> dict[str, np.ndarray]:
-    """Sensitivity, specificity and PPV of every class (last axis) of one or many confusion tables."""
-    hits = np.diagonal(tables, axis1=-2, axis2=-1)
-    rows, columns = tables.sum(axis=-1), tables.sum(axis=-2)
-    total = rows.sum(axis=-1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "sensitivity": hits / rows,
-            "specificity": (total - rows - columns + hits) / (total - rows),
-            "ppv": hits / columns,
-        }
+def confusion(y: np.ndarray, called: np.ndarray, size: int) -> np.ndarray:
+    """Patients by true class (rows) and called class (columns)."""
+    return np.bincount(y * size + called, minlength=size * size).reshape(size, size)
 
 
 def evaluate(
-    y: np.ndarray, probability: np.ndarray, classes: list[str], settings: dict, seed: int
+    y: np.ndarray,
+    probability: np.ndarray,
+    classes: list[str],
+    settings: dict,
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> dict:
     """Metrics with intervals, metrics and curves of every class, confusion table.
 
-    y : positions of the classes (n); probability : n x classes; settings : resamples. Resamples are
-    stratified by class and reuse the finished scores. A patient is called the most probable class.
+    y : positions of the classes (n); probability : n x classes; settings : resamples; groups : linked patients share
+    one. Resamples reuse the finished scores: stratified by class for AUCs, free for what depends on the shares of the
+    classes; shares have Wilson's intervals. A patient is called the most probable class.
     """
-    size = len(classes)
-    counts = metrics.resample_counts(y, int(settings["resamples"]), seed)
+    size, draws = len(classes), int(settings["resamples"])
+    counts = metrics.resample_counts(y, draws, seed, groups)
+    free = metrics.resample_counts(y, draws, seed, groups, stratify=False)
+    rng = np.random.default_rng([seed, 1])
     called = probability.argmax(axis=1)
     one_hot = np.eye(size)[y]
-    table, drawn = confusion(y, called, size), confusion(y, called, size, counts)
-    shares, drawn_shares = _shares(table.astype(float)), _shares(drawn)
     loss = -np.log(np.maximum(probability[np.arange(len(y)), y], SMALLEST))
     brier = ((probability - one_hot) ** 2).sum(axis=1)
-    weights = counts.astype(np.float32) / len(y)
-    per_class, aucs = {}, []
+    weights = free.astype(np.float32) / free.sum(axis=1, keepdims=True)
+    per_class, aucs, sensitivities = {}, [], []
     for code, name in enumerate(classes):
         label, score = one_hot[:, code].astype(int), probability[:, code]
+        own, positive = y == code, called == code
         drawn_auc = metrics.resampled_auc(label, score, counts)
         aucs.append(drawn_auc)
+        sensitivities.append(proportions.posterior(positive, own, groups, draws, rng))
         lines = metrics.calibration_lines(
-            label, metrics.to_logit(score), np.vstack([np.ones(len(y)), counts])
+            label, metrics.to_logit(score), np.vstack([np.ones(len(y), free.dtype), free])
         )
         o_e = (weights @ label) / np.maximum(weights @ score, SMALLEST)
         per_class[name] = {
             "n": int(label.sum()),
             "auc": metrics.interval(metrics.auc(label, score), drawn_auc),
-            **{
-                key: metrics.interval(float(shares[key][code]), drawn_shares[key][:, code])
-                for key in shares
-            },
+            "sensitivity": proportions.proportion(positive, own, groups),
+            "specificity": proportions.proportion(~positive, ~own, groups),
+            "ppv": proportions.proportion(own, positive, groups),
             "calibration_intercept": metrics.interval(lines[0, 0], lines[1:, 0]),
             "calibration_slope": metrics.interval(lines[0, 1], lines[1:, 1]),
             "o_e": metrics.interval(float(label.sum() / max(score.sum(), SMALLEST)), o_e),
             "roc": roc_points(label, score),
-            "calibration": calibration_bins(label, score),
+            "calibration": calibration_bins(label, score, groups),
         }
     pairs = _pairs(y, probability, counts)
-    hits = np.diagonal(drawn, axis1=1, axis2=2).sum(axis=1) / len(y)
     macro = float(np.mean([entry["auc"]["value"] for entry in per_class.values()]))
+    balanced = float(np.mean([entry["sensitivity"]["value"] for entry in per_class.values()]))
     return {
         "n": len(y),
         "classes": {name: int((y == code).sum()) for code, name in enumerate(classes)},
@@ -124,20 +112,23 @@ def evaluate(
                 float(np.mean([value for value, _ in pairs])),
                 np.mean([d for _, d in pairs], axis=0),
             ),
-            "balanced_accuracy": metrics.interval(
-                float(shares["sensitivity"].mean()), drawn_shares["sensitivity"].mean(axis=1)
-            ),
-            "accuracy": metrics.interval(float((called == y).mean()), hits),
+            "balanced_accuracy": proportions.opened(balanced, np.mean(sensitivities, axis=0)),
+            "accuracy": proportions.proportion(called == y, np.ones(len(y), bool), groups),
             "log_loss": metrics.interval(float(loss.mean()), weights @ loss),
             "brier": metrics.interval(float(brier.mean()), weights @ brier),
         },
         "per_class": per_class,
-        "confusion": table.tolist(),
+        "confusion": confusion(y, called, size).tolist(),
     }
 
 
 def assess(
-    y: np.ndarray, probability: np.ndarray, classes: list[str], settings: dict, seed: int
+    y: np.ndarray,
+    probability: np.ndarray,
+    classes: list[str],
+    settings: dict,
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> dict:
     """`evaluate`, or NOT_ASSESSED with the numbers and the reason when a class is too small."""
     reason = too_few(y, classes, int(settings["minimum_class"]))
@@ -145,4 +136,4 @@ def assess(
     if reason:
         counts = {name: int((y == code).sum()) for code, name in enumerate(classes)}
         return {**head, "n": len(y), "classes": counts}
-    return {**head, **evaluate(y, probability, classes, settings, seed)}
+    return {**head, **evaluate(y, probability, classes, settings, seed, groups)}

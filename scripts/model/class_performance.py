@@ -130,6 +130,7 @@ def locked(
     probability = scored.loc[own.obs.index, classes.probability_columns(names)].to_numpy(float)
     y, centres = own.labels, own.obs["centre"].astype(str).to_numpy()
     refused = scores.loc[scores["refused"] != "", "refused"].str.split(":").str[0].value_counts()
+    groups = own.obs["group"].to_numpy(str) if "group" in own.obs else own.obs.index.to_numpy(str)
     masks = {key: mask for key, mask in masks_of(own).items() if key[0] != "centre"}
     return {
         "outcome": description["outcome"],
@@ -139,12 +140,13 @@ def locked(
             "refused": int(refused.sum()),
             "reasons": {str(k): int(v) for k, v in sorted(refused.items())},
         },
-        "pooled": class_metrics.assess(y, probability, names, settings, seed),
+        "pooled": class_metrics.assess(y, probability, names, settings, seed, groups),
         "centres": {
             centre: class_metrics.assess(
-                y[centres == centre], probability[centres == centre], names, settings, seed
+                y[mask], probability[mask], names, settings, seed, groups[mask]
             )
             for centre in sorted(set(centres))
+            for mask in [centres == centre]
         },
         "subgroups": class_selection.subgroup_table(y, probability, names, masks, settings),
     }

@@ -153,8 +153,9 @@ def describe_strategies(
             "coverage": own["patient_id"].nunique() / max(1, len(train.obs)),
         }
         probability = own[classes.probability_columns(names)].to_numpy(float)
+        groups = train.obs.loc[own["patient_id"], "group"].to_numpy(str)
         entry |= class_metrics.assess(
-            own["label"].to_numpy(int), probability, names, settings, seed
+            own["label"].to_numpy(int), probability, names, settings, seed, groups
         )
         entry["features"] = {name: own[:FEATURES_SHOWN] for name, own in features.items()}
         found[strategy] = entry

@@ -5,7 +5,7 @@ Source: TRIPOD+AI (2024) items 12 and 23; requirements EVA-01 to EVA-06, MOD-04.
 
 import numpy as np
 
-from scripts.model import metrics
+from scripts.model import metrics, proportions
 
 NOT_ASSESSED = "NOT_ASSESSED"
 CURVE_THRESHOLDS = np.round(np.r_[0.01, np.arange(0.05, 0.96, 0.05)], 2)
@@ -33,20 +33,29 @@ def choose_thresholds(y: np.ndarray, probability: np.ndarray, settings: dict) ->
 
 
 def evaluate(
-    y: np.ndarray, probability: np.ndarray, thresholds: dict[str, float], settings: dict, seed: int
+    y: np.ndarray,
+    probability: np.ndarray,
+    thresholds: dict[str, float],
+    settings: dict,
+    seed: int,
+    groups: np.ndarray | None = None,
+    cuts: dict[str, np.ndarray] | None = None,
 ) -> dict:
     """Metrics with intervals, threshold tables, ROC, calibration and decision curve.
 
-    thresholds : {name: threshold}; settings : resamples, prevalences. Resamples are stratified by
-    label and reuse the finished scores.
+    thresholds : {name: threshold}; settings : resamples, prevalences; groups : (n), linked patients share one;
+    cuts : {name: (n) thresholds at which the patients were called}, where they differ from patient to patient.
+    Resamples reuse the finished scores: stratified by label for the AUC, free for what depends on the share of events.
     """
     resamples = int(settings["resamples"])
-    counts = metrics.resample_counts(y, resamples, seed)
+    counts = metrics.resample_counts(y, resamples, seed, groups)
+    free = metrics.resample_counts(y, resamples, seed, groups, stratify=False)
     linear = metrics.to_logit(probability)
     error = (probability - y) ** 2
-    lines = metrics.calibration_lines(y, linear, np.vstack([np.ones(len(y)), counts]))
-    weights = counts.astype(float)
+    lines = metrics.calibration_lines(y, linear, np.vstack([np.ones(len(y), free.dtype), free]))
+    weights = free.astype(float)
     o_e = (weights @ y) / np.maximum(weights @ probability, 1e-9)
+    brier = weights @ error / weights.sum(1)
     return {
         "n": len(y),
         "events": int(y.sum()),
@@ -54,39 +63,77 @@ def evaluate(
             "auc": metrics.interval(
                 metrics.auc(y, probability), metrics.resampled_auc(y, probability, counts)
             ),
-            "brier": metrics.interval(float(error.mean()), weights @ error / len(y)),
+            "brier": metrics.interval(float(error.mean()), brier),
             "calibration_intercept": metrics.interval(lines[0, 0], lines[1:, 0]),
             "calibration_slope": metrics.interval(lines[0, 1], lines[1:, 1]),
             "o_e": metrics.interval(float(y.sum() / max(probability.sum(), 1e-9)), o_e),
         },
         "thresholds": {
-            name: at_threshold(y, probability, threshold, settings, seed)
+            name: at_threshold(
+                y,
+                probability >= (cuts or {}).get(name, threshold),
+                threshold,
+                settings,
+                seed,
+                weights,
+                groups,
+            )
+            | called_otherwise(threshold, (cuts or {}).get(name))
             for name, threshold in thresholds.items()
         },
         "roc": roc_points(y, probability),
-        "calibration": calibration_bins(y, probability),
+        "calibration": calibration_bins(y, probability, groups),
         "decision_curve": decision_curve(y, probability, weights),
     }
 
 
+def called_otherwise(threshold: float, cut: np.ndarray | None) -> dict:
+    """How many patients were called at another threshold than this one; {} when all have the same."""
+    return {} if cut is None else {"own_threshold": int((cut != threshold).sum())}
+
+
 def at_threshold(
-    y: np.ndarray, probability: np.ndarray, threshold: float, settings: dict, seed: int
+    y: np.ndarray,
+    positive: np.ndarray,
+    threshold: float,
+    settings: dict,
+    seed: int,
+    weights: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> dict:
-    """Threshold table; in a stratified resample true positives and negatives are binomial."""
+    """What is true of the calls: shares with Wilson's intervals, net benefit from resamples.
+
+    positive : boolean (n), who is called; weights : resamples x patients, drawn freely. F1, MCC and the predictive
+    values at stated prevalences follow from sensitivity, specificity and share of events, each drawn from its
+    posterior.
+    """
     prevalences = [float(p) for p in settings["prevalences"]]
-    tp, fn, tn, fp = metrics.confusion(y, probability >= threshold)
-    rng = np.random.default_rng([seed, 1])
-    drawn_tp = rng.binomial(tp + fn, tp / (tp + fn), int(settings["resamples"]))
-    drawn_tn = rng.binomial(tn + fp, tn / (tn + fp), int(settings["resamples"]))
-    cut = min(threshold, 1 - 1e-9)
-    value = metrics.classification(*map(float, (tp, fn, tn, fp)), cut, prevalences)
-    drawn = metrics.classification(
-        drawn_tp, tp + fn - drawn_tp, drawn_tn, tn + fp - drawn_tn, cut, prevalences
-    )
-    found = {name: metrics.interval(value[name], drawn[name]) for name in value}
-    table = {name: entry for name, entry in found.items() if "@" not in name}
+    event, cut = y == 1, min(threshold, 1 - 1e-9)
+    everyone = np.ones(len(y), bool)
+    value = metrics.classification(*map(float, metrics.confusion(y, positive)), cut, prevalences)
+    table = {
+        "sensitivity": proportions.proportion(positive, event, groups),
+        "specificity": proportions.proportion(~positive, ~event, groups),
+        "ppv": proportions.proportion(event, positive, groups),
+        "npv": proportions.proportion(~event, ~positive, groups),
+        "accuracy": proportions.proportion(positive == event, everyone, groups),
+    }
+    rng, draws = np.random.default_rng([seed, 1]), int(settings["resamples"])
+    sensitivity = proportions.posterior(positive, event, groups, draws, rng)
+    specificity = proportions.posterior(~positive, ~event, groups, draws, rng)
+    share = proportions.posterior(event, everyone, groups, draws, rng)
+    hit, cleared = share * sensitivity, (1 - share) * specificity
+    drawn = metrics.classification(hit, share - hit, cleared, 1 - share - cleared, cut, prevalences)
+    gain = np.where(positive, np.where(event, 1.0, -cut / (1 - cut)), 0.0)
+    benefit = weights @ gain / weights.sum(1)
+    table |= {name: proportions.opened(value[name], drawn[name]) for name in ("f1", "mcc")}
+    table["net_benefit"] = metrics.interval(value["net_benefit"], benefit)
     table["at_prevalence"] = {
-        f"{p:g}": {name: found[f"{name}@{p:g}"] for name in ("ppv", "npv")} for p in prevalences
+        f"{p:g}": {
+            name: proportions.opened(value[f"{name}@{p:g}"], drawn[f"{name}@{p:g}"])
+            for name in ("ppv", "npv")
+        }
+        for p in prevalences
     }
     return {"threshold": float(threshold), **table}
 
@@ -99,38 +146,40 @@ def roc_points(y: np.ndarray, probability: np.ndarray) -> list[dict]:
     return [{"fpr": float(x), "tpr": float(t)} for x, t in zip(fpr, tpr, strict=True)]
 
 
-def calibration_bins(y: np.ndarray, probability: np.ndarray) -> list[dict]:
-    """Observed share in bins of equal size, with Wilson intervals."""
+def calibration_bins(
+    y: np.ndarray, probability: np.ndarray, groups: np.ndarray | None = None
+) -> list[dict]:
+    """Observed share in bins of equal size, with Wilson intervals; groups : linked patients share one."""
     order = np.argsort(probability, kind="stable")
     bins = [b for b in np.array_split(order, min(CALIBRATION_BINS, len(y) // 5 or 1)) if len(b)]
     out = []
     for members in bins:
-        n, share = len(members), float(y[members].mean())
-        low, high = wilson(share, n)
-        predicted = float(probability[members].mean())
-        out.append({"predicted": predicted, "observed": share, "low": low, "high": high, "n": n})
+        among = np.zeros(len(y), bool)
+        among[members] = True
+        found = proportions.proportion(y == 1, among, groups)
+        out.append(
+            {
+                "predicted": float(probability[members].mean()),
+                "observed": found["value"],
+                "low": found["low"],
+                "high": found["high"],
+                "n": len(members),
+            }
+        )
     return out
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion."""
-    z = 1.959964
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return float(max(0, centre - half)), float(min(1, centre + half))
 
 
 def decision_curve(y: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> list[dict]:
     """Net benefit of the model (with its interval over the resamples), of treating all and of treating none.
 
-    weights : resamples x patients, how often each patient is in each.
+    weights : resamples x patients, how often each patient is in each, drawn freely.
     """
-    everyone, points = np.ones(len(y)), []
+    everyone, drawn_n, points = np.ones(len(y)), weights.sum(1), []
     for t in CURVE_THRESHOLDS:
         positive = probability >= t
         gain = np.where(positive, np.where(y == 1, 1.0, -t / (1 - t)), 0.0)
         value = metrics.net_benefit(y, probability, t)
-        found = metrics.interval(value, weights @ gain / len(y))
+        found = metrics.interval(value, weights @ gain / drawn_n)
         points.append(
             {
                 "threshold": float(t),
@@ -145,35 +194,58 @@ def decision_curve(y: np.ndarray, probability: np.ndarray, weights: np.ndarray) 
 
 
 def assess(
-    y: np.ndarray, probability: np.ndarray, thresholds: dict, settings: dict, seed: int
+    y: np.ndarray,
+    probability: np.ndarray,
+    thresholds: dict,
+    settings: dict,
+    seed: int,
+    groups: np.ndarray | None = None,
+    cuts: dict[str, np.ndarray] | None = None,
 ) -> dict:
     """`evaluate`, or NOT_ASSESSED with n, events and the reason when a class is too small."""
     reason = too_few(y, int(settings["minimum_class"]))
     head = {"status": NOT_ASSESSED if reason else "ASSESSED", "reason": reason}
     if reason:
         return {**head, "n": len(y), "events": int(y.sum())}
-    return {**head, **evaluate(y, probability, thresholds, settings, seed)}
+    return {**head, **evaluate(y, probability, thresholds, settings, seed, groups, cuts)}
+
+
+def assess_some(
+    mask: np.ndarray,
+    y: np.ndarray,
+    probability: np.ndarray,
+    thresholds: dict,
+    settings: dict,
+    seed: int,
+    groups: np.ndarray | None = None,
+    cuts: dict[str, np.ndarray] | None = None,
+) -> dict:
+    """`assess` of the patients of a boolean mask; the rest as there, of all patients."""
+    own = None if groups is None else groups[mask]
+    called = None if cuts is None else {name: cut[mask] for name, cut in cuts.items()}
+    return assess(y[mask], probability[mask], thresholds, settings, seed, own, called)
 
 
 def subgroup_table(
     y: np.ndarray,
     probability: np.ndarray,
-    groups: dict,
+    masks: dict,
     threshold: float,
     settings: dict,
     seed: int,
+    groups: np.ndarray | None = None,
+    cut: np.ndarray | None = None,
 ) -> list[dict]:
-    """AUC, Brier score, calibration, and what the threshold does, in subgroups.
+    """AUC, Brier score, calibration, and what the calls do, in subgroups.
 
-    groups : {(group, value): boolean mask}. A subgroup with fewer than `minimum_class` of a class
-    has counts only.
+    masks : {(group, value): boolean mask}; groups, cut : as for `evaluate`. A subgroup with fewer than
+    `minimum_class` of a class has counts only.
     """
-    out = []
-    for (group, value), mask in groups.items():
-        members, scores = y[mask], probability[mask]
+    out, small = [], {**settings, "prevalences": []}
+    cuts = None if cut is None else {"youden": cut}
+    for (group, value), mask in masks.items():
         line = {"group": group, "value": value}
-        small = {**settings, "prevalences": []}
-        found = assess(members, scores, {"youden": threshold}, small, seed)
+        found = assess_some(mask, y, probability, {"youden": threshold}, small, seed, groups, cuts)
         line |= {key: found[key] for key in ("n", "events", "status", "reason")}
         if found["status"] == "ASSESSED":
             line |= found["metrics"]

@@ -1,7 +1,8 @@
 """In: out-of-fold scores of all strategies. Out: what one adds to another on the same patients, and in plain words
 whether fusion wins.
-Source: DeLong 1988; net benefit: Vickers 2006; NRI without categories and IDI: Pencina 2008 (Stat Med 27:157) and
-2011 (30:11); their caveat: Hilden and Gerds 2014 (Stat Med 33:3405), Kerr 2014 (Epidemiology 25:114).
+Source: DeLong 1988 (linked patients: Obuchowski 1997); net benefit: Vickers 2006; NRI without categories and IDI: Pencina
+2008 (Stat Med 27:157) and 2011 (30:11); their caveat: Hilden and Gerds 2014 (Stat Med 33:3405), Kerr 2014 (Epidemiology
+25:114).
 """
 
 import numpy as np
@@ -23,12 +24,13 @@ def compare(
     settings: dict,
     seed: int,
     calls: bool = False,
+    groups: pd.Series | None = None,
 ) -> dict | None:
     """How much one score adds to another on the patients who have both; None when too few.
 
     ours, other : index patient_id; label, probability. threshold : of the first net benefit. calls : the
     other is a published score or rule, whose call (0.5 and more) holds at every threshold and whose
-    values are no probabilities: no NRI and IDI.
+    values are no probabilities: no NRI and IDI. groups : index patient_id; linked patients share one.
     """
     both = ours.join(other["probability"].rename("other"), how="inner")
     y = both["label"].to_numpy(int)
@@ -36,12 +38,14 @@ def compare(
     if min(int(y.sum()), int(len(y) - y.sum())) < minimum:
         return None
     a, b = both["probability"].to_numpy(), both["other"].to_numpy()
-    counts = metrics.resample_counts(y, int(settings["resamples"]), seed)
+    linked = None if groups is None else groups.loc[both.index].to_numpy(str)
+    counts = metrics.resample_counts(y, int(settings["resamples"]), seed, linked)
+    free = metrics.resample_counts(y, int(settings["resamples"]), seed, linked, stratify=False)
     drawn = metrics.resampled_auc(y, a, counts) - metrics.resampled_auc(y, b, counts)
-    test = metrics.delong_test(y, a, b)
+    test = metrics.delong_test(y, a, b, linked)
     cut = min(max(threshold, 0.01), 0.99)
     benefits = [
-        benefit_difference(y, a, b, float(t), counts, calls)
+        benefit_difference(y, a, b, float(t), free, calls)
         for t in settings["net_benefit_thresholds"]
     ]
     found = {
@@ -51,7 +55,7 @@ def compare(
         "auc_baseline": metrics.auc(y, b),
         "delta_auc": metrics.interval(test["difference"], drawn),
         "p_delong": test["p"],
-        "delta_net_benefit": benefit_difference(y, a, b, cut, counts, calls)["delta"]["value"],
+        "delta_net_benefit": benefit_difference(y, a, b, cut, free, calls)["delta"]["value"],
         "net_benefit": benefits,
         "nri": None,
         "idi": None,
@@ -63,14 +67,17 @@ def compare(
 
 
 def benefit_difference(
-    y: np.ndarray, a: np.ndarray, b: np.ndarray, threshold: float, counts: np.ndarray, calls: bool
+    y: np.ndarray, a: np.ndarray, b: np.ndarray, threshold: float, free: np.ndarray, calls: bool
 ) -> dict:
-    """Net benefit of both at a threshold and the difference with its interval."""
+    """Net benefit of both at a threshold and the difference with its interval.
+
+    free : resamples x patients, not stratified: net benefit depends on the share of events
+    """
     odds = threshold / (1 - threshold)
     own = np.where(y == 1, 1.0, -odds)
     gains = [own * (a >= threshold), own * (b >= (0.5 if calls else threshold))]
     difference = gains[0] - gains[1]
-    drawn = counts @ difference / len(y)
+    drawn = free @ difference / free.sum(1)
     return {
         "threshold": threshold,
         "value": float(gains[0].mean()),
@@ -85,7 +92,8 @@ def nri(y: np.ndarray, a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> dict
     parts = {}
     for name, members in (("events", y == 1), ("others", y == 0)):
         own = moved[members]
-        parts[name] = (float(own.mean()), counts[:, members] @ own / members.sum())
+        drawn = counts[:, members]
+        parts[name] = (float(own.mean()), drawn @ own / drawn.sum(1))
     parts["total"] = tuple(x + z for x, z in zip(parts["events"], parts["others"], strict=True))
     return {name: metrics.interval(value, drawn) for name, (value, drawn) in parts.items()}
 
@@ -95,7 +103,7 @@ def idi(y: np.ndarray, a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> dict
     gain = a - b
     sides = [(y == 1, 1.0), (y == 0, -1.0)]
     value = sum(sign * gain[members].mean() for members, sign in sides)
-    drawn = sum(sign * (counts[:, m] @ gain[m]) / m.sum() for m, sign in sides)
+    drawn = sum(sign * (counts[:, m] @ gain[m]) / counts[:, m].sum(1) for m, sign in sides)
     return metrics.interval(float(value), drawn)
 
 
@@ -116,16 +124,22 @@ def pairs(strategies: dict, chosen: str) -> list[tuple[str, str]]:
 
 
 def increments(
-    mean: pd.DataFrame, strategies: dict, chosen: str, cut: float, settings: dict, seed: int
+    mean: pd.DataFrame,
+    strategies: dict,
+    chosen: str,
+    cut: float,
+    settings: dict,
+    seed: int,
+    groups: pd.Series | None = None,
 ) -> list[dict]:
-    """All comparisons on the patients whom both of a pair can score."""
+    """All comparisons on the patients whom both of a pair can score; groups : index patient_id."""
     tables = {s: own.set_index("patient_id") for s, own in mean.groupby("strategy", sort=True)}
     lines = []
     for one, other in pairs(strategies, chosen):
         calls = other in settings["published"]
         if one in settings["published"]:
             continue
-        found = compare(tables[one], tables[other], cut, settings, seed, calls)
+        found = compare(tables[one], tables[other], cut, settings, seed, calls, groups)
         if found:
             lines.append({"strategy": one, "baseline": other, **found})
     return lines

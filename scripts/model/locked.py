@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from scripts.model import bundle, metrics, patterns, pooling
 from scripts.model.cohort_tables import BINARY, Cohort
-from scripts.model.evaluation import NOT_ASSESSED, assess, subgroup_table, too_few
+from scripts.model.evaluation import NOT_ASSESSED, assess, assess_some, subgroup_table, too_few
 from scripts.model.subgroups import subgroup_masks
 
 
@@ -61,17 +61,19 @@ def other_outcome(description: dict, configured: dict) -> str:
 def score(model, description: dict, cohort: Cohort) -> pd.DataFrame:
     """Probability of every patient with pattern, refusal, call and flags.
 
-    Adds threshold (Youden, of the blocks that were used), positive (yes / no at it), out_of_range (share of measured features
-    outside the training range), centre_slope (of the recalibration of the patient's centre, else 1) and flags (plain words,
-    "; " between them).
+    Adds threshold (Youden, of the blocks that were used) and threshold_<name> of every other one, positive (yes / no at
+    threshold), out_of_range (share of measured features outside the training range), centre_slope (of the recalibration of
+    the patient's centre, else 1) and flags (plain words, "; " between them).
     """
     out = recalibrated(model.score(cohort), description, cohort)
     scored = out["probability"].notna()
-    cuts = {
-        used: patterns.thresholds_for(model, description, used)["youden"]
+    own = {
+        used: patterns.thresholds_for(model, description, used)
         for used in sorted(set(out.loc[scored, "calibrated_on"]))
     }
-    out["threshold"] = out["calibrated_on"].map(cuts).astype(float)
+    for name, whole in description["thresholds"].items():
+        cuts = {used: found.get(name, whole) for used, found in own.items()}
+        out[cut_column(name)] = out["calibrated_on"].map(cuts).astype(float)
     called = np.where(out["probability"] >= out["threshold"], "yes", "no")
     out["positive"] = np.where(scored, called, "")
     out["out_of_range"] = bundle.out_of_range(description, cohort)
@@ -97,6 +99,21 @@ def score(model, description: dict, cohort: Cohort) -> pd.DataFrame:
     return out
 
 
+def cut_column(name: str) -> str:
+    """Column of `score` with the threshold at which each patient is called."""
+    return "threshold" if name == "youden" else f"threshold_{name}"
+
+
+def cuts_of(scores: pd.DataFrame, description: dict) -> dict[str, np.ndarray]:
+    """{threshold: (patients,) at which each of them is called}; of patients who have a probability."""
+    return {name: scores[cut_column(name)].to_numpy(float) for name in description["thresholds"]}
+
+
+def groups_in(obs: pd.DataFrame) -> np.ndarray | None:
+    """Groups of linked patients, in the order of obs; None when none are known."""
+    return obs["group"].to_numpy(str) if "group" in obs else None
+
+
 def known_centres(description: dict) -> set[str]:
     """Centres that a bundle was trained on or recalibrated for."""
     return set(description["centres"]) | set(description.get("recalibration", {}))
@@ -118,15 +135,23 @@ def recalibrated(out: pd.DataFrame, description: dict, cohort: Cohort) -> pd.Dat
 def evaluate_scored(
     scores: pd.DataFrame, cohort: Cohort, description: dict, settings: dict, seed: int
 ) -> dict:
-    """Flow, pooled metrics, metrics by centre, subgroups and single-feature baselines."""
+    """Flow, pooled metrics, metrics by centre, subgroups and single-feature baselines.
+
+    What is said of a threshold is true of the calls that are delivered: at the pattern's own threshold.
+    """
     scored = scores[scores["probability"].notna()]
     obs = cohort.obs.loc[scored.index]
     y, p = obs["label"].to_numpy(int), scored["probability"].to_numpy(float)
-    cuts = {name: float(cut) for name, cut in description["thresholds"].items()}
+    thresholds = {name: float(cut) for name, cut in description["thresholds"].items()}
+    cuts, groups = cuts_of(scored, description), groups_in(obs)
     refused = scores.loc[scores["refused"] != "", "refused"].str.split(":").str[0].value_counts()
     centres = obs["centre"].astype(str).to_numpy()
-    each = [(y[centres == c], p[centres == c]) for c in sorted(set(centres))]
-    enough = [part for part in each if not too_few(part[0], int(settings["minimum_class"]))]
+    own = {centre: centres == centre for centre in sorted(set(centres))}
+    enough = [
+        (y[mask], p[mask], *([] if groups is None else [groups[mask]]))
+        for mask in own.values()
+        if not too_few(y[mask], int(settings["minimum_class"]))
+    ]
     masks = subgroup_masks(cohort.subset(scored.index))
     masks = {key: mask for key, mask in masks.items() if key[0] != "centre"}
     return {
@@ -136,13 +161,15 @@ def evaluate_scored(
             "refused": int(refused.sum()),
             "reasons": {str(k): int(v) for k, v in sorted(refused.items())},
         },
-        "pooled": assess(y, p, cuts, settings, seed),
+        "pooled": assess(y, p, thresholds, settings, seed, groups, cuts),
         "centres": {
-            centre: assess(y[centres == centre], p[centres == centre], cuts, settings, seed)
-            for centre in sorted(set(centres))
+            centre: assess_some(mask, y, p, thresholds, settings, seed, groups, cuts)
+            for centre, mask in own.items()
         },
         "centres_pooled": pooling.pooled_auc(enough),
-        "subgroups": subgroup_table(y, p, masks, cuts["youden"], settings, seed),
+        "subgroups": subgroup_table(
+            y, p, masks, thresholds["youden"], settings, seed, groups, cuts["youden"]
+        ),
         "baselines": baselines(cohort.subset(scored.index), scored["probability"], settings, seed),
     }
 
@@ -158,13 +185,14 @@ def baselines(cohort: Cohort, probability: pd.Series, settings: dict, seed: int)
         if table is None or feature not in table:
             continue
         values = table[feature].dropna()
-        y = cohort.obs.loc[values.index, "label"].to_numpy(int)
-        entry = assess(y, metrics_rank(values.to_numpy()), {}, settings, seed)
+        obs = cohort.obs.loc[values.index]
+        y, groups = obs["label"].to_numpy(int), groups_in(obs)
+        entry = assess(y, metrics_rank(values.to_numpy()), {}, settings, seed, groups)
         line = {key: entry[key] for key in ("n", "events", "status", "reason")}
         if entry["status"] != NOT_ASSESSED:
             ours = probability.loc[values.index].to_numpy(float)
-            test = metrics.delong_test(y, ours, values.to_numpy())
-            counts = metrics.resample_counts(y, int(settings["resamples"]), seed)
+            test = metrics.delong_test(y, ours, values.to_numpy(), groups)
+            counts = metrics.resample_counts(y, int(settings["resamples"]), seed, groups)
             drawn = metrics.resampled_auc(y, ours, counts) - metrics.resampled_auc(
                 y, values.to_numpy(), counts
             )

@@ -1,6 +1,6 @@
 """In: labels (0/1) and scores or probabilities. Out: AUC, DeLong, resampled
 intervals, calibration, net benefit.
-Source: Sun and Xu 2014 (IEEE SPL 21:1389), Van Calster 2019 (BMC Med 17:230), Vickers 2006.
+Source: Sun and Xu 2014 (IEEE SPL 21:1389), Obuchowski 1997 (linked patients), Van Calster 2019 (BMC Med 17:230), Vickers 2006.
 """
 
 import numpy as np
@@ -10,6 +10,9 @@ from scipy.stats import rankdata
 LOGIT_LIMIT = 1e-6  # probabilities are kept this far from 0 and 1 before a logit
 ROWS_AT_ONCE = 50  # resamples that are calibrated together: what fits the processor's cache
 STANDS_STILL = 1e-10  # the largest Newton step of a line that is found
+DRAWN_AT_ONCE = 200  # resamples that are drawn together: keeps memory small
+NO_VARIANCE = 1e-15  # of a difference of two AUCs
+NO_DIFFERENCE = 1e-12  # of two AUCs, but for rounding
 
 
 def auc(y: np.ndarray, score: np.ndarray) -> float:
@@ -20,8 +23,21 @@ def auc(y: np.ndarray, score: np.ndarray) -> float:
     return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def delong(y: np.ndarray, *scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """AUCs and their covariance matrix, O(n log n)."""
+def linked(groups: np.ndarray | None) -> np.ndarray | None:
+    """Groups as codes 0, 1, 2 ...; None when every patient is a group of one."""
+    if groups is None:
+        return None
+    names, codes = np.unique(groups, return_inverse=True)
+    return codes if len(names) < len(codes) else None
+
+
+def delong(
+    y: np.ndarray, *scores: np.ndarray, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """AUCs and their covariance matrix, O(n log n).
+
+    groups : linked patients share one; the covariance is then that of Obuchowski 1997 (Biometrics 53:567)
+    """
     stacked = np.vstack(scores)
     positive = y == 1
     m, n = int(positive.sum()), int((~positive).sum())
@@ -31,31 +47,98 @@ def delong(y: np.ndarray, *scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     areas = overall[:, :m].sum(1) / m / n - (m + 1) / 2 / n
     v01 = (overall[:, :m] - within_positive) / n
     v10 = 1 - (overall[:, m:] - within_negative) / m
-    covariance = np.atleast_2d(np.cov(v01)) / m + np.atleast_2d(np.cov(v10)) / n
-    return areas, covariance
+    codes = linked(groups)
+    if codes is None:
+        covariance = np.atleast_2d(np.cov(v01)) / m + np.atleast_2d(np.cov(v10)) / n
+        return areas, covariance
+    of_positives = _sums(v01 - areas[:, None], codes[positive], codes) / m
+    of_negatives = _sums(v10 - areas[:, None], codes[~positive], codes) / n
+    across = of_positives @ of_negatives.T
+    return areas, (
+        _correction(codes[positive]) * of_positives @ of_positives.T
+        + _correction(codes[~positive]) * of_negatives @ of_negatives.T
+        + _correction(codes) * (across + across.T)
+    )
 
 
-def delong_test(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict:
-    """Paired comparison of two AUCs: difference, z and two-sided p (1 when the scores rank alike)."""
-    areas, covariance = delong(y, a, b)
+def _sums(values: np.ndarray, own: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Sums of every row of values over the groups."""
+    return np.vstack([np.bincount(own, weights=row, minlength=codes.max() + 1) for row in values])
+
+
+def _correction(codes: np.ndarray) -> float:
+    """k / (k - 1) of the k groups that occur."""
+    k = len(np.unique(codes))
+    return k / (k - 1) if k > 1 else np.nan
+
+
+def delong_test(
+    y: np.ndarray, a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = None
+) -> dict:
+    """Paired comparison of two AUCs: difference, z and two-sided p.
+
+    Without any variance p is 1 when the AUCs are equal, and 0 when they are not (a perfect score against a constant
+    one), as in pROC.
+    """
+    areas, covariance = delong(y, a, b, groups=groups)
     difference = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    z = difference / np.sqrt(variance) if variance > 1e-15 else 0.0
+    if variance > NO_VARIANCE:
+        z = difference / np.sqrt(variance)
+    else:
+        z = 0.0 if abs(difference) < NO_DIFFERENCE else float(np.copysign(np.inf, difference))
     return {"difference": difference, "z": float(z), "p": float(2 * ndtr(-abs(z)))}
 
 
-def resample_counts(y: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """How often each patient is in each resample, stratified by class; uint16 (resamples x patients)."""
+def resample_counts(
+    y: np.ndarray,
+    resamples: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+    stratify: bool = True,
+) -> np.ndarray:
+    """How often each patient is in each resample; uint16 (resamples x patients).
+
+    y : classes (n); groups : linked patients share one and are drawn together, None when nobody is linked.
+    stratify : by class (a group counts to the class of most of its patients), for what depends on one class at a time;
+    without it the share of events varies as it does from study to study. A resample without one of the classes is
+    drawn again. Source: Efron and Tibshirani 1993; groups: Field and Welsh 2007 (JRSS B 69:369).
+    """
     rng = np.random.default_rng(seed)
-    counts = np.zeros((resamples, len(y)), dtype=np.uint16)
-    offsets = np.arange(resamples)[:, None]
-    for value in np.unique(y):
-        members = np.flatnonzero(y == value)
-        drawn = rng.integers(0, len(members), (resamples, len(members)))
-        drawn = drawn + offsets * len(members)
-        flat = np.bincount(drawn.ravel(), minlength=resamples * len(members))
-        counts[:, members] = flat.reshape(resamples, len(members))
+    codes = linked(groups)
+    units = np.arange(len(y)) if codes is None else codes
+    classes = np.unique(y)
+    strata = _strata(y, units) if stratify else np.zeros(int(units.max()) + 1, int)
+    counts = _draw(strata, units, resamples, rng)
+    while len(again := np.flatnonzero(_lacks_class(y, counts, classes))):
+        counts[again] = _draw(strata, units, len(again), rng)
     return counts
+
+
+def _strata(y: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """The class of most patients of every unit; of equally many the higher one (the event)."""
+    values, place = np.unique(y, return_inverse=True)
+    tally = np.zeros((int(units.max()) + 1, len(values)), int)
+    np.add.at(tally, (units, place), 1)
+    return len(values) - 1 - tally[:, ::-1].argmax(axis=1)
+
+
+def _draw(strata: np.ndarray, units: np.ndarray, resamples: int, rng) -> np.ndarray:
+    """Units drawn with replacement within their stratum, as counts of patients."""
+    drawn = np.zeros((resamples, len(strata)), dtype=np.uint16)
+    for value in np.unique(strata):
+        members = np.flatnonzero(strata == value)
+        size = len(members)
+        for start in range(0, resamples, DRAWN_AT_ONCE):
+            rows = min(DRAWN_AT_ONCE, resamples - start)
+            picked = rng.integers(0, size, (rows, size)) + np.arange(rows)[:, None] * size
+            flat = np.bincount(picked.ravel(), minlength=rows * size)
+            drawn[start : start + rows, members] = flat.reshape(rows, size)
+    return drawn if len(strata) == len(units) else drawn[:, units]
+
+
+def _lacks_class(y: np.ndarray, counts: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    return np.any([~counts[:, y == value].any(axis=1) for value in classes], axis=0)
 
 
 def resampled_auc(y: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:

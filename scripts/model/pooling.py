@@ -12,17 +12,19 @@ from scripts.model import metrics
 LEAST = 3  # centres: with two, t has one degree of freedom and says nothing
 
 
-def logit_auc(y: np.ndarray, score: np.ndarray) -> tuple[float, float]:
-    """Logit of the AUC and its variance by the delta method (DeLong).
+def logit_auc(
+    y: np.ndarray, score: np.ndarray, groups: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Logit of the AUC and its variance by the delta method (DeLong); groups : linked patients share one.
 
-    An AUC of 0 or 1 is moved by half a pair, and its variance is that of a proportion among all patients.
+    An AUC of 0 or 1 is moved by half a pair, and its variance is that of a proportion among all patients (groups).
     """
-    areas, covariance = metrics.delong(y, score)
+    areas, covariance = metrics.delong(y, score, groups=groups)
     pairs = float(y.sum() * (len(y) - y.sum()))
     area = float(np.clip(areas[0], 0.5 / pairs, 1 - 0.5 / pairs))
     variance = float(covariance[0, 0])
     if variance <= 0:
-        variance = area * (1 - area) / len(y)
+        variance = area * (1 - area) / len(np.unique(groups) if groups is not None else y)
     return float(logit(area)), variance / (area * (1 - area)) ** 2
 
 
@@ -53,11 +55,14 @@ def pool(values: np.ndarray, variances: np.ndarray) -> dict:
 _SPREAD = ("centres", "tau2", "i2")
 
 
-def pooled_auc(parts: list[tuple[np.ndarray, np.ndarray]]) -> dict | None:
-    """AUC over centres, on the AUC's own scale; None with fewer than two. parts : (labels, scores) of each centre."""
+def pooled_auc(parts: list[tuple[np.ndarray, ...]]) -> dict | None:
+    """AUC over centres, on the AUC's own scale; None with fewer than two.
+
+    parts : (labels, scores) of each centre, or (labels, scores, groups)
+    """
     if len(parts) < 2:
         return None
-    values, variances = np.array([logit_auc(y, score) for y, score in parts]).T
+    values, variances = np.array([logit_auc(*part) for part in parts]).T
     found = pool(values, variances)
     back = {name: float(expit(value)) for name, value in found.items() if name not in _SPREAD}
     back = {("value" if name == "mean" else name): value for name, value in back.items()}

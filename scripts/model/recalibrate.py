@@ -58,19 +58,29 @@ def cross_validated(linear: np.ndarray, y: np.ndarray, method: str, seed: int) -
 
 
 def recalibration(
-    scores: pd.DataFrame, y: np.ndarray, description: dict, centre: str, method: str, settings, seed
+    scores: pd.DataFrame,
+    y: np.ndarray,
+    description: dict,
+    centre: str,
+    method: str,
+    settings,
+    seed,
+    groups: np.ndarray | None = None,
 ) -> tuple[dict, dict]:
     """The line of a centre for the bundle, and its line of the change log with the same metrics before and after.
 
-    scores : probabilities of the centre's patients by the bundle as it is. Metrics after are cross-validated in 5 folds.
+    scores : of the centre's patients by the bundle as it is (locked.score); groups : linked patients share one.
+    Metrics after are cross-validated in 5 folds.
     """
     p = scores["probability"].to_numpy(float)
     linear = metrics.to_logit(p)
-    cuts = {name: float(cut) for name, cut in description["thresholds"].items()}
-    before = assess(y, p, cuts, settings, seed)
+    thresholds = {name: float(cut) for name, cut in description["thresholds"].items()}
+    cuts = locked.cuts_of(scores, description)
+    before = assess(y, p, thresholds, settings, seed, groups, cuts)
     if before["status"] == NOT_ASSESSED:
         raise RefusedRecalibration(f"centre {centre}: {before['reason']}; nothing was changed")
-    after = assess(y, cross_validated(linear, y, method, seed), cuts, settings, seed)
+    moved = cross_validated(linear, y, method, seed)
+    after = assess(y, moved, thresholds, settings, seed, groups, cuts)
     intercept, slope = fit_line(linear, y, method)
     earlier = description.get("recalibration", {}).get(centre)
     if earlier:  # the scores hold the earlier line already: one line instead of two
@@ -158,9 +168,10 @@ def main(job):
         bundle.check_units(description, cohort.dictionaries)
         scores = locked.score(model, description, cohort)
         scores = scores[scores["probability"].notna()]
-        y = cohort.obs.loc[scores.index, "label"].to_numpy(int)
+        obs = cohort.obs.loc[scores.index]
+        y, groups = obs["label"].to_numpy(int), locked.groups_in(obs)
         line, change = recalibration(
-            scores, y, description, centre, method, params.settings, int(params.seed)
+            scores, y, description, centre, method, params.settings, int(params.seed), groups
         )
         change |= {"reason": reason, "from": lock["bundle"]}
         named = new_version(

@@ -6,6 +6,7 @@ Source: docs/modelling.md; requirements EVA-01 to EVA-06, FUS-01, FUS-03, FUS-06
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from scripts.core import job as core_job
@@ -49,10 +50,10 @@ def absent(strategy: str, reason: str, settings: dict) -> dict:
     }
 
 
-def describe_published(own: pd.DataFrame, strategy: str, settings: dict, seed: int) -> dict:
+def describe_published(own: pd.DataFrame, settings: dict, seed: int, groups: np.ndarray) -> dict:
     """Figures of a published score or rule at its own cut-off; it is no probability, so there is no calibration."""
     y, p = own["label"].to_numpy(int), own["probability"].to_numpy()
-    entry = assess(y, p, {"published": published.CUT}, settings, seed)
+    entry = assess(y, p, {"published": published.CUT}, settings, seed, groups)
     if entry["status"] != NOT_ASSESSED:
         entry["metrics"] = {"auc": entry["metrics"]["auc"]}
         entry["calibration"], entry["decision_curve"] = [], []
@@ -60,9 +61,12 @@ def describe_published(own: pd.DataFrame, strategy: str, settings: dict, seed: i
 
 
 def describe_strategies(
-    scores: pd.DataFrame, runs: list[dict], patients: int, settings: dict, seed: int
+    scores: pd.DataFrame, runs: list[dict], groups: pd.Series, settings: dict, seed: int
 ) -> tuple[dict, pd.DataFrame]:
-    """{strategy: entry of performance.json} and the mean out-of-fold scores."""
+    """{strategy: entry of performance.json} and the mean out-of-fold scores.
+
+    groups : group of every training patient, index patient_id
+    """
     mean = selection.mean_over_repeats(scores) if len(scores) else scores.assign(pattern="")
     found = {}
     for run in runs:
@@ -73,10 +77,11 @@ def describe_strategies(
             "title": selection.title_of(strategy),
             "kind": selection.kind_of(strategy, settings),
             "level": level_of(strategy),
-            "coverage": own["patient_id"].nunique() / max(1, patients),
+            "coverage": own["patient_id"].nunique() / max(1, len(groups)),
         }
+        linked = groups.loc[own["patient_id"]].to_numpy(str)
         if strategy in settings["published"]:
-            found[strategy] = head | describe_published(own, strategy, settings, seed)
+            found[strategy] = head | describe_published(own, settings, seed, linked)
             continue
         y, p = own["label"].to_numpy(int), own["probability"].to_numpy()
         folds = [
@@ -89,7 +94,7 @@ def describe_strategies(
         }
         small = too_few(y, int(settings["minimum_class"]))
         cuts = {} if small else choose_thresholds(y, p, settings)
-        entry |= assess(y, p, cuts, settings, seed)
+        entry |= assess(y, p, cuts, settings, seed, linked)
         entry["features"] = features[:FEATURES_SHOWN]
         found[strategy] = entry
     return dict(sorted(found.items())), mean
@@ -244,9 +249,10 @@ def main(job):
             write(step, job.output, performance, mean)
             log_iteration(step, job, performance)
             return
+        groups = train.obs.get("group", train.obs.index.to_series())  # nobody: no column
         as_published, reasons = published.score_table(train, settings)
         scores = pd.concat([t for t in (scores, as_published) if len(t)] or [scores])
-        strategies, mean = describe_strategies(scores, runs, len(train.obs), settings, seed)
+        strategies, mean = describe_strategies(scores, runs, groups, settings, seed)
         strategies |= {name: absent(name, why, settings) for name, why in reasons.items()}
         chosen, table = selection.select(scores, len(train.obs), settings)
         entry = strategies.get(chosen) if chosen else None
@@ -298,7 +304,7 @@ def main(job):
             cut = entry["thresholds"]["youden"]["threshold"]
             own = mean[mean["strategy"] == chosen].set_index("patient_id").sort_index()
             performance["increments"] = increments.increments(
-                mean, strategies, chosen, cut, settings, seed
+                mean, strategies, chosen, cut, settings, seed, groups
             )
             performance["patterns"] = selection.pattern_table(own)
             performance["subgroups"] = subgroup_table(
@@ -308,6 +314,7 @@ def main(job):
                 cut,
                 settings,
                 seed,
+                groups.loc[own.index].to_numpy(str),
             )
         performance["fusion_verdict"] = increments.fusion_verdict(
             performance["increments"], strategies, chosen

@@ -120,7 +120,7 @@ def feature_table(folds: list[dict], strategy: str) -> list[dict]:
 
 
 def sample_size(events: int, n: int, predictors: int) -> dict:
-    """Events per variable and the minimum n of Riley 2020 (BMJ 368:m441, criterion 1).
+    """Patients of the smaller class per variable and the minimum n of Riley 2020 (BMJ 368:m441, criterion 1).
 
     Shrinkage 0.9; Cox-Snell R2 assumed at 15 % of its maximum, Riley's advice when nothing is known.
     """
@@ -128,7 +128,7 @@ def sample_size(events: int, n: int, predictors: int) -> dict:
     null = share * np.log(share) + (1 - share) * np.log(1 - share)
     r2 = 0.15 * (1 - np.exp(2 * null))
     minimum = int(np.ceil(predictors / (-0.1 * np.log(1 - r2 / 0.9))))
-    per_variable = events / max(1, predictors)
+    per_variable = min(events, n - events) / max(1, predictors)
     return {
         "events": events,
         "candidate_predictors": predictors,

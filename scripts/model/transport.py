@@ -48,11 +48,12 @@ def leave_centres_out(strategy: str, train: Cohort, settings: dict, seed: int) -
         scores = model.score(outside)["probability"].to_numpy(float)
         kept = np.isfinite(scores)
         y, p = outside.labels[kept], scores[kept]
-        entry = assess(y, p, {}, settings, seed)
+        groups = outside.obs["group"].to_numpy(str)[kept]
+        entry = assess(y, p, {}, settings, seed, groups)
         names = ("status", "reason", "n", "events", "metrics")
         found[name] = {key: entry[key] for key in names if key in entry}
         if entry["status"] != NOT_ASSESSED:
-            parts.append((y, p))
+            parts.append((y, p, groups))
     reason = "" if len(found) > 1 else "one centre only"
     reason = reason or ("" if parts else "no centre has enough patients of both classes")
     return {
@@ -104,10 +105,13 @@ def learning_curve(
             if smaller is not None:
                 column[outside] = smaller.score(train.subset(outside))["probability"]
         scores[fraction] = column
-    return _curve(scores, train.labels, sizes, settings, seed)
+    groups = train.obs["group"].to_numpy(str)
+    return _curve(scores, train.labels, groups, sizes, settings, seed)
 
 
-def _curve(scores: pd.DataFrame, y: np.ndarray, sizes: dict, settings: dict, seed: int) -> dict:
+def _curve(
+    scores: pd.DataFrame, y: np.ndarray, groups: np.ndarray, sizes: dict, settings: dict, seed: int
+) -> dict:
     scored = scores.notna().all(axis=1).to_numpy()
     usable = [f for f in scores if scores[f].notna().mean() >= scores.notna().mean().max() - 0.05]
     if len(usable) < len(scores.columns):
@@ -118,7 +122,9 @@ def _curve(scores: pd.DataFrame, y: np.ndarray, sizes: dict, settings: dict, see
     if reason:
         return {"status": NOT_ASSESSED, "reason": reason, "points": []}
     y, table = y[scored], scores.loc[scored, usable].to_numpy(float)
-    counts = metrics.resample_counts(y, int(settings["resamples"]), seed)
+    draw = (y, int(settings["resamples"]), seed, groups[scored])
+    counts = metrics.resample_counts(*draw)
+    free = metrics.resample_counts(*draw, stratify=False)
     points, drawn = [], []
     for column, fraction in enumerate(usable):
         p = table[:, column]
@@ -130,7 +136,7 @@ def _curve(scores: pd.DataFrame, y: np.ndarray, sizes: dict, settings: dict, see
                 "n": float(np.mean([n for n, _ in sizes[fraction]])),
                 "events": float(np.mean([e for _, e in sizes[fraction]])),
                 "auc": metrics.interval(metrics.auc(y, p), drawn[-1]),
-                "brier": metrics.interval(float(error.mean()), counts @ error / len(y)),
+                "brier": metrics.interval(float(error.mean()), free @ error / free.sum(axis=1)),
             }
         )
     step = points[-1]["auc"]["value"] - points[-2]["auc"]["value"]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.linked_people import groups_of
 from scripts.core.sheets import read_sheet
 from scripts.model import bundle, class_performance, classes, locked
 from scripts.model.cohort_tables import BINARY, Cohort, read_external
@@ -22,18 +23,21 @@ MINIMUM_EVENTS = 100  # MOD-07, project default
 
 
 def external_patients(sheet: str, admitted: list[str], outcome: str, names: list) -> pd.DataFrame:
-    """Sheet rows of admitted external patients who are in a class, index patient_id, with class and label.
+    """Sheet rows of admitted external patients who are in a class, index patient_id, with class, label and group.
 
     outcome : path of outcome.tsv; names : classes of the bundle, the label is the position among them
     """
     lines = pd.read_csv(outcome, sep="\t", dtype=str, keep_default_na=False)
     own = lines[lines["patient_id"].isin(set(admitted)) & lines["class"].isin(names)]
     found = own.set_index("patient_id")["class"]
-    rows = [r for r in read_sheet(sheet, "patients").rows if r["patient_id"] in found.index]
+    everybody = read_sheet(sheet, "patients").rows
+    rows = [row for row in everybody if row["patient_id"] in found.index]
     columns = ["patient_id", "centre", "class"] if not rows else None
     table = pd.DataFrame(rows, columns=columns).set_index("patient_id").sort_index()
     table["class"] = found.reindex(table.index)
     table["label"] = table["class"].map({name: n for n, name in enumerate(names)}).astype(int)
+    groups = groups_of(everybody)
+    table["group"] = [groups[patient] for patient in table.index]
     return table
 
 

@@ -36,11 +36,13 @@ def operating_points(entry: dict, caption: Text) -> Table | None:
     if not rows:
         return None
     names = ("operating_point", "threshold", *columns)
+    otherwise = max(point.get("own_threshold", 0) for _, point in points_of(entry))
     return Table(
         caption=caption,
         columns=[text(f"column.{name}") for name in names],
         rows=rows,
         numeric=tuple(range(1, len(names))),
+        notes=[text("performance.own_threshold", n=otherwise)] if otherwise else [],
     )
 
 

@@ -11,7 +11,6 @@ from scripts.fusion.freeze_split import (
     SPLIT_COLUMNS,
     assign,
     groups_among,
-    groups_of,
     strata_of,
 )
 
@@ -29,7 +28,7 @@ def cohort(number, start=0, **columns):
 
 def split(patients, frozen=None, fraction=0.3):
     empty = pd.DataFrame(columns=SPLIT_COLUMNS, dtype=str)
-    groups = groups_of(patients)
+    groups = groups_among(patients, set(patients["patient_id"]))
     strata = strata_of(patients, groups, ["label", "centre"])
     return assign(empty if frozen is None else frozen, groups, strata, fraction, seed=1)
 
@@ -70,7 +69,7 @@ def test_linked_patients_share_a_side(column):
 
 def test_links_over_two_columns_join_one_group():
     patients = cohort(4, person_id=["x", "x", "", ""], id1_hash=["", "h", "h", ""])
-    groups = groups_of(patients)
+    groups = groups_among(patients, set(patients["patient_id"]))
     assert groups["P000"] == groups["P001"] == groups["P002"] != groups["P003"]
 
 

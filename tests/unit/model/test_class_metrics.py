@@ -70,3 +70,18 @@ def test_one_class_only_and_small_classes_get_a_reason_and_no_number():
     assert found["status"] == "NOT_ASSESSED" and "metrics" not in found
     assert found["reason"] == "too few patients (15 a, 12 b, 3 c; at least 10 of each class)"
     assert found["classes"] == {"a": 15, "b": 12, "c": 3}
+
+
+def test_perfect_calls_are_not_certain_and_patients_entered_twice_count_once(scored):
+    y, p = scored
+    perfect = class_metrics.evaluate(y, 0.8 * np.eye(3)[y] + 0.2 / 3, NAMES, SETTINGS, 1)
+    shares = [perfect["metrics"]["accuracy"], perfect["metrics"]["balanced_accuracy"]]
+    shares += [own[k] for own in perfect["per_class"].values() for k in ("sensitivity", "ppv")]
+    assert all(e["value"] == e["high"] == 1 and 0.85 < e["low"] < 0.995 for e in shares)
+    once = class_metrics.evaluate(y, p, NAMES, SETTINGS, 1)["metrics"]
+    twice = class_metrics.evaluate(
+        np.repeat(y, 2), np.repeat(p, 2, axis=0), NAMES, SETTINGS, 1, np.repeat(np.arange(200), 2)
+    )["metrics"]
+    for name, entry in once.items():
+        width = twice[name]["high"] - twice[name]["low"]
+        assert width == pytest.approx(entry["high"] - entry["low"], rel=0.12), name

@@ -204,3 +204,25 @@ def test_two_runs_lock_the_same_bundle(chain):
     first = chain.fit_and_lock()["bundle"]
     chain.select()
     assert chain.fit_and_lock()["bundle"] == first
+
+
+def test_cohort_of_nobody_has_no_model(chain):
+    with open("cohort.h5mu", "w"):
+        pass
+    performance = chain.select()
+    assert performance["status"] == "NOT_ASSESSED" and performance["selected"] is None
+
+
+def test_groups_of_the_training_part_reach_every_interval(chain, monkeypatch):
+    chain.cohort.obs["group"] = [f"G{i // 2}" for i in range(len(chain.cohort.obs))]
+    chain.store(chain.cohort)
+    seen, plain = [], select_model.increments.metrics.resample_counts
+
+    def spy(y, resamples, seed, groups=None, stratify=True):
+        seen.append(groups is not None and len(groups) == len(y))
+        return plain(y, resamples, seed, groups, stratify)
+
+    monkeypatch.setattr(select_model.increments.metrics, "resample_counts", spy)
+    performance = chain.select()
+    assert performance["increments"] and performance["subgroups"]
+    assert seen and all(seen)

@@ -109,3 +109,24 @@ def test_verdict_says_plainly_whether_fusion_wins(settings):
 
 def test_nothing_to_compare_is_said():
     assert fusion_verdict([], {}, None)["text_en"] == "Fusion could not be assessed."
+
+
+def test_difference_in_net_benefit_varies_with_the_share_of_events(small):
+    # all events found by ours alone, no false positive: the difference is the share of events, 3 of 6
+    found = compare(frame([0.9, 0.9, 0.9, 0.1, 0.1, 0.1]), frame([0.2] * 6), 0.5, small, seed=1)
+    delta = found["net_benefit"][-1]["delta"]
+    assert delta["value"] == 0.5 and delta["low"] < 0.3 and delta["high"] > 0.7
+
+
+def test_linked_patients_widen_the_difference(small):
+    tables = drawn({"late": 2, "ct": 1})
+    one, other = (own.set_index("patient_id") for _, own in tables.groupby("strategy"))
+    place = np.arange(200) % 100  # the first hundred patients, each twice
+    one, other = (table.iloc[place].set_axis(one.index) for table in (one, other))
+    groups = pd.Series(place.astype(str), index=one.index)
+    blind = compare(one, other, 0.5, small, 1)
+    found = compare(one, other, 0.5, small, 1, groups=groups)
+    for name in ("delta_auc", "idi"):
+        widths = [line[name]["high"] - line[name]["low"] for line in (blind, found)]
+        assert widths[1] > 1.2 * widths[0]
+    assert found["p_delong"] > blind["p_delong"]

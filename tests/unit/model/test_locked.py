@@ -2,9 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from scripts.model import bundle, locked
+from tests.unit.model.bundles import written
 
 
 def test_no_lock_and_empty_lock_say_why(tmp_path):
@@ -26,3 +28,53 @@ def test_date_of_a_named_bundle_comes_from_the_log(tmp_path):
         "bundle\tlocked_at\tversion\tgit\treason\nabc\t2026-01-02\t0\t\tx\n"
     )
     assert locked.locked_at(tmp_path / "bundles", "abc") == "2026-01-02"
+
+
+@pytest.fixture
+def judged(tmp_path, settings, make_cohort):
+    """A bundle with blocks that are often missing, new patients each entered twice, and their scores."""
+    trained = make_cohort(n=200, effect=1.2, missing=0.35, seed=1)
+    _, model, description = written(tmp_path, trained, settings, refits=0)
+    cohort = make_cohort(n=200, effect=1.2, missing=0.35, seed=2)
+    cohort.obs = cohort.obs.assign(centre="X1", group=[f"G{i // 2}" for i in range(200)])
+    cohort.obs.index = [f"X{p}" for p in cohort.obs.index]
+    cohort.tables = {b: t.set_axis([f"X{p}" for p in t.index]) for b, t in cohort.tables.items()}
+    return description, cohort, locked.score(model, description, cohort)
+
+
+def test_figures_are_those_of_the_delivered_calls(judged, settings):
+    description, cohort, scores = judged
+    found = locked.evaluate_scored(scores, cohort, description, settings, 1)
+    scored = scores[scores["probability"].notna()]
+    event = cohort.obs.loc[scored.index, "label"].to_numpy() == 1
+    called = (scored["positive"] == "yes").to_numpy()
+    whole = description["thresholds"]["youden"]
+    assert (called != (scored["probability"] >= whole).to_numpy()).any()
+    for part in (found["pooled"], found["centres"]["X1"]):
+        table = part["thresholds"]["youden"]
+        assert table["sensitivity"]["value"] == called[event].mean()
+        assert table["specificity"]["value"] == (~called[~event]).mean()
+        assert table["threshold"] == whole
+        assert table["own_threshold"] == (scored["threshold"] != whole).sum() > 0
+
+
+def test_groups_of_the_cohort_reach_every_interval(judged, settings, monkeypatch):
+    description, cohort, scores = judged
+    seen = []
+    plain = locked.metrics.resample_counts
+
+    def spy(y, resamples, seed, groups=None, stratify=True):
+        seen.append(None if groups is None else len(groups) == len(y))
+        return plain(y, resamples, seed, groups, stratify)
+
+    monkeypatch.setattr(locked.metrics, "resample_counts", spy)
+    settings["baselines"] = {"one": ["ct__f0"]}
+    found = locked.evaluate_scored(scores, cohort, description, settings, 1)
+    assert found["baselines"]["one"]["status"] == "ASSESSED"
+    assert seen and all(seen)
+    cohort.obs = cohort.obs.drop(columns="group")
+    assert np.isfinite(
+        locked.evaluate_scored(scores, cohort, description, settings, 1)["pooled"]["metrics"][
+            "auc"
+        ]["low"]
+    )

@@ -88,3 +88,51 @@ def test_value_of_a_call_that_nobody_got_is_missing():
     found = metrics.classification(30, 0, 0, 20, 0.2, [0.01])
     assert found["sensitivity"] == 1 and found["ppv"] == pytest.approx(0.6)
     assert np.isnan(found["npv"]) and np.isnan(found["mcc"])
+
+
+def test_perfect_score_differs_from_a_constant_one():
+    # no variance at all: pROC 1.18.0 divides .5 by 0, z = Inf, p = 0
+    y = np.repeat([0, 1], 10)
+    test = metrics.delong_test(y, y.astype(float), np.zeros(20))
+    assert (test["difference"], test["p"]) == (0.5, 0.0)
+
+
+def test_patients_in_groups_of_one_are_drawn_as_if_nobody_was_linked(scored):
+    y, _ = scored
+    alone = np.arange(len(y)).astype(str)
+    for stratify in (True, False):
+        plain = metrics.resample_counts(y, 30, 1, None, stratify)
+        assert np.array_equal(plain, metrics.resample_counts(y, 30, 1, alone, stratify))
+
+
+def test_linked_patients_are_drawn_together(scored):
+    y, _ = scored
+    groups = np.arange(len(y)) // 3
+    counts = metrics.resample_counts(y, 50, 1, groups)
+    for group in np.unique(groups):
+        own = counts[:, groups == group]
+        assert (own == own[:, :1]).all()
+    assert (counts.sum(axis=1) == len(y)).all()  # all groups have three members
+
+
+def test_free_resamples_vary_in_events_and_never_lose_a_class():
+    y = np.r_[1, np.zeros(9, int)]  # (9/10)^10 = 35 % of the draws would lose the event
+    counts = metrics.resample_counts(y, 400, 1, stratify=False)
+    events = counts[:, 0]
+    assert events.min() == 1 and len(set(events)) > 2
+    assert (counts.sum(axis=1) == 10).all()
+
+
+def test_delong_of_doubled_patients_is_that_of_each_once(scored):
+    # Obuchowski 1997: a patient who was entered twice tells no more than once. Without the correction k / (k - 1) the
+    # matrices are equal; the correction is that of the groups in both
+    y, p = scored
+    other = np.random.default_rng(1).random(len(y))
+    once = metrics.delong(y, p, other)[1]
+    names = np.arange(len(y))
+    doubled = [np.repeat(x, 2) for x in (y, p, other, names)]
+    twice = metrics.delong(*doubled[:3], groups=doubled[3])[1]
+    assert twice == pytest.approx(once, rel=1e-9)
+    assert metrics.delong(*doubled[:3])[1] == pytest.approx(once / 2, rel=0.02)
+    plain = metrics.delong(y, p, other, groups=names)[1]
+    assert np.array_equal(plain, once)

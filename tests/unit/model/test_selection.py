@@ -75,3 +75,9 @@ def test_riley_minimum_worked_by_hand():
     assert found["riley_minimum"] == 1498
     assert found["verdict"] == "WARN"
     assert found["events_per_variable"] == pytest.approx(2.5)
+
+
+def test_smaller_class_is_divided_by_the_predictors():
+    # 400 events of 500 patients, 10 predictors: 100 others / 10
+    assert sample_size(400, 500, 10)["events_per_variable"] == 10
+    assert sample_size(100, 500, 10)["events_per_variable"] == 10

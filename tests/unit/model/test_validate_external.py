@@ -42,3 +42,19 @@ def test_only_admitted_patients_are_read(tmp_path):
     table = external_patients(tmp_path / "patients.tsv", ["E2"], outcome, names)
     assert table["label"].to_dict() == {"E2": 1}
     assert external_patients(tmp_path / "patients.tsv", ["E3"], outcome, names).empty
+
+
+def test_external_patients_are_grouped_by_person_and_contact(tmp_path):
+    contact = "0123456789abcdef"
+    (tmp_path / "patients.tsv").write_text(
+        "patient_id\tcentre\tdiagnosis\trole\tperson_id\tcontact_hash\n"
+        f"E1\tE\thcc\texternal\tx\t\nE2\tE\thcc\texternal\tx\t{contact}\n"
+        f"E3\tE\thcc\texternal\t\t{contact}\nE4\tE\thcc\texternal\ty\t\n"
+    )
+    outcome = tmp_path / "outcome.tsv"
+    lines = [f"E{i}\texternal\thcc\t\n" for i in (1, 2, 3, 4)]
+    outcome.write_text("patient_id\trole\tclass\treason\n" + "".join(lines))
+    table = external_patients(
+        tmp_path / "patients.tsv", ["E1", "E2", "E3", "E4"], outcome, ["control", "hcc"]
+    )
+    assert table["group"].to_dict() == {"E1": "E1", "E2": "E1", "E3": "E1", "E4": "E4"}
