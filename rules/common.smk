@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
+from scripts.core.cross_checks import MD5_COLUMNS
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import (
     code_of,
@@ -69,9 +70,6 @@ else:
     PLAN = load_plan()
     config.clear()
     config.update(frozen_config())
-
-
-MD5_COLUMNS = {"file": "md5", "file2": "file2_md5"}
 
 
 wildcard_constraints:

@@ -10,16 +10,13 @@ def outcome_inputs(role: str) -> dict[str, list[str]]:
     """What says which class a patient of a role is in: the sheet of a subtype, or what tells the stage where the outcome needs it."""
     outcome = config["model"]["outcome"]
     staged = outcome["name"] in NEEDS_STAGE
-    clinical = "clinical" if staged and "clinical" in PLAN["blocks"] else ""
+    folder = "results/external" if role == "external" else "results"
     return {
         "patients": sheet("patients"),
         "labels": sheet(outcome["sheet"]) if outcome["name"] == "subtype" else [],
         "history": sheet("history") if staged else [],
-        "clinical": [
-            f"results/{'external/' if role == 'external' else ''}features/{name}.parquet"
-            for name in [clinical]
-            if name and name in blocks_of(role)
-        ],
+        "clinical": [f"{folder}/features/clinical.parquet"]
+        * (staged and "clinical" in blocks_of(role)),
     }
 
 

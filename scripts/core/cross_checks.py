@@ -13,6 +13,7 @@ from pathlib import Path
 from scripts.core.privacy import identifier_in_words, looks_like_a_name
 from scripts.core.sheets import Problem, Sheet, schema_of
 
+MD5_COLUMNS = {"file": "md5", "file2": "file2_md5"}
 FILE_COLUMNS = ("file", "file2", "mask")
 _HAN = re.compile("[\u4e00-\u9fff]+")
 _FREE_TEXT = {("labs", "value")}  # cleaning hides identifiers there and records them (ETH-09)
@@ -152,7 +153,7 @@ def assay_problems(sheet: Sheet, folder: Path, id_of: Callable[[dict], str]) -> 
                 problems.append(
                     Problem("assays.tsv", line, column, row[column], f"no such file under {folder}")
                 )
-        for column, path in (("md5", "file"), ("file2_md5", "file2")):
+        for path, column in MD5_COLUMNS.items():
             if column in row and not (folder / row.get(path, "")).is_file():
                 allowed = (
                     f"the checksum of a file, but {path} is no file; leave it empty for a folder"

@@ -32,6 +32,12 @@ def broken_at(rows: list[dict[str, str]], columns: list[str]) -> int:
     return 0
 
 
+def damage(path: Path, rows: list[dict[str, str]], columns: list[str]) -> str:
+    """Where the chain of a log is broken, in words; "" when it holds."""
+    broken = broken_at(rows, columns)
+    return f"{path}: line {broken + 1} was changed, or one before it taken out" if broken else ""
+
+
 def append_line(path: Path, columns: list[str], cells: list[str]) -> None:
     """Append `cells` (all columns but `chain`) and their link; the header comes with the first line."""
     rows = read_log(path, columns)

@@ -12,7 +12,6 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.model import class_metrics, class_selection, fused, rules
-from scripts.model.class_selection import learned_from
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
 from scripts.model.strategies import STACKING
@@ -90,7 +89,7 @@ def cross_validate(
         if model is None:
             continue
         fold["members"] = learned(model)
-        fold["learned_outside"] = len(learned_from([model]) - set(train))
+        fold["learned_outside"] = len(class_selection.learned_from([model]) - set(train))
         shown = views(strategy, model, inside, settings)
         if "stacking" in shown:
             fold["stacking_weights"] = shown["stacking"].weights

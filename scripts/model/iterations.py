@@ -8,7 +8,7 @@ import datetime
 from pathlib import Path
 
 from scripts.core.hashing import digest_of, digest_of_file
-from scripts.model.chained_log import append_line, broken_at, read_log
+from scripts.model.chained_log import append_line, damage, read_log
 
 PLAN = ["metric", "outer_folds", "inner_folds", "repeats", "resamples", "seed"]
 RESULT = ["selected", "value", "low", "high"]
@@ -52,16 +52,14 @@ def changes_of_plan(rows: list[dict[str, str]]) -> list[str]:
 
 def check_iterations(step, path: Path, rows: list[dict[str, str]]) -> None:
     """QC record: the log is whole, and every iteration was judged by the same metric and plan."""
-    broken, changed = broken_at(rows, COLUMNS), changes_of_plan(rows)
-    reason = f"iterations judged by different plans: {'; '.join(changed)}" if changed else ""
-    if broken:
-        reason = f"{path}: line {broken + 1} was changed, or one before it taken out"
+    broken, changed = damage(path, rows, COLUMNS), changes_of_plan(rows)
+    differ = f"iterations judged by different plans: {'; '.join(changed)}" if changed else ""
     step.check(
         "EVA-05",
         "optimisation log with the same metric and plan",
         "FAIL" if broken else "WARN" if changed else "PASS",
         value=len(rows),
         unit="iterations",
-        reason=reason,
+        reason=broken or differ,
         acts=False,
     )

@@ -6,7 +6,7 @@ import datetime
 import os
 from pathlib import Path
 
-from scripts.model.chained_log import append_line, broken_at, chained, read_log
+from scripts.model.chained_log import append_line, chained, damage, read_log
 
 COLUMNS = ["opened_at", "bundle", "data_sha256", "patients", "events", "purpose", "chain"]
 UNCHAINED = COLUMNS[:5]  # the header of logs that were begun before lines were chained
@@ -29,14 +29,14 @@ def check_openings(step, path: Path) -> None:
     if rows and not any(row["chain"] for row in rows):
         _write(path, rows)
         rows = read_openings(path)
-    broken = broken_at(rows, COLUMNS)
+    broken = damage(path, rows, COLUMNS)
     step.check(
         "MOD-07",
         "log of openings unbroken",
         "FAIL" if broken else "PASS",
         value=len(rows),
         unit="openings",
-        reason=f"{path}: line {broken + 1} was changed, or one before it taken out" * bool(broken),
+        reason=broken,
         acts=False,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.core import job as core_job
-from scripts.model import class_metrics, metrics
+from scripts.model import class_metrics, classes, metrics
 from scripts.model.cohort_tables import Cohort, read_cohort
 from scripts.model.cross_validate import cross_validate
 from scripts.model.evaluation import NOT_ASSESSED
@@ -28,7 +28,7 @@ def permuted_auc(cohort: Cohort, strategy: str, number: int, settings: dict, see
     if not len(own):
         return float("nan")
     if cohort.multiclass:
-        columns = [f"p{k}" for k in range(len(cohort.outcome["classes"]))]
+        columns = classes.probability_columns(cohort.outcome["classes"])
         return class_metrics.macro_auc(labels, own[columns].to_numpy(float))
     return metrics.auc(labels, own["probability"].to_numpy(float))
 

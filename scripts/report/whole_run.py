@@ -7,6 +7,7 @@ SHR-02, TRC-02; docs/report.md.
 from pathlib import Path
 
 from scripts.core.gate import DOMAIN_OF_MODALITY
+from scripts.core.withdrawal import read_lines
 from scripts.report import stored_files
 
 STEP = "assess_conformance"
@@ -44,7 +45,7 @@ def without_record(requirement: dict, plan: dict, exports: str = "") -> dict:
     exports : the register of share packages; what must hold of them does not apply while it is empty
     """
     name, check = requirement["id"], "evidence"
-    if name in OF_EXPORTS and exports and not _lines_of(exports):
+    if name in OF_EXPORTS and exports and not read_lines(Path(exports)):
         text = f"nothing was shared: {exports} has no export"
         return _without_none(_record(name, check, "NOT_APPLICABLE", text))
     if not is_applicable(requirement, plan):
@@ -56,11 +57,6 @@ def without_record(requirement: dict, plan: dict, exports: str = "") -> dict:
         )
     text = f"no step recorded anything; evidence would be {', '.join(requirement['evidence'])}"
     return _without_none(_record(name, check, "NOT_ASSESSED", text))
-
-
-def _lines_of(register: str) -> int:
-    path = Path(register)
-    return len(path.read_text(encoding="utf-8").splitlines()[1:]) if path.is_file() else 0
 
 
 def _without_none(record: dict) -> dict:

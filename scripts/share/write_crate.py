@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.core.config import frozen_config
+from scripts.core.cross_checks import MD5_COLUMNS
 from scripts.core.hashing import ROOT, digest_of_file
 from scripts.core.plan import load_plan
 from scripts.core.privacy import identifier_in
@@ -196,7 +197,7 @@ def raw_files(plan: dict) -> list[tuple[str, str]]:
     """(modality, MD5 as it stands in assays.tsv or "") of every raw file, sorted; names of files may hold ids and stay out."""
     rows = [(m, row) for m, runs in plan.get("runs", {}).items() for row in runs]
     rows += [(m, r) for m, own in plan["assays"].items() for runs in own.values() for r in runs]
-    pairs = (("file", "md5"), ("file2", "file2_md5"))
+    pairs = MD5_COLUMNS.items()
     return sorted((m, row.get(md5, "")) for m, row in rows for path, md5 in pairs if row.get(path))
 
 
