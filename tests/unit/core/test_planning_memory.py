@@ -2,11 +2,13 @@ import inspect
 import subprocess
 import sys
 
-from snakemake import common, rules, sourcecache
+import snakemake.api  # noqa: F401  before its modules: they import one another
+from snakemake import common, dag, io, iocontainers, jobs, rules, script, sourcecache
 
 PLAN = """
-from snakemake import common, rules, sourcecache
-plain = common.get_function_params, sourcecache.parse_uri
+import re
+from snakemake import common, io, iocontainers, jobs, rules, script, sourcecache
+plain = common.get_function_params, sourcecache.parse_uri, io.is_flagged
 from scripts.core.planning_memory import remember_answers
 remember_answers()
 remember_answers()
@@ -18,6 +20,35 @@ for turn in range(3):
     assert sourcecache.parse_uri(path) == plain[1](path)
 assert rules.get_function_params.cache_info().misses == 1
 assert sourcecache.parse_uri.cache_info().misses == 1
+
+flagged = [
+    "a.txt", io.temp("a.txt"), io.ancient("b.txt"), io.directory(io.temp("c")), re.compile("a"), None, 3,
+    io.IOFile("a.txt", None), io.IOFile(io.temp("a.txt"), None), mem_mb, io.ancient(mem_mb),
+    io.flag("d", "temp", False),
+]
+for value in flagged:
+    for name in ("temp", "ancient", "directory", "storage_object"):
+        assert io.is_flagged(value, name) == rules.is_flagged(value, name) == plain[2](value, name), (value, name)
+
+names = iocontainers.Namedlist(fromdict={"index": 1, "other": 2})
+plain_names = iocontainers.Namedlist(fromdict={"other": 2})
+assert names.index == 1 and plain_names.get("index", "none") == "none"
+for guarded in ("sort", "index"):
+    try:
+        getattr(plain_names, guarded)()
+    except AttributeError as error:
+        assert guarded in str(error)
+    else:
+        raise AssertionError(guarded)
+assert plain_names.sort is names.sort and plain_names.sort is not plain_names.index
+
+for size in (3, 500):
+    inputs = iocontainers.InputFiles([io.IOFile(f"{number}.txt", None) for number in range(size)])
+    for asked in (io.IOFile("2.txt", None), "2.txt", io.IOFile(io.temp("2.txt"), None)):
+        assert asked in inputs
+    assert "500.txt" not in inputs and io.IOFile("500.txt", None) not in inputs
+    inputs.append(io.IOFile("500.txt", None))
+    assert "500.txt" in inputs and list(inputs.keys()) == []
 """
 
 
@@ -31,3 +62,57 @@ def test_snakemake_asks_under_these_names():
     assert rules.get_function_params is common.get_function_params
     assert "get_function_params(func)" in inspect.getsource(rules.Rule.apply_input_function)
     assert "parse_uri(" in inspect.getsource(sourcecache.SourceFile.get_cache_path)
+    assert rules.is_flagged is io.is_flagged
+    assert "script.get_source(" in inspect.getsource(dag)
+    assert list(inspect.signature(script.get_source).parameters)[:2] == ["path", "sourcecache"]
+    assert "rule_msg=self.message" in inspect.getsource(jobs.Job.log_info)
+    assert "file in job.input" in inspect.getsource(dag.DAG.update)
+    assert "AttributeGuard(name)" in inspect.getsource(iocontainers.Namedlist.__init__)
+
+
+SCRIPT = """
+from pathlib import Path
+from scripts.core.planning_memory import remembering_source
+asked = []
+def get_source(path, *rest):
+    asked.append(path)
+    return (path, len(asked))
+remembered = remembering_source(get_source)
+assert remembered("a.py", None, "here") == remembered("a.py", None, "here") == ("a.py", 1)
+assert remembered("a.py", None, "there")[1] == 2
+assert remembered("{wildcards.x}.py", None, "here")[1] == 3
+assert remembered("{wildcards.x}.py", None, "here")[1] == 4
+"""
+
+
+def test_a_script_is_read_once_for_a_folder_and_always_with_wildcards():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+WORKFLOW = """
+from scripts.core.planning_memory import remember_answers
+remember_answers()
+rule all:
+    input: "made.txt"
+rule make:
+    output: "made.txt"
+    message: "Making {output}"
+    shell: "echo made > {output}"
+"""
+
+
+def test_a_message_is_shown_unless_a_dry_run_is_quiet_about_rules(tmp_path):
+    (tmp_path / "Snakefile").write_text(WORKFLOW)
+    command = [sys.executable, "-m", "snakemake", "--directory", tmp_path, "--cores", "1"]
+    command += ["--snakefile", tmp_path / "Snakefile"]
+
+    def said(*arguments: str) -> str:
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert "Making made.txt" in said("--dry-run")
+    assert "Making" not in said("--dry-run", "--quiet", "rules")
+    assert "Making made.txt" in said()
+    assert (tmp_path / "made.txt").read_text() == "made\n"
