@@ -5,7 +5,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from scripts.core.config import ConfigError, check_config, freeze_config, frozen_config
+from scripts.core.config import (
+    ConfigError,
+    check_config,
+    check_files,
+    freeze_config,
+    frozen_config,
+)
 from scripts.core.cross_checks import MD5_COLUMNS
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.hashing import (
@@ -52,6 +58,8 @@ if workflow.is_main_process:
         if "share_package" in sys.argv:
             check_declared(config["share"])
         have_sheets = Path(config["sheets"]).is_dir()
+        if have_sheets and not NEW:  # references for new patients come with the bundle
+            check_files(config)
         PLAN = make_plan(config, write=RUNS) if have_sheets else empty_plan()
         if have_sheets:
             check_outcome(config["model"]["outcome"], config["sheets"])

@@ -102,6 +102,32 @@ def check_config(config: dict) -> None:
         raise ConfigError("\n".join(problems))
 
 
+# Keys that name a file of the site; all may be empty.
+FILES = (
+    *(
+        f"genomics.{name}"
+        for name in ("reference", "annotation", "targets", "hbv", "arms", "genes")
+    ),
+    *(f"genomics.{name}" for name in ("hotspots", "identity_sites", "population_frequencies")),
+    "metabolomics.standards",
+    "metabolomics.gcms.library",
+    "proteomics.dda.fasta",
+)
+
+
+def check_files(config: dict) -> None:
+    """Raise ConfigError with every key that names a file which is not there."""
+    named = [(key, key_of(config, key)) for key in FILES]
+    problems = [
+        f"config key {key}: no file {path!r} (paths are relative to the run folder, {Path.cwd()}); give the path of a file, "
+        "or leave it empty"
+        for key, path in named
+        if path and not Path(path).is_file()
+    ]
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
 _TYPES = {
     "integer": "a whole number",
     "number": "a number",

@@ -5,16 +5,12 @@ script/__init__.py, jobs.py, iocontainers.py). With all modalities Snakemake ask
 flag, 22 times for a signature, and reads the script of every job (cProfile, 400 less 100 patients).
 """
 
-import gc
 import sys
 from functools import lru_cache
 
 from snakemake import common, io, iocontainers, jobs, rules, script, sourcecache
 from snakemake.settings.enums import Quietness
 
-# Objects of a plan live as long as the process: looking at them again and again for cycles was a tenth of the time of planning.
-# Python's own (3.11) are 700, 10, 10.
-COLLECT = (50_000, 20, 20)
 LONG = 50  # inputs of a job from which on they are looked up and not compared one by one
 
 
@@ -84,4 +80,3 @@ def remember_answers() -> None:
         lambda cls, name: object.__new__(cls)
     )
     iocontainers.InputFiles.__contains__ = contains
-    gc.set_threshold(*COLLECT)

@@ -11,25 +11,15 @@ from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.core.privacy import identifier_in, watched
+from scripts.core.privacy import identifier_in, watched, without_numbers
 
 SUFFIXES = (".tsv", ".csv", ".txt", ".json", ".jsonl", ".log", ".md", ".html", ".yaml", ".xml")
 LARGEST = 50_000_000  # bytes; a larger text is a table of measured values, not of people
-_LONG_NUMBER = re.compile(r"(?<![\d.])\d{11,18}[Xx]?(?![\d.])")
 
 
 def masked(written: str) -> tuple[str, int]:
     """A text without citizen and mobile numbers, and how many were taken out."""
-    count = 0
-
-    def hide(match: re.Match) -> str:
-        nonlocal count
-        if not identifier_in(match.group()):
-            return match.group()
-        count += 1
-        return "[identifier removed]"
-
-    return _LONG_NUMBER.sub(hide, written), count
+    return without_numbers(written, "[identifier removed]")
 
 
 # Below .snakemake: copies of software and of inputs, and locks that hold no text.

@@ -1,4 +1,4 @@
-"""31 broken configurations and sheets: each ends at once with file, row or key, what is allowed, and no traceback."""
+"""32 broken configurations and sheets: each ends at once with file, row or key, what is allowed, and no traceback."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.core.config import ConfigError, check_config, default_config
+from scripts.core.config import ConfigError, check_config, check_files, default_config
 from scripts.core.plan import make_plan
 from scripts.core.sheets import SheetErrors
 from tests.workflow.runs import run_snakemake, write_sheet
@@ -57,6 +57,12 @@ CASES = [
         "alignment format",
         ("config key genomics.alignment_format", "'sam'", "bam, cram"),
         {"genomics": {"alignment_format": "sam"}},
+    ),
+    Broken(
+        "library that is not there",
+        ("config key metabolomics.gcms.library: no file 'ei.msp'", "relative to the run folder"),
+        {"metabolomics": {"gcms": {"library": "ei.msp"}}},
+        command=True,
     ),
     # sheets: the file, the row, what is allowed
     Broken(
@@ -326,6 +332,7 @@ def test_error_names_place_and_what_is_allowed(cohort, case):
     config = overlaid(default_config(), break_it(cohort, case))
     with pytest.raises((ConfigError, SheetErrors)) as error:
         check_config(config)
+        check_files(config)
         make_plan(config, write=True)
     said = str(error.value)
     assert all(word in said for word in case.words), said

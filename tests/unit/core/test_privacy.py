@@ -1,6 +1,11 @@
 import pytest
 
-from scripts.core.privacy import identifier_in, identifier_in_words, is_citizen_number
+from scripts.core.privacy import (
+    identifier_in,
+    identifier_in_words,
+    is_citizen_number,
+    without_numbers,
+)
 
 # The example number of GB 11643-1999: 11010519491231002X.
 EXAMPLE = "11010519491231002X"
@@ -108,3 +113,20 @@ def test_whole_number_that_excel_saved_as_a_float_is_seen_in_a_cell():
 )  # fmt: skip
 def test_measurements_uids_units_and_digests_are_none_in_a_cell(text):
     assert identifier_in_words(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "count"),
+    [
+        (f"号{EXAMPLE}。", "号[gone]。", 1),
+        ("１１０１０５１９４９１２３１００２Ｘ，ﬁne", "[gone]，ﬁne", 1),
+        ("tel 138-0013-8000 or +86 13800138000", "tel [gone] or [gone]", 2),
+        ("tel 138–0013–8000", "tel [gone]", 1),
+        ("1.2.840.113619.13800138000", "1.2.840.113619.13800138000", 0),  # a UID
+        ("3f13800138000a" * 2, "3f13800138000a" * 2, 0),  # a digest
+        ("AFP 12.5 ng/mL, ＡＦＰ １２", "AFP 12.5 ng/mL, ＡＦＰ １２", 0),
+    ],
+)
+def test_numbers_of_persons_are_taken_out_and_nothing_else(text, left, count):
+    assert without_numbers(text, "[gone]") == (left, count)
+    assert not identifier_in(left)
