@@ -8,7 +8,7 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.core.sheets import SheetErrors, read_sheet
-from scripts.model import bundle, class_predictions, interval_refits, locked, patterns
+from scripts.model import bundle, class_predictions, interval_refits, locked
 from scripts.model.cohort_tables import Cohort, read_external
 from scripts.model.contributions import BASE, contributions
 from scripts.model.contributions import COLUMNS as PARTS
@@ -20,6 +20,7 @@ COLUMNS = [
     *("positive_high_specificity", "threshold_high_specificity", "pattern", "calibrated_on"),
     *("out_of_range", "outside", "flags", "not_used", "refused"),
 ]
+CUTS = ("threshold", "threshold_high_specificity")
 SHOWN = 12  # problems of a sheet, features out of range
 
 
@@ -45,7 +46,7 @@ def refuse(scores: pd.DataFrame, refusals: dict[str, str]) -> None:
     for patient, reason in refusals.items():
         if not scores.loc[patient, "refused"]:
             scores.loc[patient, "refused"] = reason
-            scores.loc[patient, ["probability", "threshold"]] = float("nan")
+            scores.loc[patient, ["probability", *CUTS]] = float("nan")
             scores.loc[patient, ["positive", "calibrated_on"]] = ""
 
 
@@ -96,12 +97,7 @@ def predict(model, description: dict, cohort: Cohort, folder: Path, policy: str)
     scores = locked.score(model, description, cohort)
     refuse(scores, refusals)
     add_intervals(scores, model, cohort, folder / interval_refits.ARCHIVE)
-    cuts = {
-        used: patterns.thresholds_for(model, description, used).get("high_specificity")
-        for used in sorted(set(scores["calibrated_on"]) - {""})
-    }
-    cut = scores["calibrated_on"].map(cuts).astype(float)
-    scores["threshold_high_specificity"] = cut
+    cut = scores["threshold_high_specificity"]
     called = (scores["probability"] >= cut).map({True: "yes", False: "no"})
     scores["positive_high_specificity"] = called.where(cut.notna(), "")
     scores["outside"] = outside(description, cohort)
