@@ -6,7 +6,7 @@ Source: docs/outputs.md; requirements EVA-01 to EVA-04, FUS-03, FUS-06, MOD-04, 
 import numpy as np
 import pandas as pd
 
-from scripts.model import bundle, class_metrics, class_selection, classes, fused, selection
+from scripts.model import bundle, class_metrics, class_selection, classes, fused, rules, selection
 from scripts.model.cohort_tables import Cohort, predictors
 from scripts.model.evaluation import NOT_ASSESSED
 from scripts.model.locked import known_centres
@@ -99,7 +99,8 @@ def record(step, performance: dict, settings: dict) -> None:
 def call(model: classes.ClassModel, description: dict, cohort: Cohort) -> pd.DataFrame:
     """Scores of patients with the flags of locked.score, the most probable class in `class`."""
     out = model.score(cohort)
-    out["out_of_range"] = bundle.out_of_range(description, cohort)
+    seen = rules.withheld(cohort, model.models[0].rules)
+    out["out_of_range"] = bundle.out_of_range(description, seen)
     known, flags = known_centres(description), []
     trained = set(description.get("training", {}).get("persons", []))
     for patient, row in out.iterrows():

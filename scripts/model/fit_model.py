@@ -12,7 +12,15 @@ import pandas as pd
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.core.hashing import digest_of
-from scripts.model import bundle, class_performance, classes, fused, interval_refits, selection
+from scripts.model import (
+    bundle,
+    class_performance,
+    classes,
+    fused,
+    interval_refits,
+    rules,
+    selection,
+)
 from scripts.model.cohort_tables import Cohort, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded
 from scripts.model.model_card import model_card
@@ -46,7 +54,9 @@ def train_chosen(strategy: str, train: Cohort, settings: dict, seed: int):
 
 
 def describe_features(model: fused.FusedModel, train: Cohort) -> list[dict]:
-    """Block, feature, unit and training range of every feature, in the order of the members."""
+    """Block, feature, unit and training range of every feature, in the order of the members; values that rules withhold do not
+    count."""
+    train = rules.withheld(train, model.rules)
     columns = dict.fromkeys(column for member in model.members for column in member.columns)
     lines = []
     for block, feature in columns:

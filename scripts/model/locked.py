@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from scripts.model import bundle, metrics, patterns, pooling
+from scripts.model import bundle, metrics, patterns, pooling, rules
 from scripts.model.cohort_tables import BINARY, Cohort
 from scripts.model.evaluation import NOT_ASSESSED, assess, assess_some, subgroup_table, too_few
 from scripts.model.subgroups import subgroup_masks
@@ -76,7 +76,7 @@ def score(model, description: dict, cohort: Cohort) -> pd.DataFrame:
         out[cut_column(name)] = out["calibrated_on"].map(cuts).astype(float)
     called = np.where(out["probability"] >= out["threshold"], "yes", "no")
     out["positive"] = np.where(scored, called, "")
-    out["out_of_range"] = bundle.out_of_range(description, cohort)
+    out["out_of_range"] = bundle.out_of_range(description, rules.withheld(cohort, model.rules))
     flags = pd.Series([[] for _ in out.index], index=out.index)
     known = known_centres(description)
     trained = set(description.get("training", {}).get("persons", []))

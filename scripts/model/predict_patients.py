@@ -8,7 +8,7 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.core.sheets import SheetErrors, read_sheet
-from scripts.model import bundle, class_predictions, interval_refits, locked
+from scripts.model import bundle, class_predictions, interval_refits, locked, rules
 from scripts.model.cohort_tables import Cohort, read_external
 from scripts.model.contributions import BASE, contributions
 from scripts.model.contributions import COLUMNS as PARTS
@@ -90,9 +90,10 @@ def predict(model, description: dict, cohort: Cohort, folder: Path, policy: str)
     columns of class_predictions, and no contributions.
     """
     refusals = unknown_centres(cohort, description, policy)
+    far = outside(description, rules.withheld(cohort, model.rules))
     if "coupling" in description:
         scores = class_predictions.predict(model, description, cohort, refusals)
-        scores["outside"] = outside(description, cohort)
+        scores["outside"] = far
         return scores, pd.DataFrame(columns=PARTS).rename_axis("patient_id")
     scores = locked.score(model, description, cohort)
     refuse(scores, refusals)
@@ -100,7 +101,7 @@ def predict(model, description: dict, cohort: Cohort, folder: Path, policy: str)
     cut = scores["threshold_high_specificity"]
     called = (scores["probability"] >= cut).map({True: "yes", False: "no"})
     scores["positive_high_specificity"] = called.where(cut.notna(), "")
-    scores["outside"] = outside(description, cohort)
+    scores["outside"] = far
     scores["centre"] = cohort.obs["centre"].astype(str)
     parts = contributions(model, description, cohort, scores)
     return scores, parts

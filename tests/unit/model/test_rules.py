@@ -6,9 +6,11 @@ import pytest
 
 from scripts.core.config import default_config
 from scripts.model import (
+    bundle,
     contributions,
     fit_model,
     interval_refits,
+    locked,
     refits,
     rules,
     transport,
@@ -125,6 +127,25 @@ def test_withheld_values_are_missing_on_the_page_of_a_patient(clinic, settings):
     assert len(withheld) and set(withheld["range"]) == {"missing"}
     # all of them have the median: one contribution a score
     assert withheld.groupby("feature")["contribution"].agg(np.ptp).max() < 1e-12
+
+
+def test_withheld_values_are_not_out_of_range_and_make_no_range(clinic, unlike_warfarin, settings):
+    model = fit_model.train_chosen("knowledge", clinic, settings, 1)
+    described = {"features": fit_model.describe_features(model, clinic), "thresholds": {"youden": 0.5}}
+    assert described["features"] == fit_model.describe_features(model, unlike_warfarin)
+    for found in (
+        bundle.out_of_range(described, rules.withheld(unlike_warfarin, model.rules)),
+        locked.score(model, described | {"patterns": [], "centres": ["C1"]}, unlike_warfarin)[
+            "out_of_range"
+        ],
+    ):
+        assert found.max() == 0
+    # a hundred units more are seen in those whose scores count
+    table = clinic.tables["clinical"].copy()
+    patient = table.index[table["warfarin"] == 0][0]
+    table.loc[patient, "galad"] += 100
+    moved = Cohort(clinic.obs, {"clinical": table}, clinic.dictionaries)
+    assert bundle.out_of_range(described, rules.withheld(moved, model.rules))[patient] > 0
 
 
 def test_broken_rule_is_named(tmp_path):
