@@ -26,6 +26,7 @@ def _as_parts(tables: dict[str, pd.DataFrame], label: np.ndarray) -> Parts:
     index = next(iter(tables.values())).index
     obs = pd.DataFrame({"label": label, "part": "train", "centre": "C1"}, index=index)
     obs["diagnosis"] = obs["label"].map({1: "hcc", 0: "cirrhosis"})
+    obs["class"] = obs["label"].map({1: "hcc", 0: "control"})
     entry = {"role": "predictor", "unit": "", "stability": np.nan}
     dictionaries = {n: pd.DataFrame(entry, index=t.columns.astype(str)) for n, t in tables.items()}
     return Parts(obs, tables, dictionaries)
