@@ -131,7 +131,10 @@ def test_withheld_values_are_missing_on_the_page_of_a_patient(clinic, settings):
 
 def test_withheld_values_are_not_out_of_range_and_make_no_range(clinic, unlike_warfarin, settings):
     model = fit_model.train_chosen("knowledge", clinic, settings, 1)
-    described = {"features": fit_model.describe_features(model, clinic), "thresholds": {"youden": 0.5}}
+    described = {
+        "features": fit_model.describe_features(model, clinic),
+        "thresholds": {"youden": 0.5},
+    }
     assert described["features"] == fit_model.describe_features(model, unlike_warfarin)
     for found in (
         bundle.out_of_range(described, rules.withheld(unlike_warfarin, model.rules)),
