@@ -162,7 +162,9 @@ def test_repaired_run_equals_one_that_was_never_spoiled(spoiled, tmp_path):
     run, config, kept = spoiled
     for modality, data in kept.items():
         path_of(run, modality).write_bytes(data)
-    (run / "locks/iterations.tsv").unlink()  # it remembers that the model was worked on twice, rightly (EVA-05)
+    (
+        run / "locks/iterations.tsv"
+    ).unlink()  # it remembers that the model was worked on twice, rightly (EVA-05)
     run_snakemake(run, config=config)
     assert failed_pairs(run) == set()
     whole = tmp_path / "run"
