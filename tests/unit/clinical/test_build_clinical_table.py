@@ -483,7 +483,10 @@ def test_filled_upper_limit_that_is_not_used_is_a_record(cohort, cell):
 def test_filler_day_puts_its_row_in_quarantine_and_the_others_count(cohort, day):
     built = one(cohort, lab("AFP", "35", "ng/mL", date=day), lab("ALT", "35", "U/L"))
     rows = built.labs.set_index("analyte")
-    assert (rows.loc["AFP", "status"], rows.loc["AFP", "requirement_id"]) == ("quarantined", "CLN-06")
+    assert (rows.loc["AFP", "status"], rows.loc["AFP", "requirement_id"]) == (
+        "quarantined",
+        "CLN-06",
+    )
     assert rows.loc["AFP", "reason"] == "date: no day of the years 1900 to 2100; leave it empty"
     assert built.table.loc["P1", "alt"] == pytest.approx(np.log10(35))
 

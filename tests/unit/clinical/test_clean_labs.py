@@ -170,3 +170,30 @@ def test_unit_says_which_prothrombin_a_name_for_both_means(cleaned, name):
     rows = cleaned((name, "40", "mAU/mL"), (name, "8", "ng/mL"), (name, "40", ""))
     assert rows["variable"].tolist()[:2] == ["pivka2", "dcp"]
     assert rows["status"].tolist() == ["ok", "ok", "quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [
+        *(("PLT", "150", "×10⁹·L⁻¹", 150), ("PLT", "150", "10^9.L-1", 150), ("PLT", "150", "10∧9/L", 150)),
+        *(("PLT", "150", "/nL", 150), ("PLT", "150", "K/mm³", 150), ("PLT", "150000", "cells/mm³", 150)),
+        *(("ALB", "38", "克/升", 38), ("ALB", "38", "g·L-1", 38), ("AFP", "35", "微克/升", 35)),
+        *(("TBIL", "17", "微摩尔/升", 17), ("AFP", "35", "ng∕mL", 35), ("Na", "140", "毫摩尔/升", 140)),
+        *(("INR", "1.1", "无", 1.1), ("INR", "1.1", "N/A", 1.1)),
+    ],
+)  # fmt: skip
+def test_more_ways_to_write_a_unit(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(expected))
+
+
+@pytest.mark.parametrize("unit", ["gL1", "千克/升", "?"])
+def test_what_is_no_unit_stays_refused(cleaned, unit):
+    assert cleaned(("ALB", "38", unit)).iloc[0]["requirement_id"] == "CLE-03"
+
+
+@pytest.mark.parametrize("unit", ["无", "NA", "-"])
+def test_word_for_no_unit_is_an_empty_unit(cleaned, unit):
+    rows = cleaned(("ALB", "38", unit), ("AFP", "38", unit))
+    assert rows["status"].tolist() == ["repaired", "quarantined"]
+    assert rows["reason"].str.startswith("no unit").all()
