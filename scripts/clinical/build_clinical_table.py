@@ -61,7 +61,8 @@ def read_persons(
         person["mvi"] = reports.groupby("patient_id")["mvi"].last().reindex(admitted)
     if "treatment_date" not in person:
         person["treatment_date"] = pd.NaT
-    person["treatment_date"] = pd.to_datetime(person["treatment_date"])
+    # Seconds, not nanoseconds: a filler such as 9999-12-31 means "never"
+    person["treatment_date"] = person["treatment_date"].astype("datetime64[s]")
     person["aetiology"] = person["aetiology"].astype(object)
     return person
 

@@ -91,6 +91,8 @@ def clean(
     table = _ConversionTable(subject, unit, subjects, units, names)
     factor, value = table.apply(number, censor)
     said = qualitative & np.isfinite(positive)
+    against = said & table.cut & np.isfinite(value) & (value != positive)
+    rows.spoil(against, "CLE-02", "the word and the number of the cell contradict each other")
     value = np.where(said, positive, value)
     beside = table.cut & ~said & np.isfinite(number) & np.isnan(value)
     rows.spoil(beside, "CLE-02", "a limit on the wrong side of the cut-off")

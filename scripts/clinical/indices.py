@@ -77,6 +77,7 @@ def albi_grade(score):
 def child_pugh(tbil, alb, inr, ascites, encephalopathy):
     """Child-Pugh points, 5 to 15; umol/L, g/L, ratio; ascites and encephalopathy as 1, 2, 3 points.
     Pugh 1973."""
+    tbil, alb, inr = (np.round(x, 9) for x in (tbil, alb, inr))  # 3 mg/dL x 17.1 is 51.3, not more
     points = 1 + (tbil >= 34.2) + (tbil > 51.3)
     points = points + 1 + (alb <= 35) + (alb < 28)
     points = points + 1 + (inr >= 1.7) + (inr > 2.3)

@@ -216,6 +216,7 @@ def _is_grouped(text: str, separator: str) -> bool:
 
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s].*)?")
 _COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})(?:\d{4,6})?")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000  # 1954 to 2064; outside it is no plausible day
 
 
@@ -242,6 +243,8 @@ def parse_date(text: str) -> str:
 
 
 def _iso(year: int, month: int, day: int) -> str:
+    if not _FIRST_YEAR <= year <= _LAST_YEAR:  # 0001-01-01, 9999-12-31: fillers of hospital systems
+        raise ValueError(f"no day of the years {_FIRST_YEAR} to {_LAST_YEAR}; leave it empty")
     try:
         return datetime.date(year, month, day).isoformat()
     except ValueError:

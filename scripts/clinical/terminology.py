@@ -69,9 +69,20 @@ def fold_name(text: str) -> str:
     return re.sub(r"[\s\-_.,:：·()\[\]{}'\"*＊/]", "", plain(text).lower().replace("γ", "r"))
 
 
+_NO_UNIT = {"", ".", "na", "n/a", "nan", "null", "none", "无", "无单位"}
+# Signs and words that stand for those of the unit table; longer words first.
+_UNIT_SIGNS = str.maketrans({"∧": "^", "ˆ": "^", "∕": "/", "⁄": "/", "\\": "/", "•": ""})
+_UNIT_WORDS = (
+    *(("分升", "dl"), ("毫升", "ml"), ("微升", "ul"), ("升", "l"), ("个", "")),
+    *(("国际单位", "iu"), ("单位", "u"), ("毫摩尔", "mmol"), ("微摩尔", "umol")),
+    *(("毫克", "mg"), ("微克", "ug"), ("纳克", "ng"), ("皮克", "pg")),
+)
+
+
 def names_no_unit(text: str) -> bool:
-    """Whether a unit cell holds only the sign for "none": a dash or a stroke."""
-    return not plain(text).strip("-—–/\\")
+    """Whether a unit cell says that there is none: a dash or a stroke, or a word such as NA or 无."""
+    text = plain(text).strip("-—–/\\").lower()
+    return text in _NO_UNIT
 
 
 def fold_unit(text: str) -> str:
@@ -80,9 +91,11 @@ def fold_unit(text: str) -> str:
     text = plain(text).lower().replace("μ", "u").replace("mc", "u") if text else ""
     if names_no_unit(text):
         return ""
-    text = re.sub(r"[\s\[\](){}'·]", "", text)
-    text = text.replace("毫升", "ml").replace("微升", "ul").replace("升", "l").replace("个", "")
-    text = text.replace("国际单位", "iu").replace("单位", "u")
+    text = re.sub(r"[\s\[\](){}'·]", "", text.translate(_UNIT_SIGNS))
+    for word, sign in _UNIT_WORDS:
+        text = text.replace(word, sign)
+    text = re.sub(r"^克(?=/)", "g", text)
+    text = re.sub(r"(?<=.)\.?([mdu]?l)\^?-\^?1$", r"/\1", text)  # g.L-1 is g/L
     text = re.sub(r"(?<=[a-z])\^(?=\d)", "", text)  # mm^3 is mm3
     return re.sub(r"^[x×*]?10(?:\^|e|\*\*?)?(\d{1,2})(?=/|$)", r"10^\1", text)
 

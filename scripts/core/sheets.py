@@ -154,6 +154,13 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
                 f"{len(row)} cells under a header of {len(header)} columns; look for a stray tab"
             )
             problems.append(Problem(path.name, number, "", "", allowed))
+        for column, cell in zip(header, row, strict=False):
+            if "\t" in cell:
+                allowed = (
+                    "a quotation mark opens above and closes here: whole rows became one cell; "
+                    "remove the quotation marks"
+                )
+                problems.append(Problem(path.name, number, column, "", allowed))
     if problems:
         raise SheetErrors(problems)
     rows = [row + [""] * (len(header) - len(row)) for _, row in lines[1:]]

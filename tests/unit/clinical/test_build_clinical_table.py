@@ -477,3 +477,21 @@ def test_filled_upper_limit_that_is_not_used_is_a_record(cohort, cell):
     assert record["verdict"] == "WARN"
     assert record["reason"].startswith("labs.tsv row 4: AST uln ")
     assert "张三丰" not in str(built.records)
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1600-01-01"])
+def test_filler_day_puts_its_row_in_quarantine_and_the_others_count(cohort, day):
+    built = one(cohort, lab("AFP", "35", "ng/mL", date=day), lab("ALT", "35", "U/L"))
+    rows = built.labs.set_index("analyte")
+    assert (rows.loc["AFP", "status"], rows.loc["AFP", "requirement_id"]) == (
+        "quarantined",
+        "CLN-06",
+    )
+    assert rows.loc["AFP", "reason"] == "date: no day of the years 1900 to 2100; leave it empty"
+    assert built.table.loc["P1", "alt"] == pytest.approx(np.log10(35))
+
+
+def test_treatment_in_the_year_9999_is_none(cohort):
+    history = [{"patient_id": "P1", "treatment_date": "9999-12-31"}]
+    built = one(cohort, lab("ALT", "35", "U/L"), history=history)
+    assert built.table.loc["P1", "alt"] == pytest.approx(np.log10(35))

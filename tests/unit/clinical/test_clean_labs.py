@@ -134,3 +134,66 @@ def test_impossible_urea_nitrogen_is_explained_by_its_own_factor(cleaned):
 def test_cubes_and_units_that_are_only_a_dash(cleaned, analyte, value, unit, expected):
     row = cleaned((analyte, value, unit)).iloc[0]
     assert (row["status"], row["value"]) == ("ok", pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit"), [("阴性 250", "IU/mL"), ("阳性 0.01", "IU/mL"), ("阴性(3.5)", "COI")]
+)
+def test_word_against_number_of_a_cell_is_in_quarantine(cleaned, value, unit):
+    row = cleaned(("HBsAg", value, unit)).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-02")
+    assert row["reason"] == "the word and the number of the cell contradict each other"
+
+
+@pytest.mark.parametrize("value", ["0.3", "0.7", "1.2"])
+def test_hbeag_in_peiu_is_refused_because_its_cut_off_is_that_of_the_assay(cleaned, value):
+    row = cleaned(("HBeAg", value, "PEIU/mL")).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-03")
+    assert cleaned(("HBeAg", f"阳性 {value}", "PEIU/mL")).iloc[0]["value"] == 1
+
+
+@pytest.mark.parametrize("value", ["18", "8", "35"])  # 10^9/L, or % of the leukocytes?
+def test_count_of_neutrophils_or_lymphocytes_without_unit_may_be_a_share(cleaned, value):
+    rows = cleaned(("LYMPH", value, ""), ("NEUT", value, ""), ("LYMPH", value, "%"))
+    assert set(rows["status"]) == {"quarantined"}
+    assert cleaned(("LYMPH", "1800", "/uL")).iloc[0]["value"] == pytest.approx(1.8)
+
+
+@pytest.mark.parametrize("value", ["3.9", "5.0", "5.3"])  # a healthy person has up to 5.5 g/dL
+def test_albumin_in_g_dl_under_a_header_of_g_l_is_repaired(cleaned, value):
+    row = cleaned(("ALB", value, "g/L")).iloc[0]
+    assert (row["status"], row["value"]) == ("repaired", pytest.approx(float(value) * 10))
+
+
+@pytest.mark.parametrize("name", ["异常凝血酶原(DCP)", "异常凝血酶原（DCP）", "DCP(异常凝血酶原)"])
+def test_unit_says_which_prothrombin_a_name_for_both_means(cleaned, name):
+    rows = cleaned((name, "40", "mAU/mL"), (name, "8", "ng/mL"), (name, "40", ""))
+    assert rows["variable"].tolist()[:2] == ["pivka2", "dcp"]
+    assert rows["status"].tolist() == ["ok", "ok", "quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [
+        *(("PLT", "150", "×10⁹·L⁻¹", 150), ("PLT", "150", "10^9.L-1", 150), ("PLT", "150", "10∧9/L", 150)),
+        *(("PLT", "150", "/nL", 150), ("PLT", "150", "K/mm³", 150), ("PLT", "150000", "cells/mm³", 150)),
+        *(("ALB", "38", "克/升", 38), ("ALB", "38", "g·L-1", 38), ("AFP", "35", "微克/升", 35)),
+        *(("TBIL", "17", "微摩尔/升", 17), ("AFP", "35", "ng∕mL", 35), ("Na", "140", "毫摩尔/升", 140)),
+        *(("INR", "1.1", "无", 1.1), ("INR", "1.1", "N/A", 1.1)),
+    ],
+)  # fmt: skip
+def test_more_ways_to_write_a_unit(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(expected))
+
+
+@pytest.mark.parametrize("unit", ["gL1", "千克/升", "?"])
+def test_what_is_no_unit_stays_refused(cleaned, unit):
+    assert cleaned(("ALB", "38", unit)).iloc[0]["requirement_id"] == "CLE-03"
+
+
+@pytest.mark.parametrize("unit", ["无", "NA", "-"])
+def test_word_for_no_unit_is_an_empty_unit(cleaned, unit):
+    rows = cleaned(("ALB", "38", unit), ("AFP", "38", unit))
+    assert rows["status"].tolist() == ["repaired", "quarantined"]
+    assert rows["reason"].str.startswith("no unit").all()

@@ -132,6 +132,18 @@ def test_amap_is_high_only_above_sixty():
     assert indices.risk_class(49.99, 50, 60, above=True) == "low"
 
 
+def test_child_pugh_of_bilirubin_3_mg_dl_is_two_points_in_either_unit():
+    # 3 x 17.1 = 51.300000000000004
+    for bilirubin, points in ((3 * 17.1, 6), (51.3, 6), (51.4, 7)):
+        assert indices.child_pugh(bilirubin, 36, 1.1, 1, 1) == points
+
+
+def test_stage_without_any_lesion_is_none():
+    assert staging.bclc(0, "A", 0, 0, False, False) == ""
+    assert staging.cnlc(0, "A", 0, 0, False, False) == ""
+    assert staging.within_milan(0, 0, False, False) is None
+
+
 def test_stage_with_unknown_performance_is_unknown():
     assert staging.bclc(None, "A", 1, 2.0, False, False) == ""
     assert staging.cnlc(0, "A", float("nan"), 2.0, False, False) == ""

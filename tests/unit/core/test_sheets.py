@@ -182,3 +182,16 @@ def test_leap_day_with_a_time_is_a_day_of_the_calendar(tmp_path):
     path = tmp_path / "samples.tsv"
     path.write_text("sample_id\tpatient_id\tcollected_at\nS1\tP1\t2024-02-29 10:00\n", "utf-8")
     assert read_sheet(path).rows[0]["collected_at"] == "2024-02-29 10:00"
+
+
+def test_rows_inside_quotation_marks_are_refused_not_swallowed(tmp_path):
+    path = tmp_path / "labs.tsv"
+    path.write_text(
+        "patient_id\tanalyte\tvalue\tunit\tlaboratory\n"
+        'P1\tAFP\t35\tng/mL\t"LAB1\n'
+        "P2\tALT\t41\tU/L\tLAB1\n"
+        'P2\tAFP\t5\tng/mL\tLAB1"\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(SheetErrors, match="row 4, column laboratory: .*remove the quotation marks"):
+        read_sheet(path)
