@@ -152,10 +152,18 @@ def test_hbeag_in_peiu_is_refused_because_its_cut_off_is_that_of_the_assay(clean
     assert cleaned(("HBeAg", f"阳性 {value}", "PEIU/mL")).iloc[0]["value"] == 1
 
 
-@pytest.mark.parametrize("value", ["18", "8", "35"])  # 10^9/L, or % of the leukocytes?
-def test_count_of_neutrophils_or_lymphocytes_without_unit_may_be_a_share(cleaned, value):
-    rows = cleaned(("LYMPH", value, ""), ("NEUT", value, ""), ("LYMPH", value, "%"))
-    assert set(rows["status"]) == {"quarantined"}
+@pytest.mark.parametrize(
+    ("analyte", "value", "status"),
+    [  # 10^9/L, or % of the leukocytes? More than 5 lymphocytes are a lymphocytosis, 20 neutrophils a leukaemoid reaction
+        *(("LYMPH", "18", "quarantined"), ("LYMPH", "8", "quarantined"), ("NEUT", "35", "quarantined")),
+        *(("LYMPH", "1.8", "repaired"), ("NEUT", "4.2", "repaired")),
+    ],
+)  # fmt: skip
+def test_neutrophils_or_lymphocytes_without_unit_that_may_be_a_share(
+    cleaned, analyte, value, status
+):
+    rows = cleaned((analyte, value, ""), (analyte, value, "%"))
+    assert rows["status"].tolist() == [status, "quarantined"]
     assert cleaned(("LYMPH", "1800", "/uL")).iloc[0]["value"] == pytest.approx(1.8)
 
 
