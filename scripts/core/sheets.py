@@ -146,8 +146,13 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
     header = lines[0][1]
     problems = [
         Problem(path.name, 1, column, column, "this column stands twice; keep one")
-        for column in sorted({c for c in header if header.count(c) > 1})
+        for column in sorted({c for c in header if c and header.count(c) > 1})
     ]
+    problems += [
+        Problem(path.name, 1, "", "", f"column {place} has no name; look for a stray tab")
+        for place, column in enumerate(header, start=1)
+        if not column
+    ][:1]
     for number, row in lines[1:]:
         if len(row) > len(header):
             allowed = (
@@ -256,6 +261,12 @@ def _cell_check(name: str, column: str):
         return value, ""
 
     return check
+
+
+def allows(name: str, column: str, text: str) -> bool:
+    """Whether a sheet may hold this text in a column; a table without a schema may hold anything."""
+    rule = _rule_of(schema_of(name), column) if name in sheet_names() else None
+    return rule is None or not _cell_check(name, column)(text)[1]
 
 
 def _starts_with_a_day(text: str) -> bool:
