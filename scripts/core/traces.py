@@ -183,7 +183,8 @@ def _walk(folder: Path, names: Names, named: list[Path]) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
         here = Path(where)
         theirs = names.logged if here == SLURM or SLURM in here.parents else names.found
-        hit = [name for name in folders if theirs(name)]
+        # Snakemake's own folders are named by Snakemake: "log" is nobody.
+        hit = [name for name in folders if theirs(name)] if here != SNAKEMAKE else []
         named += [here / name for name in hit]
         outside = _SOFTWARE if here == SNAKEMAKE else ()
         folders[:] = sorted(set(folders) - set(hit) - set(outside))

@@ -225,3 +225,10 @@ def test_folder_of_a_slurm_log_goes(run):
     traces.remove(found, records, gone)
     assert not Path(".snakemake/slurm_logs/rule_x/ct_1003").exists()
     assert Path(".snakemake/slurm_logs/group_images/9.log").read_text() == "fine\n"
+
+
+def test_person_named_like_a_folder_of_snakemake(run):
+    gone = Names({"patient_id": {"metadata"}}, set(), set())
+    found, records = traces.find(gone, [])
+    traces.remove(found, records, gone)
+    assert len(list(Path(".snakemake/metadata").iterdir())) == 7
