@@ -32,6 +32,7 @@ from scripts.core.privacy import watched
 from scripts.core.sheets import (
     Problem,
     SheetErrors,
+    is_number,
     read_sheet,
     schema_of,
     sheet_names,
@@ -232,8 +233,15 @@ def _check_table(path: Path, known: Callable[[], set[str]]) -> None:
         problems.append(
             Problem(file, 1, header[0], header[0], "the first column must be patient_id")
         )
+    if "" in header[1:]:
+        place = header.index("", 1) + 1
+        problems.append(
+            Problem(file, 1, "", "", f"column {place} has no name; look for a stray tab")
+        )
     seen: dict[str, int] = {}
     for number, row in rows:
+        if not row[0]:
+            problems.append(Problem(file, number, "patient_id", "", "must not be empty"))
         if row[0] in seen:
             problems.append(
                 Problem(file, number, "patient_id", row[0], f"already in row {seen[row[0]]}")
@@ -266,10 +274,7 @@ def _ids_of(patients: Path) -> set[str]:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return float(text) not in (float("inf"), float("-inf"))
-    except ValueError:
-        return text == "NA"
+    return text.lower() in ("na", "nan") or is_number(text)
 
 
 def _cross_problems(

@@ -8,6 +8,7 @@ import csv
 import datetime
 import functools
 import io
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,6 +273,11 @@ def allows(name: str, column: str, text: str) -> bool:
 def _starts_with_a_day(text: str) -> bool:
     """Whether a text begins with a day of the calendar; ValueError when it does not."""
     return bool(datetime.date.fromisoformat(text[:10]))
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a finite number in plain digits: "inf", "1e400" and "1_000" are none."""
+    return bool(_NUMBER.fullmatch(text)) and math.isfinite(float(text))
 
 
 def _typed(text: str, kind: str):

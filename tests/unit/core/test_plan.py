@@ -331,3 +331,17 @@ def test_path_with_braces_is_a_problem_of_its_row(cohort):
     (cohort / "{x}.nii.gz").touch()
     append(cohort / "assays.tsv", "P2\tct\t{x}.nii.gz\tportal\t\t\n")
     assert problems_of().startswith("assays.tsv, row 5, column file: '{x}.nii.gz': a path without")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("patient_id\tALB\t\nP1\t3\t\n", "dia.tsv, row 1: column 3 has no name"),
+        ("patient_id\tALB\nP1\t1_0\n", "dia.tsv, row 2, column ALB: '1_0': allowed: a number"),
+        ("patient_id\tALB\nP1\t3\n\t4\n", "dia.tsv, row 3, column patient_id: '': must not be"),
+    ],
+)
+def test_table_that_a_step_could_not_use(cohort, text, said):
+    (cohort / "features").mkdir()
+    (cohort / "features/dia.tsv").write_text(text)
+    assert problems_of().startswith(f"features/{said}")
