@@ -10,7 +10,7 @@ CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 RUN := runs/demo
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/python -m snakemake
-DEMO := $(SNAKEMAKE) --directory $(RUN) --configfile config/demo/config.yaml --cores $(CORES)
+DEMO := $(SNAKEMAKE) --directory "$(RUN)" --configfile config/demo/config.yaml --cores $(CORES)
 
 # What a person's shell says about Python must not reach the locked environment.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONUSERBASE VIRTUAL_ENV
@@ -27,13 +27,13 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
 
 demo: environment ## make the demo cohort, run everything on it, say where the report is
-	@mkdir -p $(RUN)
+	@mkdir -p "$(RUN)"
 	@$(DEMO) make_cohort
 	@$(DEMO)
 	@echo "The report of the demo: $(RUN)/results/report/report.html"
 
 resume: ## go on after a crash (RUN=runs/my-cohort; ARGS= other arguments of snakemake than the last time)
-	@$(BIN)/python -m scripts.core.resume --directory $(RUN) $(ARGS)
+	@$(BIN)/python -m scripts.core.resume --directory "$(RUN)" $(ARGS)
 
 environment: ## make .venv from requirements.lock (the other targets do it when needed)
 	$(SET_UP)
@@ -68,7 +68,7 @@ validate-methods: environment-dev ## every acceptance figure of the methods, int
 	$(BIN)/python -m tests.methods.validate_methods $(ARGS)
 
 bench: environment-dev ## time and memory of the rules of the demo
-	$(BIN)/python -m tests.bench.demo_costs $(RUN) $(BASE)
+	$(BIN)/python -m tests.bench.demo_costs "$(RUN)" $(BASE)
 
 bench-dag: environment-dev ## cost of planning and scheduling (ARGS="--patients 100 1000 5000 --stub 1000")
 	$(BIN)/python -m tests.bench.dag_costs $(ARGS)
@@ -79,10 +79,10 @@ lock: environment-dev ## resolve requirements*.in anew, write envs/*.yaml (UPGRA
 	$(BIN)/python -m scripts.setup.write_environments
 
 give-up: environment ## record what keeps failing in run folder RUN, so that the rest goes on (PATIENT= MODALITY= REASON= for one pair)
-	@$(BIN)/python -m scripts.core.give_up --directory $(RUN) $(if $(PATIENT),--patient $(PATIENT)) $(if $(MODALITY),--modality $(MODALITY)) $(if $(REASON),--reason "$(REASON)")
+	@$(BIN)/python -m scripts.core.give_up --directory "$(RUN)" $(if $(PATIENT),--patient $(PATIENT)) $(if $(MODALITY),--modality $(MODALITY)) $(if $(REASON),--reason "$(REASON)")
 
 clean-demo: ## remove the demo run
-	rm -rf $(RUN)
+	rm -rf "$(RUN)"
 
 clean-environment: ## remove the environment and what its making left behind
 	rm -rf .venv .cache/setup

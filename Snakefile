@@ -42,7 +42,7 @@ rule features:
         feature_targets,
 
 
-if workflow.is_main_process and not workflow.dryrun:
+if workflow.is_main_process and RUNS:
     remember_code(CODE_CACHE)
 
 if config["stub"]:
@@ -51,7 +51,8 @@ if config["stub"]:
 
 onstart:
     lift_rate_limit(workflow.scheduler)
-    resume.record_start(sys.argv[1:])
+    if RUNS:  # `plan` is no run to go on with
+        resume.record_start(sys.argv[1:], workflow.rundir)
     progress.started(PLAN)
 
 

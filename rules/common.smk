@@ -9,6 +9,7 @@ from scripts.core.config import (
     ConfigError,
     check_config,
     check_files,
+    check_keys,
     freeze_config,
     frozen_config,
 )
@@ -23,7 +24,7 @@ from scripts.core.hashing import (
 )
 from scripts.core.new_patients import enter
 from scripts.core.outcome import NEEDS_STAGE, check_outcome
-from scripts.core.plan import SHEETS, empty_plan, load_plan, make_plan, runs_jobs
+from scripts.core.plan import SHEETS, asks_for_plan, empty_plan, load_plan, make_plan, runs_jobs
 from scripts.core.sheets import SheetErrors, read_sheet
 from scripts.core.status_interval import limit_status_interval
 from scripts.core.stub import StubError, check_folder, mark_folder
@@ -44,7 +45,7 @@ RUNS = runs_jobs(workflow.output_settings.dryrun, sys.argv)
 LOCKED_FOLDER = any(Path(".snakemake/locks").glob("*.lock"))
 if workflow.is_main_process and LOCKED_FOLDER and "--nolock" not in sys.argv:
     # Snakemake 9.27 would take the other run's lock away at its end, also where nothing is to be done.
-    if RUNS or "plan" in sys.argv:
+    if RUNS or asks_for_plan(sys.argv):
         sys.stderr.write(
             f"{Path.cwd()} is locked: another run is at work here; wait for its end. "
             "After a crash: make resume RUN=<this folder>, or the same command with --unlock first.\n"
@@ -53,6 +54,7 @@ if workflow.is_main_process and LOCKED_FOLDER and "--nolock" not in sys.argv:
 
 if workflow.is_main_process:
     try:
+        check_keys(workflow.overwrite_configfiles)
         check_config(config)
         check_folder(config["stub"])
         if "share_package" in sys.argv:
@@ -239,9 +241,8 @@ def final_targets(wildcards) -> list[str]:
     if NEW:
         return predict_targets(wildcards)
     if not PLAN["patients"]:
-        raise WorkflowError(
-            f"No patients: config key sheets names {config['sheets']!r}; see docs/inputs.md"
-        )
+        sys.stderr.write(progress.why_nobody(PLAN, config["sheets"]))
+        raise SystemExit(1)  # an exception here would come with a traceback
     pages = ("report", "conformance", "data_quality")
     return [f"results/report/{page}.html" for page in pages] + [
         *(f"results/report/pdf/{language}" for language in ("zh", "en")),

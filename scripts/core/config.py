@@ -7,6 +7,7 @@ Source: config/schemas/config.schema.yaml.
 import copy
 import functools
 import json
+import math
 import os
 from pathlib import Path
 
@@ -94,10 +95,60 @@ def check_config(config: dict) -> None:
     settle_types(config, schema, schema)
     # YAML reads an unquoted date as a date; the schema means its text.
     given = json.loads(json.dumps(config, default=str))
+    problems += [
+        f"config key {key}: {value} is no number to compute with"
+        for key, value in _not_finite(given)
+    ]
     validator = Draft202012Validator(schema, format_checker=FormatChecker(["date"]))
     for error in sorted(validator.iter_errors(given), key=lambda e: list(map(str, e.path))):
         where = ".".join(map(str, error.absolute_path)) or "(top level)"
         problems.append(f"config key {where}: {_plain(error)}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def _not_finite(value, key: str = "") -> list[tuple[str, float]]:
+    """(dotted key, value) of every NaN and infinity, which no limit of the schema holds back."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return [(key, value)]
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    return [found for name, v in inner for found in _not_finite(v, f"{key}.{name}".lstrip("."))]
+
+
+def check_keys(paths) -> None:
+    """Raise ConfigError with every key that stands twice in a group of a YAML file: YAML takes the last one without a word."""
+    import yaml
+
+    problems = []
+
+    def look(node, where: str, file: Path, seen: set[int]) -> None:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            for inner in node.value:
+                look(inner, where, file, seen)
+        for key, inner in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = f"{where}.{key.value}".lstrip(".")
+            first = next(k for k, _ in node.value if k.value == key.value)
+            if first is not key:
+                problems.append(
+                    f"{file.name}, row {key.start_mark.line + 1}, config key {name}: already in row "
+                    f"{first.start_mark.line + 1}; allowed: once"
+                )
+            look(inner, name, file, seen)
+
+    for path in map(Path, paths):
+        if path.suffix in (".yaml", ".yml"):
+            node = yaml.compose(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
+            if node is not None:
+                look(node, "", path, set())
     if problems:
         raise ConfigError("\n".join(problems))
 

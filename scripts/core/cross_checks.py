@@ -153,6 +153,11 @@ def assay_problems(sheet: Sheet, folder: Path, id_of: Callable[[dict], str]) -> 
                 problems.append(
                     Problem("assays.tsv", line, column, row[column], f"no such file under {folder}")
                 )
+            elif column in row and re.search("[{}]", row[column]):
+                allowed = (
+                    "a path without { and }, which Snakemake takes for wildcards; rename the file"
+                )
+                problems.append(Problem("assays.tsv", line, column, row[column], allowed))
         for path, column in MD5_COLUMNS.items():
             if column in row and not (folder / row.get(path, "")).is_file():
                 allowed = (

@@ -8,6 +8,7 @@ import argparse
 import datetime
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from scripts.core.sheets import SheetErrors, read_sheet
 SHEET = "given_up"
 COLUMNS = ["patient_id", "modality", "reason", "step", "date"]
 SNAKEMAKE_LOGS = Path(".snakemake/log")
+_FINISHED = re.compile(r"^Finished jobid: \S+ \(Rule: (\S+)\)", re.M)
 LONGEST_REASON = 200  # characters
 
 
@@ -88,6 +90,14 @@ def one_line(reason: str) -> str:
 def check_pair(patient: str, modality: str, plan: dict) -> None:
     """Raise NothingGivenUp when this run has no such pair, with what it has."""
     known = plan["assays"].get(modality, {})
+    before = [
+        p
+        for b, dropped in plan.get("given_up", {}).items()
+        if b.split("_")[0] == modality
+        for p in dropped
+    ]
+    if patient in before:
+        raise NothingGivenUp(f"{modality} of {patient} was given up before")
     if patient not in known:
         have = sorted(m for m, patients in plan["assays"].items() if patient in patients)
         what = (
@@ -112,10 +122,11 @@ def write_rows(sheet: Path, rows: list[dict]) -> list[dict]:
 
 def last_log() -> Path:
     """Snakemake's log of the last run in the current folder."""
-    logs = sorted(SNAKEMAKE_LOGS.glob("*.snakemake.log"))
-    if not logs:
-        raise NothingGivenUp(f"no log of a run in {SNAKEMAKE_LOGS}; is this a run folder?")
-    return logs[-1]
+    for log in sorted(SNAKEMAKE_LOGS.glob("*.snakemake.log"), reverse=True):
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if set(_FINISHED.findall(text)) != {"plan"}:  # looking at what would run is no run
+            return log
+    raise NothingGivenUp(f"no log of a run in {SNAKEMAKE_LOGS}; is this a run folder?")
 
 
 def give_up(patient: str, modality: str, reason: str) -> list[str]:
@@ -145,6 +156,8 @@ def give_up(patient: str, modality: str, reason: str) -> list[str]:
         lines.append(
             f"Written to {sheet}. Give the run's command again; remove a row to have it tried again."
         )
+    elif rows:
+        lines.append(f"Given up before, nothing changed: see {sheet}")
     elif not others:
         lines.append("No failed job of a patient in the last run; nothing was given up.")
     return lines

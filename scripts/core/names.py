@@ -7,6 +7,7 @@ rows. Source: ids are whole words of letters, digits, _ and - (docs/inputs.md).
 import csv
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from scripts.core.assays import default_assay_id
@@ -57,6 +58,12 @@ class Names:
         weak = (patients - strong) | {name for name in whole if len(name) < 3}
         start, end = r"(?:(?<=[\"'/\t])|(?<=subject )|^)", r"(?=[\"'/.\t]|, |$)"
         self._weak = _any_of(weak, start, end)
+        # In a log a line too many does no harm. Slurm's logs lie in folders named after wildcards, such as ct_1003.
+        short = {name for name in weak if len(name) < 3 and not re.search("[A-Za-z]", name)}
+        self._logged = [
+            _any_of(weak - short, r"(?<![A-Za-z0-9.:-])", r"(?![A-Za-z0-9:-]*[A-Za-z0-9]|\.\d)"),
+            _any_of(short, r"(?:(?<==)|(?<= of )|(?<=[a-z]_))", r"(?=[,_ /]|$)"),
+        ]
         self._whole = _any_of(
             whole - weak | paths,
             r"(?<![A-Za-z0-9_-])",
@@ -73,6 +80,15 @@ class Names:
         if any(p and p.search(text) for p in (self._whole, self._weak)):
             return True
         return self._patient is not None and any(map(self._theirs, self._words(text)))
+
+    def logged(self, text: str) -> bool:
+        """Whether a line of a log, or a folder of Slurm's logs, names one of them; finds more than `found`."""
+        return self.found(text) or any(p and p.search(text) for p in self._logged)
+
+    def logged_in(self, path: Path) -> bool:
+        """Whether a line of a log names one of them."""
+        data = path.read_bytes()
+        return any(p in data for p in self._plain) and self.logged(data.decode("latin-1"))
 
     def found_in(self, path: Path) -> bool:
         """Whether a file's bytes name one of them."""
@@ -102,9 +118,14 @@ class Names:
             text = text.replace(word, MASK) if self._theirs(word) else text
         return text
 
-    def without_rows(self, data: bytes) -> bytes:
+    def without_rows(
+        self, data: bytes, allows: Callable[[str, str], bool] = lambda column, text: True
+    ) -> bytes:
         """A sheet without their rows, as UTF-8, and their ids masked in other people's text cells; the same bytes when it
-        does not name them."""
+        does not name them.
+
+        allows : whether a column may hold a text. One that may not hold a mask has words of its own, which name nobody.
+        """
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         if not wide and not any(name in data for name in self._plain):
             return data
@@ -113,17 +134,27 @@ class Names:
         header = [cell.strip() for cell in header]
         keyed = [(i, self.ids.get(c, set())) for i, c in enumerate(header) if c in KEYS]
         kept = [r for r in rows if not any(i < len(r) and r[i].strip() in own for i, own in keyed)]
-        plain = [i for i, column in enumerate(header) if column not in (*KEYS, *_PATHS)]
+        plain = [(i, c) for i, c in enumerate(header) if c not in (*KEYS, *_PATHS)]
         changed = len(kept) < len(rows)
+        codes: dict[str, str] = {}
         for row in kept:
-            for i in plain:
+            for i, column in plain:
                 if i < len(row) and self.found(row[i]):
-                    row[i], changed = self.masked(row[i]), True
+                    masked = self._mask(column, row[i].strip(), codes)
+                    if masked != row[i] and allows(column, masked):
+                        row[i], changed = masked, True
         if not changed:
             return data
         out = io.StringIO(newline="")
         csv.writer(out, delimiter="\t", lineterminator="\n").writerows([header, *kept])
         return out.getvalue().encode()
+
+    def _mask(self, column: str, text: str, codes: dict[str, str]) -> str:
+        """What stands for a cell: the same code for the same word, so that those whom it links stay linked, and no others."""
+        links = column == "person_id" or column.startswith("group_")
+        if re.fullmatch("[A-Za-z0-9_-]+", text) and (links or self.masked(text) == MASK):
+            return codes.setdefault(text, f"withdrawn-{len(codes) + 1}")
+        return self.masked(text)
 
 
 def _any_of(names: set[str], before: str, after: str) -> re.Pattern | None:

@@ -32,6 +32,7 @@ from scripts.core.privacy import watched
 from scripts.core.sheets import (
     Problem,
     SheetErrors,
+    is_number,
     read_sheet,
     schema_of,
     sheet_names,
@@ -82,10 +83,19 @@ def load_plan() -> dict:
     return json.loads(PLAN.read_text(encoding="utf-8"))
 
 
+def asks_for_plan(arguments: list[str]) -> bool:
+    """Whether a call of Snakemake has the target `plan`; a run folder may have that name too."""
+    before = ["", *arguments]
+    return any(
+        word == "plan" and option not in ("--directory", "-d")
+        for option, word in zip(before, arguments, strict=False)
+    )
+
+
 def runs_jobs(dry_run: bool, arguments: list[str]) -> bool:
     """Whether a call of Snakemake runs jobs; it says so itself only after the workflow was read."""
-    looks = any(word.split("=")[0] in LOOKING or word == "plan" for word in arguments)
-    return not dry_run and not looks
+    looks = any(word.split("=")[0] in LOOKING for word in arguments)
+    return not dry_run and not looks and not asks_for_plan(arguments)
 
 
 def make_plan(config: dict, *, write: bool) -> dict:
@@ -95,10 +105,12 @@ def make_plan(config: dict, *, write: bool) -> dict:
     Raises SheetErrors with every problem of every sheet.
     """
     folder = Path(config["sheets"])
+    problems = _not_files(folder)
+    if problems:
+        raise SheetErrors(problems)
     files = _sheet_files(folder)
     cache = _read_cache()
     digests = {name: _digest(path, cache) for name, path in files.items()}
-    problems: list[Problem] = []
     sheets, encodings = {}, {}
     watch_list = config.get("privacy", {}).get("watch_list", "")
     listed = digest_of_file(watch_list) if watch_list and Path(watch_list).is_file() else ""
@@ -177,11 +189,27 @@ def _first_examinations(sheets: dict) -> dict[str, str]:
     return days
 
 
+def _not_files(folder: Path) -> list[Problem]:
+    """Sheets that are there and cannot be read: a folder, a link to nowhere, no right to read."""
+    places = [folder / f"{name}.tsv" for name in sheet_names()]
+    return [
+        Problem(
+            str(path.relative_to(folder)),
+            0,
+            "",
+            "",
+            "not a file that can be read (a folder, a broken link, no right?)",
+        )
+        for path in [*places, *sorted((folder / "features").glob("*.tsv"))]
+        if os.path.lexists(path) and not (path.is_file() and os.access(path, os.R_OK))
+    ]
+
+
 def _sheet_files(folder: Path) -> dict[str, Path]:
     files = {
         name: folder / f"{name}.tsv" for name in sheet_names() if (folder / f"{name}.tsv").is_file()
     }
-    for path in sorted((folder / "features").glob("*.tsv")):
+    for path in sorted(p for p in (folder / "features").glob("*.tsv") if p.is_file()):
         files[f"features/{path.name.removesuffix('.tsv')}"] = path
     return files
 
@@ -205,8 +233,15 @@ def _check_table(path: Path, known: Callable[[], set[str]]) -> None:
         problems.append(
             Problem(file, 1, header[0], header[0], "the first column must be patient_id")
         )
+    if "" in header[1:]:
+        place = header.index("", 1) + 1
+        problems.append(
+            Problem(file, 1, "", "", f"column {place} has no name; look for a stray tab")
+        )
     seen: dict[str, int] = {}
     for number, row in rows:
+        if not row[0]:
+            problems.append(Problem(file, number, "patient_id", "", "must not be empty"))
         if row[0] in seen:
             problems.append(
                 Problem(file, number, "patient_id", row[0], f"already in row {seen[row[0]]}")
@@ -239,10 +274,7 @@ def _ids_of(patients: Path) -> set[str]:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        return float(text) not in (float("inf"), float("-inf"))
-    except ValueError:
-        return text == "NA"
+    return text.lower() in ("na", "nan") or is_number(text)
 
 
 def _cross_problems(
@@ -344,7 +376,7 @@ def _freeze(plan: dict, files: dict[str, Path], strip: Callable, cache: dict) ->
         frozen = SHEETS / f"{name}.tsv"
         frozen.parent.mkdir(parents=True, exist_ok=True)
         if not frozen.exists() or _digest(frozen, cache) != plan["sheets"][name]:
-            _write_atomically(frozen, strip(path.read_bytes()))
+            _write_atomically(frozen, strip(name, path.read_bytes()))
     for frozen in [
         p for p in SHEETS.rglob("*.tsv") if str(p.relative_to(SHEETS).with_suffix("")) not in files
     ]:

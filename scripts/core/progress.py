@@ -7,6 +7,7 @@ docs/architecture.md; Snakemake itself prints which job of how many runs.
 
 import csv
 import sys
+from collections import Counter
 from pathlib import Path
 
 from scripts.core.failures import cause, failed_jobs
@@ -37,6 +38,20 @@ def started(plan: dict) -> None:
     if refused:
         lines.insert(1, f"Refused (reasons in .hcc/plan.json and in the report): {_some(refused)}")
     _say(lines)
+
+
+def why_nobody(plan: dict, folder: str) -> str:
+    """Why a run of this cohort has no patient, in lines for a person."""
+    if not plan["sheets"]:
+        return (
+            f"config key sheets: no folder {folder!r} (relative to the run folder, {Path.cwd()}); "
+            "see docs/inputs.md\n"
+        )
+    why = Counter(f"{row['requirement_id']}: {row['reason']}" for row in plan["refused"])
+    why["ETH-06: consent withdrawn"] += sum(plan["withdrawn"].values())
+    lines = [f"No patient of {folder} may enter on {plan['as_of']} (patients.tsv, consents.tsv)"]
+    lines += [f"  {number} x {reason}" for reason, number in why.most_common(5) if number]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _counted(roles: list[str]) -> str:

@@ -8,6 +8,8 @@ and both write.
 """
 
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -30,11 +32,15 @@ class CannotResume(Exception):
     """The run may not be continued; the message says why and what to do."""
 
 
-def record_start(arguments: list[str]) -> None:
-    """Write down host and command of this main process, so that the run can be continued with the same words."""
+def record_start(arguments: list[str], started_in: str) -> None:
+    """Write down host, folders and command of this main process, so that the run can be continued with the same words.
+
+    started_in : the folder that relative paths among the arguments mean; Snakemake has gone to the run folder by now.
+    """
     record = {
         "host": os.uname().nodename,
-        "started_in": _started_in(arguments),
+        "folder": str(Path.cwd()),
+        "started_in": started_in,
         "arguments": arguments,
     }
     RECORD.parent.mkdir(parents=True, exist_ok=True)
@@ -43,29 +49,29 @@ def record_start(arguments: list[str]) -> None:
     os.replace(temporary, RECORD)
 
 
-def _started_in(arguments: list[str]) -> str:
-    """The folder that relative paths among the arguments mean: Snakemake has gone to the run folder by now."""
-    run = Path.cwd()
-    given = ""
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
-        if word in ("--directory", "-d"):
-            given = after
-        elif word.startswith("--directory="):
-            given = word.partition("=")[2]
-    if not given:
-        return str(run)
-    for folder in [os.environ.get("PWD", ""), *sys.path]:
-        if folder and Path(folder, given).resolve() == run.resolve():
-            return folder
-    return str(run)
-
-
 def read_start(run: Path) -> dict:
     """Host, folder and command of the last start; empty when there was none."""
     try:
         return json.loads((run / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def check_place(run: Path, arguments: list[str]) -> None:
+    """Raise CannotResume when the run folder is not where its last start was: its command names the other folder, and of a
+    copy also the Slurm jobs are those of the other folder."""
+    before = read_start(run).get("folder", "")
+    if not before or Path(before).resolve() == run:
+        return
+    if Path(before).is_dir() and not Path(before).samefile(run):
+        raise CannotResume(
+            f"{run} is a copy of {before}: what runs for it is that folder's. Resume there; to use the copy, remove "
+            f"{run}/.snakemake/log and {run}/{RECORD} and start snakemake with --unlock first"
+        )
+    if not Path(before).is_dir() and not arguments:
+        raise CannotResume(
+            f"The run was started in {before} and is now in {run}: add the arguments of snakemake, without --directory"
+        )
 
 
 def run_ids(run: Path) -> list[str]:
@@ -185,6 +191,24 @@ def prepare(run: Path, *, patience: float, main_is_gone: bool, no_slurm: bool) -
         _say(f"Removed {count} half-written files")
 
 
+@contextlib.contextmanager
+def alone(run: Path):
+    """Keep a second `resume` of this folder out until this one has ended: it would take the lock of the first one's run away."""
+    folder = run / RECORD.parent
+    if not (run / ".snakemake").is_dir():
+        yield  # `prepare` says so
+        return
+    folder.mkdir(exist_ok=True)
+    with open(folder / "resume.lock", "w", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotResume(f"Another `resume` of {run} is at work; wait for its end") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
 def command_of(run: Path, arguments: list[str]) -> tuple[list[str], str]:
     """(Snakemake's arguments, folder to start it in): as given, else as in the last start. Raises CannotResume."""
     if arguments:
@@ -230,16 +254,23 @@ def main(given: list[str] | None = None) -> int:
     options, arguments = parser.parse_known_args(given)
     run = options.directory.resolve()
     try:
-        command, folder = command_of(run, arguments)
-        prepare(
-            run,
-            patience=options.patience,
-            main_is_gone=options.main_is_gone,
-            no_slurm=options.no_slurm,
-        )
+        with alone(run):
+            check_place(run, arguments)
+            command, folder = command_of(run, arguments)
+            prepare(
+                run,
+                patience=options.patience,
+                main_is_gone=options.main_is_gone,
+                no_slurm=options.no_slurm,
+            )
+            return _go_on(command, folder)
     except CannotResume as reason:
         _say(str(reason))
         return 1
+
+
+def _go_on(command: list[str], folder: str) -> int:
+    """Unlock and give the command; Snakemake's exit code."""
     snakemake = [sys.executable, "-m", "snakemake"]
     unlocked = subprocess.run([*snakemake, "--unlock", *command], cwd=folder, check=False)
     if unlocked.returncode != 0:

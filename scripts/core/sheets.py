@@ -8,6 +8,7 @@ import csv
 import datetime
 import functools
 import io
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,8 +147,13 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
     header = lines[0][1]
     problems = [
         Problem(path.name, 1, column, column, "this column stands twice; keep one")
-        for column in sorted({c for c in header if header.count(c) > 1})
+        for column in sorted({c for c in header if c and header.count(c) > 1})
     ]
+    problems += [
+        Problem(path.name, 1, "", "", f"column {place} has no name; look for a stray tab")
+        for place, column in enumerate(header, start=1)
+        if not column
+    ][:1]
     for number, row in lines[1:]:
         if len(row) > len(header):
             allowed = (
@@ -265,9 +271,20 @@ def _cell_check(name: str, column: str):
     return check
 
 
+def allows(name: str, column: str, text: str) -> bool:
+    """Whether a sheet may hold this text in a column; a table without a schema may hold anything."""
+    rule = _rule_of(schema_of(name), column) if name in sheet_names() else None
+    return rule is None or not _cell_check(name, column)(text)[1]
+
+
 def _starts_with_a_day(text: str) -> bool:
     """Whether a text begins with a day of the calendar; ValueError when it does not."""
     return bool(datetime.date.fromisoformat(text[:10]))
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a finite number in plain digits: "inf", "1e400" and "1_000" are none."""
+    return bool(_NUMBER.fullmatch(text)) and math.isfinite(float(text))
 
 
 def _typed(text: str, kind: str):

@@ -19,6 +19,7 @@ from scripts.core.names import Names
 RESULTS = Path("results")
 LOGS = (Path("logs"), Path("benchmarks"))
 SNAKEMAKE = Path(".snakemake")
+SLURM = SNAKEMAKE / "slurm_logs"
 _SOFTWARE = ("conda", "conda-archive", "singularity", "source_archives", "metadata", "incomplete")
 _LINE_WISE = ("log", "slurm_logs")
 
@@ -131,11 +132,13 @@ def find(names: Names, sheets: list[Path]) -> tuple[Traces, Records]:
     traces.paths = [p for p in made if p.parts[:1] == RESULTS.parts and p.exists()]
     traces.outputs = {o for o in steps if o in records.named or Path(o).parts[:1] == RESULTS.parts}
     for folder in LOGS:
-        traces.logs += [p for p in _walk(folder, names, named) if names.found_in(p)]
+        traces.logs += [p for p in _walk(folder, names, named) if names.logged_in(p)]
     for path in _walk(SNAKEMAKE, names, named):
-        if not path.name.startswith("metadata.db") and names.found_in(path):
-            keep = path.parts[1] in _LINE_WISE and _text_of(path) is not None
-            (traces.logs if keep else traces.paths).append(path)
+        keep = path.parts[1] in _LINE_WISE
+        if path.name.startswith("metadata.db"):
+            continue
+        if names.logged_in(path) if keep else names.found_in(path):
+            (traces.logs if keep and _text_of(path) is not None else traces.paths).append(path)
     already = set(traces.paths)
     traces.paths += [path for path in named if path not in already]
     return traces, records
@@ -145,7 +148,7 @@ def remove(traces: Traces, records: Records, names: Names) -> None:
     """Delete it all. What is farthest derived goes first: after a crash the next start still finds the rest."""
     for path in traces.logs:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-        kept = "".join(line for line in lines if not names.found(line))
+        kept = "".join(line for line in lines if not names.logged(line))
         path.write_text(kept, encoding="utf-8")
     for path in traces.paths:
         if path.is_dir() and not path.is_symlink():
@@ -179,7 +182,9 @@ def _walk(folder: Path, names: Names, named: list[Path]) -> Iterator[Path]:
     """Files below a folder; one (or a folder) whose own name is theirs is put into `named` instead."""
     for where, folders, files in os.walk(folder):
         here = Path(where)
-        hit = [name for name in folders if names.found(name)]
+        theirs = names.logged if here == SLURM or SLURM in here.parents else names.found
+        # Snakemake's own folders are named by Snakemake: "log" is nobody.
+        hit = [name for name in folders if theirs(name)] if here != SNAKEMAKE else []
         named += [here / name for name in hit]
         outside = _SOFTWARE if here == SNAKEMAKE else ()
         folders[:] = sorted(set(folders) - set(hit) - set(outside))

@@ -18,10 +18,14 @@ from pathlib import Path
 from scripts.core import traces
 from scripts.core.hashing import digest_of, person_hash
 from scripts.core.names import names_of
+from scripts.core.sheets import allows
 
 LOG = Path("locks/withdrawals.tsv")
 BUNDLES = Path("locks/bundle_withdrawals.tsv")
 SPLIT = Path("locks/split.tsv")
+PENDING = Path(
+    ".hcc/withdrawal.json"
+)  # what a deletion that has begun will leave in LOG and BUNDLES; no ids
 LOG_COLUMNS = ["date", "subjects", "files", "log_files"]
 BUNDLE_COLUMNS = ["bundle", "date", "subjects", "decision"]
 DECISIONS = ("keep", "retrain")
@@ -29,26 +33,26 @@ SHOWN = 12
 
 
 def redacted(gone: set[str], files: dict[str, Path], digests: dict, cache: dict, folder: Path):
-    """(strip, {sheet: digest}) of the sheets without the rows of `gone`: strip takes the bytes of a sheet.
+    """(strip, {sheet: digest}) of the sheets without the rows of `gone`: strip takes the name and the bytes of a sheet.
 
     `digests` are those of the sheets as they are; `cache` keeps the outcome as long as nothing changes.
     """
     if not gone:
-        return (lambda data: data), digests
+        return (lambda name, data: data), digests
 
     @functools.cache
     def names():
         return names_of(gone, [folder], {})
 
-    def strip(data: bytes) -> bytes:
-        return names().without_rows(data)
+    def strip(name: str, data: bytes) -> bytes:
+        return names().without_rows(data, functools.partial(allows, name))
 
-    key = digest_of([digests, sorted(gone)])
+    key = digest_of([digests, sorted(gone), "masks 2"])
     if cache.get("redacted", {}).get("key") != key:
         found = {}
         for name, path in files.items():
             data = path.read_bytes()
-            kept = strip(data)
+            kept = strip(name, data)
             found[name] = digests[name] if kept == data else hashlib.sha256(kept).hexdigest()[:16]
         cache["redacted"] = {"key": key, "digests": found}
     return strip, dict(cache["redacted"]["digests"])
@@ -85,17 +89,47 @@ def forget(gone: set[str], folder: Path, frozen: Path, plan: Path, *, delete: bo
     files = found.files()
     bundles = bundles_with(seen)
     _tell(seen, files, found.logs, len(split), bundles, delete)
-    if not delete or not (files or found.logs or found.outputs or split):
-        return bool(files or found.logs or found.outputs or split)
+    there = bool(files or found.logs or found.outputs or split or PENDING.is_file())
+    if not delete or not there:
+        return there
+    _promise(len(seen), len(files), len(found.logs), bundles)
     traces.remove(found, records, names)
     forget_split(seen)
-    today = datetime.date.today().isoformat()
-    line = {"date": today, "subjects": len(seen), "files": len(files), "log_files": len(found.logs)}
-    append(LOG, LOG_COLUMNS, line)
-    for bundle, subjects in bundles.items():
-        question = {"bundle": bundle, "date": today, "subjects": subjects, "decision": "open"}
-        append(BUNDLES, BUNDLE_COLUMNS, question)
+    _keep_promise()
     return True
+
+
+def _promise(subjects: int, files: int, logs: int, bundles: dict[str, int]) -> None:
+    """Write down the count and the questions before anything is deleted: after a crash nobody can count any more."""
+    before = json.loads(PENDING.read_text(encoding="utf-8")) if PENDING.is_file() else {}
+    line = {"date": datetime.date.today().isoformat(), "subjects": subjects}
+    line |= {"files": files, "log_files": logs}
+    if before:  # what was deleted before the crash counts too
+        line |= {c: max(line[c], before["line"][c]) for c in LOG_COLUMNS[1:]}
+    value = {"line": line, "bundles": before.get("bundles", {}) | bundles}
+    _write_pending(value | {"done": before.get("done", 0)})
+
+
+def _write_pending(value: dict) -> None:
+    PENDING.parent.mkdir(parents=True, exist_ok=True)
+    temporary = PENDING.with_name(f".tmp{os.getpid()}.{PENDING.name}")
+    temporary.write_text(json.dumps(value) + "\n", encoding="utf-8")
+    os.replace(temporary, PENDING)
+
+
+def _keep_promise() -> None:
+    """Write the count and the questions, each once, also when a crash came between them."""
+    promised = json.loads(PENDING.read_text(encoding="utf-8"))
+    line = promised["line"]
+    lines = [(LOG, LOG_COLUMNS, line)]
+    for bundle, subjects in promised["bundles"].items():
+        question = {"bundle": bundle, "date": line["date"], "subjects": subjects}
+        lines.append((BUNDLES, BUNDLE_COLUMNS, question | {"decision": "open"}))
+    done = promised["done"]
+    for number, (path, columns, row) in enumerate(lines[done:], start=done + 1):
+        append(path, columns, row)
+        _write_pending(promised | {"done": number})
+    PENDING.unlink()
 
 
 def _tell(seen: set[str], files: list, logs: list, split: int, bundles: dict, delete: bool) -> None:

@@ -5,6 +5,7 @@ import pytest
 from scripts.core.config import (
     ConfigError,
     check_config,
+    check_keys,
     default_config,
     freeze_config,
     frozen_config,
@@ -73,3 +74,24 @@ def test_inner_values_of_the_command_line_get_the_types_of_the_schema():
 def test_text_that_is_no_truth_value_is_refused():
     with pytest.raises(ConfigError, match="demo.mess: 'perhaps' should be true or false"):
         check_config(default_config() | {"demo": {"mess": "perhaps"}})
+
+
+def test_key_that_stands_twice_is_named_with_both_rows(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text("model: {repeats: 1}\nseed: 1\nmodel:\n  repeats: 2\n  repeats: 3\n")
+    with pytest.raises(ConfigError) as error:
+        check_keys([file])
+    assert str(error.value).splitlines() == [
+        "my.yaml, row 3, config key model: already in row 1; allowed: once",
+        "my.yaml, row 5, config key model.repeats: already in row 4; allowed: once",
+    ]
+    file.write_text("a: &x {b: 1}\nc: *x\n")
+    check_keys([file])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_number_that_is_none_is_refused(value):
+    config = default_config()
+    config["clinical"]["outlier_z"] = value
+    with pytest.raises(ConfigError, match="config key clinical.outlier_z: (nan|inf)"):
+        check_config(config)

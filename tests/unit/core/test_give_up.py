@@ -105,3 +105,21 @@ def test_folder_without_a_run_is_refused_in_one_line(tmp_path, monkeypatch, caps
 
 def test_reason_holds_no_identifier_and_no_tab():
     assert give_up.one_line("no\tfile 13800138000\nhere") == "no file (hidden) here"
+
+
+def test_run_is_found_behind_a_look_at_the_plan(run, capsys):
+    look = run / ".snakemake/log/2026-01-03T000000.1.snakemake.log"
+    look.write_text("Building DAG of jobs...\nFinished jobid: 0 (Rule: plan)\n")
+    assert give_up.main([]) == 0
+    assert "given up: ct of P2" in capsys.readouterr().out
+
+
+def test_second_time_says_so(run, capsys):
+    pair = ["--patient", "P1", "--modality", "ct", "--reason", "lost disk"]
+    assert give_up.main(pair) == 0
+    assert give_up.main(pair) == 0
+    assert "Given up before, nothing changed" in capsys.readouterr().out
+    plan = PLAN | {"assays": {}, "given_up": {"ct_arterial": {"P1": "lost disk"}}}
+    (run / ".hcc/plan.json").write_text(json.dumps(plan))
+    assert give_up.main(pair) == 2
+    assert "ct of P1 was given up before" in capsys.readouterr().err

@@ -119,3 +119,21 @@ def test_runs_of_the_plan_before_are_known_when_the_sheet_has_lost_them(folder):
     before = {"assays": {"ct": {"Pa1": [{"assay_id": "scan-9"}], "Pa2": [{"assay_id": "scan-8"}]}}}
     found = names_of({"Pa1"}, [folder], before)
     assert found.found("scan-9") and not found.found("scan-8")
+
+
+@pytest.mark.parametrize("patient", ["1003", "P1", "12"])
+def test_lines_and_folders_of_slurms_logs_are_known_also_of_short_ids(patient):
+    gone = names([patient], others=[f"{patient}0"])
+    for text in (
+        f"    wildcards: patient={patient}, modality=ct",
+        f"ct_{patient}",
+        f"Radiomics of ct of {patient} -> x",
+    ):
+        assert gone.logged(text), text
+    for text in (
+        f"wildcards: patient={patient}0",
+        f"took {patient}.5 s",
+        f"10:{patient}:30",
+        f"ct_{patient}0",
+    ):
+        assert not gone.logged(text), text

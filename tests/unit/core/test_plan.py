@@ -7,7 +7,7 @@ import pytest
 from scripts.core import plan as core_plan
 from scripts.core.assays import block_of
 from scripts.core.plan import load_plan, make_plan, runs_jobs
-from scripts.core.sheets import SheetErrors
+from scripts.core.sheets import SheetErrors, read_sheet
 
 CONSENT = "patient_id\tkind\tstatus\tsigned_date\tscope_modalities\tscope_purposes\n"
 SCOPE = "clinical;imaging;metabolomics\tresearch"
@@ -80,6 +80,8 @@ def test_dry_run_writes_nothing(cohort):
         (["--report=report.html"], False),
         (["--unlock"], False),
         (["--cores", "1", "plan"], False),
+        (["--directory", "plan", "--cores", "1"], True),
+        (["-d", "plan", "plan"], False),
     ],
 )
 def test_only_a_start_that_runs_jobs_freezes(arguments, runs):
@@ -285,3 +287,61 @@ def test_block_is_named_by_modality_sequence_phase_and_tissue(row, block):
 def test_plan_holds_no_absolute_path(cohort):
     make_plan(config(), write=True)
     assert str(Path.cwd()) not in json.dumps(load_plan())
+
+
+@pytest.mark.parametrize("name", ["assays", "patients", "features/dia"])
+def test_sheet_that_is_a_folder_or_a_loop_of_links_is_a_problem(cohort, name):
+    path = cohort / f"{name}.tsv"
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.name)
+    assert (
+        problems_of()
+        == f"{name}.tsv: not a file that can be read (a folder, a broken link, no right?)"
+    )
+    path.unlink()
+    path.mkdir()
+    assert "not a file that can be read" in problems_of()
+
+
+def test_withdrawal_keeps_apart_whom_nothing_links_and_leaves_words_of_a_sheet(cohort):
+    """Others whom a leaver's id links stay linked, with nobody else; a frozen sheet can be read; "hcc" is also a diagnosis."""
+    people = [("hcc", "hcc"), ("A02", "hcc"), ("B01", "B01"), ("B02", "B01"), ("B03", "B01")]
+    rows = "".join(f"{p}\tC1\thcc\tdevelopment\t{q}\tfam-{q}\n" for p, q in people)
+    header = "patient_id\tcentre\tdiagnosis\trole\tperson_id\tgroup_family\n"
+    (cohort / "patients.tsv").write_text(header + rows)
+    (cohort / "assays.tsv").unlink()
+    (cohort / "consents.tsv").write_text(
+        CONSENT
+        + "".join(
+            f"{p}\tbase\t{'withdrawn' if p in ('hcc', 'B01') else 'signed'}\t2025-01-01\t\t\n"
+            for p, _ in people
+        )
+    )
+    make_plan(config(), write=True)
+    left = read_sheet(core_plan.SHEETS / "patients.tsv", "patients").rows
+    assert [row["diagnosis"] for row in left] == ["hcc"] * 3
+    for column in ("person_id", "group_family"):
+        first, *others = [row[column] for row in left]
+        assert len(set(others)) == 1 and first != others[0]
+        assert not {"hcc", "B01", "fam-hcc", "fam-B01"} & {first, *others}
+
+
+def test_path_with_braces_is_a_problem_of_its_row(cohort):
+    (cohort / "{x}.nii.gz").touch()
+    append(cohort / "assays.tsv", "P2\tct\t{x}.nii.gz\tportal\t\t\n")
+    assert problems_of().startswith("assays.tsv, row 5, column file: '{x}.nii.gz': a path without")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("patient_id\tALB\t\nP1\t3\t\n", "dia.tsv, row 1: column 3 has no name"),
+        ("patient_id\tALB\nP1\t1_0\n", "dia.tsv, row 2, column ALB: '1_0': allowed: a number"),
+        ("patient_id\tALB\nP1\t3\n\t4\n", "dia.tsv, row 3, column patient_id: '': must not be"),
+    ],
+)
+def test_table_that_a_step_could_not_use(cohort, text, said):
+    (cohort / "features").mkdir()
+    (cohort / "features/dia.tsv").write_text(text)
+    assert problems_of().startswith(f"features/{said}")

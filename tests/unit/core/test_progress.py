@@ -73,3 +73,15 @@ def test_end_names_the_report_only_when_it_is_there(tmp_path, capsys):
     (tmp_path / "report.html").touch()
     progress.finished(str(tmp_path / "report.html"))
     assert str(tmp_path / "report.html") in capsys.readouterr().err
+
+
+def test_why_nobody_may_enter():
+    plan = {"sheets": {}, "as_of": "", "refused": [], "withdrawn": {}}
+    assert "config key sheets: no folder 'nowhere'" in progress.why_nobody(plan, "nowhere")
+    refused = [{"requirement_id": "ETH-01", "reason": "no base consent"}] * 2
+    plan |= {"sheets": {"patients": "x"}, "as_of": "2026-03-01", "refused": refused}
+    assert progress.why_nobody(plan | {"withdrawn": {"C1": 1}}, "cohort").splitlines() == [
+        "No patient of cohort may enter on 2026-03-01 (patients.tsv, consents.tsv)",
+        "  2 x ETH-01: no base consent",
+        "  1 x ETH-06: consent withdrawn",
+    ]

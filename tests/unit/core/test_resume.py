@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -166,9 +167,8 @@ class TestProcesses:
             main.wait()
 
 
-def test_command_of_the_last_start_is_given_again(run, monkeypatch):
-    monkeypatch.setenv("PWD", str(run.parent))
-    resume.record_start(["--directory", run.name, "--cores", "2"])
+def test_command_of_the_last_start_is_given_again(run):
+    resume.record_start(["--directory", run.name, "--cores", "2"], str(run.parent))
     assert resume.command_of(run, []) == (
         ["--directory", run.name, "--cores", "2"],
         str(run.parent),
@@ -185,3 +185,31 @@ def test_run_without_a_record_needs_the_arguments(run):
 def test_refusal_is_one_line_and_exit_code_one(tmp_path, capsys):
     assert resume.main(["--directory", str(tmp_path), "--cores", "1"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_copy_of_a_run_is_refused_and_the_jobs_of_the_original_stay(run, capsys):
+    submit(run, 11)
+    resume.record_start(["--directory", str(run), "--cores", "2"], "/")
+    copy = run.parent / f"{run.name}-copy"
+    shutil.copytree(run, copy)
+    for arguments in ([], ["--cores", "1"]):
+        assert resume.main(["--directory", str(copy), *arguments]) == 1
+        assert f"is a copy of {run}" in capsys.readouterr().err
+    assert os.listdir(run / "queue") == ["11"] and not (run / "calls.txt").exists()
+
+
+def test_moved_run_needs_the_arguments_and_a_linked_one_does_not(run):
+    resume.record_start(["--directory", str(run), "--cores", "2"], "/")
+    link = run.parent / f"{run.name}-link"
+    link.symlink_to(run)
+    resume.check_place(link.resolve(), [])
+    moved = run.rename(run.parent / f"{run.name}-moved")
+    with pytest.raises(CannotResume, match="add the arguments of snakemake, without --directory"):
+        resume.check_place(moved, [])
+    resume.check_place(moved, ["--cores", "1"])
+
+
+def test_second_resume_of_a_folder_waits_outside(run, capsys):
+    with resume.alone(run):
+        assert resume.main(["--directory", str(run), "--cores", "1"]) == 1
+    assert "Another `resume`" in capsys.readouterr().err

@@ -182,3 +182,53 @@ def test_nothing_left_behind_costs_no_search(run, monkeypatch):
     monkeypatch.setattr(traces, "find", lambda *_: pytest.fail("searched"))
     plan = Path(".hcc/plan.json")
     assert not withdrawal.forget({"Never"}, Path("cohort"), Path(".hcc/sheets"), plan, delete=True)
+
+
+@pytest.mark.parametrize("step", ["remove", "forget_split", "count"])
+def test_count_and_question_survive_a_crash_in_the_middle(run, monkeypatch, step):
+    class Crash(BaseException):
+        """What kill -9 looks like from inside."""
+
+    write(".hcc/plan.json", '{"patients": {"Pat1": {}}, "assays": {}}')
+    bundle = {"training": {"persons": [person_hash("Pat1")]}}
+    write("bundles/ab/bundle.json", json.dumps(bundle))
+    where, name = {
+        "remove": (traces, "remove"),
+        "forget_split": (withdrawal, "forget_split"),
+        "count": (withdrawal, "append"),
+    }[step]
+    whole = getattr(where, name)
+
+    def crash(*given):
+        whole(*given)
+        raise Crash
+
+    forget = ({"Pat1"}, Path("cohort"), Path(".hcc/sheets"), Path(".hcc/plan.json"))
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(where, name, crash)
+        withdrawal.forget(*forget, delete=True)
+    assert withdrawal.forget(*forget, delete=True)
+    lines = withdrawal.read_lines(withdrawal.LOG)
+    assert {line["subjects"] for line in lines} == {"1"} and int(lines[0]["files"]) > 3
+    assert {q["bundle"] for q in withdrawal.read_lines(withdrawal.BUNDLES)} == {"ab"}
+    assert not withdrawal.PENDING.exists()
+    assert not withdrawal.forget(*forget, delete=True)
+
+
+def test_folder_of_a_slurm_log_goes(run):
+    write(".snakemake/slurm_logs/rule_x/ct_1003/8.log", "fine\n")
+    write(
+        ".snakemake/slurm_logs/group_images/9.log", "wildcards: patient=1003, modality=ct\nfine\n"
+    )
+    gone = Names({"patient_id": {"1003"}}, set(), {"10030"})
+    found, records = traces.find(gone, [])
+    traces.remove(found, records, gone)
+    assert not Path(".snakemake/slurm_logs/rule_x/ct_1003").exists()
+    assert Path(".snakemake/slurm_logs/group_images/9.log").read_text() == "fine\n"
+
+
+def test_person_named_like_a_folder_of_snakemake(run):
+    gone = Names({"patient_id": {"metadata"}}, set(), set())
+    found, records = traces.find(gone, [])
+    traces.remove(found, records, gone)
+    assert len(list(Path(".snakemake/metadata").iterdir())) == 7
