@@ -54,6 +54,7 @@ onstart:
     if RUNS:  # `plan` is no run to go on with
         resume.record_start(sys.argv[1:], workflow.rundir)
     progress.started(PLAN)
+    progress.noticed(PLAN, config["sheets"])
 
 
 onsuccess:

@@ -6,11 +6,14 @@ docs/architecture.md; Snakemake itself prints which job of how many runs.
 """
 
 import csv
+import datetime
+import difflib
 import sys
 from collections import Counter
 from pathlib import Path
 
 from scripts.core.failures import cause, failed_jobs
+from scripts.core.sheets import read_sheet, sheet_names
 
 SHOWN = 20
 
@@ -38,6 +41,42 @@ def started(plan: dict) -> None:
     if refused:
         lines.insert(1, f"Refused (reasons in .hcc/plan.json and in the report): {_some(refused)}")
     _say(lines)
+
+
+def noticed(plan: dict, folder: str, today: str = "") -> None:
+    """Say what a person may have meant otherwise: files that look like sheets and are none, withdrawals after `as_of`."""
+    lines = [f"Not read: {text}" for text in _near_sheets(Path(folder), set(plan["sheets"]))]
+    later = _withdrawn_since(plan, Path(folder), today or datetime.date.today().isoformat())
+    if later:
+        lines.append(
+            f"{later} consents were withdrawn after {plan['as_of']} (config key as_of) and still count in this run; "
+            "leave as_of empty to have the withdrawals acted on"
+        )
+    _say(lines)
+
+
+def _near_sheets(folder: Path, read: set[str]) -> list[str]:
+    """Files beside the sheets whose name is nearly that of a sheet that is not there."""
+    missing = [name for name in sheet_names() if name not in read]
+    found = []
+    for path in sorted(p for p in folder.glob("*.*") if p.is_file() and p.stem not in read):
+        if path.suffix == ".tsv":
+            meant = difflib.get_close_matches(path.stem.lower(), missing, n=1, cutoff=0.8)
+            found += [f"{path.name}; is {name}.tsv meant?" for name in meant if name != path.stem]
+        elif (
+            path.suffix.lower() in (".csv", ".txt", ".xls", ".xlsx")
+            and path.stem.lower() in missing
+        ):
+            found.append(f"{path.name}; save it as {path.stem.lower()}.tsv (tab-separated text)")
+    return found
+
+
+def _withdrawn_since(plan: dict, folder: Path, today: str) -> int:
+    """Consents that were withdrawn after the day of the gate and up to today."""
+    if "consents" not in plan["sheets"] or plan["as_of"] >= today:
+        return 0
+    rows = read_sheet(folder / "consents.tsv", "consents").rows
+    return sum(plan["as_of"] < row.get("withdrawn_date", "") <= today for row in rows)
 
 
 def why_nobody(plan: dict, folder: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 MARK = Path(".hcc/stub")
 SIGN = Path("results/STUB_RUN.txt")
 RESULTS = (Path("results"), Path("locks"), Path("bundles"))
-KEPT = ("make_cohort",)  # makes inputs, no results
+KEPT = ("make_cohort", "plan")  # make inputs, or look at what would run; no results
 TEXT = "stub: nothing was computed\n"
 JSON = '{"stub": true}\n'
 

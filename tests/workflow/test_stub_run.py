@@ -52,3 +52,10 @@ def test_real_run_after_a_stub_run_is_refused_in_one_line(stub_run):
     assert done.returncode != 0
     assert "outputs of a stub run" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_plan_says_what_a_stub_run_would_do(tmp_path):
+    done = run_snakemake(tmp_path, "plan", config=write_cohort(tmp_path, 1))
+    assert "P00000" in done.stdout and "cfdna" in done.stdout
+    assert "align_reads" in (tmp_path / "results/plan.tsv").read_text(encoding="utf-8")
+    assert not (tmp_path / "results/genomics").exists()

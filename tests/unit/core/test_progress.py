@@ -85,3 +85,26 @@ def test_why_nobody_may_enter():
         "  2 x ETH-01: no base consent",
         "  1 x ETH-06: consent withdrawn",
     ]
+
+
+def test_files_that_look_like_sheets_and_later_withdrawals_are_said(tmp_path, capsys):
+    for name in ("patients.tsv", "sample_event.tsv", "labs.xlsx", "truth.tsv", "notes.txt"):
+        (tmp_path / name).write_text("x\n")
+    (tmp_path / "consents.tsv").write_text(
+        "patient_id\tkind\tstatus\tsigned_date\twithdrawn_date\n"
+        "P1\tbase\tsigned\t2025-01-01\t2026-06-01\n"
+        "P2\tbase\tsigned\t2025-01-01\t2026-03-01\n"
+        "P3\tbase\tsigned\t2025-01-01\t2027-06-01\n"
+        "P4\tbase\tsigned\t2025-01-01\t\n"
+    )
+    plan = {"as_of": "2026-03-01", "sheets": {"patients": "1", "consents": "2"}}
+    progress.noticed(plan, str(tmp_path), today="2026-11-26")
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "Not read: labs.xlsx; save it as labs.tsv (tab-separated text)",
+        "Not read: sample_event.tsv; is sample_events.tsv meant?",
+        "1 consents were withdrawn after 2026-03-01 (config key as_of) and still count in this run; "
+        "leave as_of empty to have the withdrawals acted on",
+    ]
+    progress.noticed(plan | {"as_of": "2026-11-26"}, str(tmp_path), today="2026-11-26")
+    assert "withdrawn" not in capsys.readouterr().err
