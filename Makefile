@@ -28,7 +28,9 @@ help: ## list the targets
 
 demo: environment ## make the demo cohort, run everything on it, say where the report is
 	@mkdir -p "$(RUN)"
-	@$(DEMO) make_cohort
+	@# A start of Snakemake takes seconds: asked only when the cohort is missing or something that may make another one is newer.
+	@[ -f "$(RUN)/cohort/manifest.tsv" ] && [ -z "$$(find config rules scripts -type f -not -name '*.pyc' \
+	  -newer "$(RUN)/cohort/manifest.tsv" -print -quit)" ] || $(DEMO) make_cohort
 	@$(DEMO)
 	@echo "The report of the demo: $(RUN)/results/report/report.html"
 
