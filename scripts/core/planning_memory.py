@@ -38,16 +38,25 @@ def remembering_source(get_source):
     return remembered
 
 
-def message_when_shown(message: property) -> property:
-    """The message of a job, which a dry run that says nothing of jobs (--quiet rules) does not fill in."""
+def shown_only(log_info):
+    """`Job.log_info` that a dry run which says nothing of jobs (--quiet rules) does not fill in: files, resources, message."""
 
-    def shown(job):
+    def shown(job, *args, **kwargs):
         workflow = job.dag.workflow
-        if workflow.dryrun and Quietness.RULES in (workflow.output_settings.quiet or ()):
-            return None
-        return message.fget(job)
+        if not (workflow.dryrun and Quietness.RULES in (workflow.output_settings.quiet or ())):
+            log_info(job, *args, **kwargs)
 
-    return property(shown)
+    return shown
+
+
+def conda_without_params(conda_env_spec: property) -> property:
+    """The environment of a job, for which the parameters of a rule that always has the same one need not be worked out."""
+
+    def spec(job):
+        known = job.rule._expanded_conda_env
+        return conda_env_spec.fget(job) if known is rules._NOT_CACHED else known
+
+    return property(spec)
 
 
 def contains(inputs: list, file) -> bool:
@@ -74,7 +83,8 @@ def remember_answers() -> None:
         if vars(module).get("is_flagged") is slow:
             module.is_flagged = is_flagged
     script.get_source = remembering_source(script.get_source)
-    jobs.Job.message = message_when_shown(jobs.Job.message)
+    jobs.Job.log_info = shown_only(jobs.Job.log_info)
+    jobs.Job.conda_env_spec = conda_without_params(jobs.Job.conda_env_spec)
     # two of them in each of the 20 lists of a job, all alike
     iocontainers.AttributeGuard.__new__ = lru_cache(maxsize=None)(
         lambda cls, name: object.__new__(cls)

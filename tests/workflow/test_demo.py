@@ -121,7 +121,9 @@ def test_report_needs_no_network_and_names_every_failed_pair(finished):
 
 def test_demo_a_second_time_has_nothing_to_do(finished):
     printed = make_demo(finished)
-    assert printed.count("Nothing to be done") == 1  # a cohort newer than the code is not even looked at
+    assert (
+        printed.count("Nothing to be done") == 1
+    )  # a cohort newer than the code is not even looked at
 
 
 def test_touched_sheets_rerun_nothing(finished):

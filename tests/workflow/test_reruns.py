@@ -1,7 +1,10 @@
 """What reruns after a change, and nothing else: exact sets of jobs on a finished run of two patients with raw files."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from hashlib import md5
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import yaml
 
 from scripts.core.names import names_of
 from scripts.demo.make_cohort import make_cohort
+from tests.workflow.planted import rows_of
 from tests.workflow.runs import ROOT, planned_jobs, run_snakemake
 
 pytestmark = pytest.mark.long  # a run of two patients with raw files, minutes
@@ -289,3 +293,18 @@ def test_summary_and_report_of_snakemake_work(finished, run):
     assert "update pending" not in done.stdout and "extract_radiomics" in done.stdout
     run_snakemake(run, "--report", "snakemake.html", config=run / "config.yaml", root=code)
     assert (run / "snakemake.html").stat().st_size > 100_000
+
+
+def test_without_the_sheet_of_samples_custody_is_not_assessed_and_nobody_conforms(finished, run):
+    code = finished[0]
+    (run / "cohort/samples.tsv").unlink()
+    run_snakemake(run, config=run / "config.yaml", root=code)
+    found = rows_of(run / "results/report/findings.tsv")
+    custody = [r for r in found if r["requirement_id"].startswith(("BLD-", "CHN-"))]
+    assert {row["verdict"] for row in custody} == {"NOT_ASSESSED"}
+    assert {row["requirement_id"] for row in custody} >= {"BLD-01", "BLD-03", "BLD-06", "CHN-01"}
+    report = run / "results/report/conformance.json"
+    assert json.loads(report.read_text(encoding="utf-8"))["verdict"]["process"] == "not conformant"
+    command = [sys.executable, "-m", "scripts.report.check_conformance"]
+    done = subprocess.run([*command, "--input", f"conformance={report}"], cwd=code, check=False)
+    assert done.returncode in (3, 4)  # docs/report.md, "Exit codes"

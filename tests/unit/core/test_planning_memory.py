@@ -66,6 +66,10 @@ def test_snakemake_asks_under_these_names():
     assert "script.get_source(" in inspect.getsource(dag)
     assert list(inspect.signature(script.get_source).parameters)[:2] == ["path", "sourcecache"]
     assert "rule_msg=self.message" in inspect.getsource(jobs.Job.log_info)
+    assert "_expanded_conda_env is not _NOT_CACHED" in inspect.getsource(
+        rules.Rule.expand_conda_env
+    )
+    assert "expand_conda_env(" in inspect.getsource(jobs.Job.conda_env_spec.fget)
     assert "file in job.input" in inspect.getsource(dag.DAG.update)
     assert "AttributeGuard(name)" in inspect.getsource(iocontainers.Namedlist.__init__)
 
@@ -98,12 +102,14 @@ rule all:
 rule make:
     output: "made.txt"
     message: "Making {output}"
+    conda: "env.yaml"
     shell: "echo made > {output}"
 """
 
 
-def test_a_message_is_shown_unless_a_dry_run_is_quiet_about_rules(tmp_path):
+def test_a_job_is_shown_unless_a_dry_run_is_quiet_about_rules(tmp_path):
     (tmp_path / "Snakefile").write_text(WORKFLOW)
+    (tmp_path / "env.yaml").write_text("dependencies: []\n")
     command = [sys.executable, "-m", "snakemake", "--directory", tmp_path, "--cores", "1"]
     command += ["--snakefile", tmp_path / "Snakefile"]
 
