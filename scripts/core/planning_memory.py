@@ -1,14 +1,14 @@
 """What planning costs inside Snakemake and need not: answers that never change are remembered, the rest is asked more cheaply.
 
 In: the modules of Snakemake. Out: the same answers. Source: snakemake 9.27 (common/__init__.py, sourcecache.py, io/__init__.py,
-script/__init__.py, jobs.py, iocontainers.py). With all modalities Snakemake asks 387 times per job whether a path carries a
+dag.py, jobs.py, iocontainers.py). With all modalities Snakemake asks 387 times per job whether a path carries a
 flag, 22 times for a signature, and reads the script of every job (cProfile, 400 less 100 patients).
 """
 
 import sys
 from functools import lru_cache
 
-from snakemake import common, io, iocontainers, jobs, rules, script, sourcecache
+from snakemake import common, dag, io, iocontainers, jobs, rules, sourcecache
 from snakemake.settings.enums import Quietness
 
 LONG = 50  # inputs of a job from which on they are looked up and not compared one by one
@@ -22,19 +22,34 @@ def is_flagged(value, flag: str) -> bool:
     return type(flags) is dict and bool(flags.get(flag))
 
 
-def remembering_source(get_source):
-    """`get_source` that reads a script without wildcards in its path once."""
+def once_a_script(process_job):
+    """`ScriptProcessor.process_job`, which looks whether a script is there: once for all jobs of a rule whose path has no
+    wildcards, and without their parameters."""
+    seen = set()
+
+    def processed(self, job):
+        key = (str(job.rule.script), str(job.rule.basedir))
+        if self.script_type != "script" or "{" in key[0]:
+            process_job(self, job)
+        elif key not in seen:
+            process_job(self, job)
+            seen.add(key)
+
+    return processed
+
+
+def once_a_path(path_to_source_file):
+    """`Job._path_to_source_file`: the place of a script, once for all jobs of a rule whose path has no wildcards."""
     known = {}
 
-    def remembered(path, sourcecache, basedir=None, wildcards=None, params=None):
-        key = (str(path), str(basedir))
+    def remembered(job, path):
+        key = (str(path), str(job.rule.basedir))
         if "{" in key[0]:
-            return get_source(path, sourcecache, basedir, wildcards, params)
+            return path_to_source_file(job, path)
         if key not in known:
-            known[key] = get_source(path, sourcecache, basedir, wildcards, params)
+            known[key] = path_to_source_file(job, path)
         return known[key]
 
-    remembered.known = known
     return remembered
 
 
@@ -82,7 +97,8 @@ def remember_answers() -> None:
     for module in list(sys.modules.values()):
         if vars(module).get("is_flagged") is slow:
             module.is_flagged = is_flagged
-    script.get_source = remembering_source(script.get_source)
+    dag.ScriptProcessor.process_job = once_a_script(dag.ScriptProcessor.process_job)
+    jobs.Job._path_to_source_file = once_a_path(jobs.Job._path_to_source_file)
     jobs.Job.log_info = shown_only(jobs.Job.log_info)
     jobs.Job.conda_env_spec = conda_without_params(jobs.Job.conda_env_spec)
     # two of them in each of the 20 lists of a job, all alike

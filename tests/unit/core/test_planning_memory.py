@@ -3,11 +3,12 @@ import subprocess
 import sys
 
 import snakemake.api  # noqa: F401  before its modules: they import one another
-from snakemake import common, dag, io, iocontainers, jobs, rules, script, sourcecache
+from snakemake import common, dag, io, iocontainers, jobs, rules, sourcecache
 
 PLAN = """
 import re
-from snakemake import common, io, iocontainers, jobs, rules, script, sourcecache
+import snakemake.api
+from snakemake import common, io, iocontainers, jobs, rules, sourcecache
 plain = common.get_function_params, sourcecache.parse_uri, io.is_flagged
 from scripts.core.planning_memory import remember_answers
 remember_answers()
@@ -63,8 +64,8 @@ def test_snakemake_asks_under_these_names():
     assert "get_function_params(func)" in inspect.getsource(rules.Rule.apply_input_function)
     assert "parse_uri(" in inspect.getsource(sourcecache.SourceFile.get_cache_path)
     assert rules.is_flagged is io.is_flagged
-    assert "script.get_source(" in inspect.getsource(dag)
-    assert list(inspect.signature(script.get_source).parameters)[:2] == ["path", "sourcecache"]
+    assert "script.get_source(" in inspect.getsource(dag.ScriptProcessor.process_job)
+    assert "params=self.params" in inspect.getsource(jobs.Job._path_to_source_file)
     assert "rule_msg=self.message" in inspect.getsource(jobs.Job.log_info)
     assert "_expanded_conda_env is not _NOT_CACHED" in inspect.getsource(
         rules.Rule.expand_conda_env
@@ -75,21 +76,30 @@ def test_snakemake_asks_under_these_names():
 
 
 SCRIPT = """
-from pathlib import Path
-from scripts.core.planning_memory import remembering_source
+import snakemake.api
+from types import SimpleNamespace
+from scripts.core.planning_memory import once_a_path, once_a_script
 asked = []
-def get_source(path, *rest):
-    asked.append(path)
-    return (path, len(asked))
-remembered = remembering_source(get_source)
-assert remembered("a.py", None, "here") == remembered("a.py", None, "here") == ("a.py", 1)
-assert remembered("a.py", None, "there")[1] == 2
-assert remembered("{wildcards.x}.py", None, "here")[1] == 3
-assert remembered("{wildcards.x}.py", None, "here")[1] == 4
+look = once_a_script(lambda self, job: asked.append(job.rule.script))
+script, notebook = SimpleNamespace(script_type="script"), SimpleNamespace(script_type="notebook")
+def job(script, basedir):
+    return SimpleNamespace(rule=SimpleNamespace(script=script, basedir=basedir))
+for turn in range(2):
+    look(script, job("a.py", "here"))
+    look(script, job("a.py", "there"))
+    look(script, job("{wildcards.x}.py", "here"))
+    look(notebook, job(None, "here"))
+counted = []
+place = once_a_path(lambda job, path: counted.append(path) or f"{job.rule.basedir}/{path}#{len(counted)}")
+for turn in range(2):
+    assert place(job("a.py", "here"), "a.py") == "here/a.py#1"
+    assert place(job("a.py", "there"), "a.py") == "there/a.py#2"
+assert place(job("", "here"), "{wildcards.x}.py") != place(job("", "here"), "{wildcards.x}.py")
+assert asked == ["a.py", "a.py", "{wildcards.x}.py", None, "{wildcards.x}.py", None]
 """
 
 
-def test_a_script_is_read_once_for_a_folder_and_always_with_wildcards():
+def test_a_script_is_looked_for_once_a_folder_and_always_with_wildcards():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
