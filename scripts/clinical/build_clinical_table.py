@@ -202,7 +202,11 @@ def main(job):
             raw, dictionary, units, as_of=plan["as_of"], lod_divisor=settings["lod_divisor"]
         )
         labs = mark_used(
-            labs, person["index_date"], person["treatment_date"], settings["window_days"]
+            labs,
+            person["index_date"],
+            person["treatment_date"],
+            settings["window_days"],
+            plan["as_of"],
         )
         values = wide_table(labs, "value", admitted).astype(float)
         uln = wide_table(labs, "uln", admitted).astype(float)

@@ -91,8 +91,14 @@ def _counts_per_patient(step, labs: pd.DataFrame) -> None:
         (
             "CLN-06",
             "rows inside the window",
-            labs["outside_window"],
+            labs["outside_window"] & labs["date"].notna(),
             "outside the window or treated",
+        ),
+        (
+            "CLN-06",
+            "rows of treated patients have a date",
+            labs["outside_window"] & labs["date"].isna(),
+            "without a date may be from after the treatment and do not count; write the date",
         ),
     ]
     for requirement, check, mask, text in kinds:

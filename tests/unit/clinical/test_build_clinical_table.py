@@ -491,6 +491,18 @@ def test_filler_day_puts_its_row_in_quarantine_and_the_others_count(cohort, day)
     assert built.table.loc["P1", "alt"] == pytest.approx(np.log10(35))
 
 
+@pytest.mark.parametrize(("treated", "used"), [("2025-06-20", 0), ("", 1), ("2026-06-01", 1)])
+def test_undated_value_of_a_treated_patient_is_not_taken_for_one_before_it(cohort, treated, used):
+    """The day of the run (`as_of`) is 2026-03-01: a treatment planned for later has not been."""
+    history = [{"patient_id": "P1", "treatment_date": treated}]
+    built = one(cohort, lab("AFP", "35", "ng/mL", date=""), history=history)
+    row = built.labs.set_index("variable").loc["afp"]
+    assert (row["status"], row["value"], row["used"]) == ("ok", 35, bool(used))
+    found = [r for r in built.found("CLN-06", "WARN") if "have a date" in r["check"]]
+    assert len(found) == 1 - used
+    assert all(r["reason"].startswith("1 rows without a date") for r in found)
+
+
 def test_treatment_in_the_year_9999_is_none(cohort):
     history = [{"patient_id": "P1", "treatment_date": "9999-12-31"}]
     built = one(cohort, lab("ALT", "35", "U/L"), history=history)
