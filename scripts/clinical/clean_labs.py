@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from scripts.clinical.lab_sheet import HIDDEN
-from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_value
+from scripts.clinical.lab_values import parse_date, parse_value
 from scripts.clinical.masked_cells import masked_values, masked_words
 from scripts.clinical.settle_values import differing_units, settle_cell, settle_power
 from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
+from scripts.clinical.upper_limits import upper_limits
 
 
 class _Rows:
@@ -107,8 +108,6 @@ def clean(
     below = np.asarray(censor == "<") & ~qualitative
     value = np.where(below, value / lod_divisor, value)
     date = _dates(labs["date"], rows, as_of)
-    limits = [limit for limit, _ in map(upper_limit, labs["uln"].cat.categories)]
-    uln = np.array(limits or [math.nan])[labs["uln"].cat.codes.to_numpy()]
     value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
     requirement, reason = _texts(rows, len(labs))
     out = pd.DataFrame(
@@ -125,7 +124,7 @@ def clean(
             "factor": factor,
             "value": value,
             "censor": censor,
-            "uln": uln * np.where(np.isfinite(factor), factor, np.nan),
+            "uln": upper_limits(labs["uln"]) * np.where(np.isfinite(factor), factor, np.nan),
             "date": date,
             "status": pd.Categorical.from_codes(rows.status, STATUSES),
             "requirement_id": requirement,
@@ -133,27 +132,6 @@ def clean(
         }
     )
     return _mark_duplicates(out, labs)
-
-
-def upper_limit(text: str) -> tuple[float, str]:
-    """The upper limit of normal of a cell, NaN without one, and why a filled cell is not used ("")."""
-    try:
-        return parse_upper_limit(text), ""
-    except ValueError as error:
-        return math.nan, str(error)
-
-
-def unused_limits(labs: pd.DataFrame, units: Units) -> list[tuple[str, str, int, int, str]]:
-    """(analyte, cell, first line, rows, reason) of the filled `uln` cells that say no limit; words of nobody are masked."""
-    reasons = [reason for _, reason in map(upper_limit, labs["uln"].cat.categories)]
-    reason = np.array(reasons or [""], dtype=object)[labs["uln"].cat.codes.to_numpy()]
-    found = labs[["analyte", "line"]].assign(cell=masked_words(labs["uln"], units), reason=reason)
-    found = found[reason != ""].astype({"analyte": str, "cell": str})
-    grouped = found.groupby(["analyte", "cell", "reason"], sort=True)["line"].agg(["min", "size"])
-    return [
-        (analyte, cell, int(first), int(size), reason)
-        for (analyte, cell, reason), first, size in grouped.itertuples()
-    ]
 
 
 def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -33,8 +33,8 @@ def record_all(
 
 
 def record_upper_limits(step, unused: list[tuple[str, str, int, int, str]], rows: int) -> None:
-    """One WARN per analyte and filled `uln` cell that is not used (`unused`, see clean_labs): indices then take the limit of the
-    config."""
+    """One WARN per analyte and filled `uln` cell that is not used (`unused`, see upper_limits.py): indices then take the limit
+    of the config."""
     check = "upper limits of normal can be read"
     with step.block(BLOCK):
         for analyte, cell, line, size, reason in unused:
