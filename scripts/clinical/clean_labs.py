@@ -242,7 +242,9 @@ def _settle(rows, subject, number, other, value, factor, table, subjects, units)
     low, high = limits[subject, 0], limits[subject, 1]
     open_rows = (rows.status == 0) & np.isfinite(number)
     power = table.power
-    outside = open_rows & np.isfinite(value) & ((value < low) | (value > high))
+    sure = np.array([s.sure for s in subjects])[subject]
+    outside = (value < low) | (value > high) | (value < sure[:, 0]) | (value > sure[:, 1])
+    outside &= open_rows & np.isfinite(value)
     outside |= open_rows & power & np.isnan(value)
     todo = np.flatnonzero(open_rows & (outside | table.guessing | np.isfinite(other)))
     value, factor = value.copy(), factor.copy()

@@ -21,8 +21,8 @@ def settle_cell(
     """Decide about one cell: (canonical value, factor, requirement, reason), NaN with the reason
     when it cannot be decided.
 
-    With a unit: the one reading inside the hard range counts; when none is, the one declared
-    alternative unit that explains
+    With a unit: the one reading inside the hard range counts, unless another unit is as likely (`_other_unit`); when none is,
+    the one declared alternative unit that explains
     the value. Without a unit: the one unit in common use that gives a plausible value.
     """
     low, high = variable.hard
@@ -49,6 +49,9 @@ def settle_cell(
     requirement = _RANGE_REQUIREMENT.get(variable.name, "CLE-02")
     fitting = [r for r in readings if inside(r * factor)]
     if len(fitting) == 1:
+        doubt = _other_unit(variable, fitting[0], factor, units)
+        if doubt:
+            return math.nan, math.nan, "CLE-02", doubt
         if len(readings) == 1:
             return fitting[0] * factor, factor, "", ""
         return fitting[0] * factor, factor, "CLE-02", f"read as {fitting[0]:g}: in range only so"
@@ -62,6 +65,24 @@ def settle_cell(
         reading, used = fitting[0]
         return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
     return math.nan, math.nan, requirement, f"{shown}; impossible"
+
+
+def _other_unit(variable: Variable, number: float, factor: float, units: Units) -> str:
+    """Why the unit of a possible but hardly credible value is in doubt: outside the sure range, and inside it in another unit
+    in common use; "" where it is not."""
+    low, high = variable.sure
+    if not (number * factor < low or number * factor > high):
+        return ""
+    known = {f: name for f, name in units.common_factors(variable).items() if not math.isnan(f)}
+    likely = [name for f, name in known.items() if f != factor and low <= number * f <= high]
+    if not likely:
+        return ""
+    canonical = f"{number * factor:.4g} {variable.unit}"
+    confirmed = f"in {likely[0]}" if factor == 1 else f"as {canonical}"
+    return (
+        f"{canonical} is hardly possible, {number:g} {' or '.join(likely)} would be; "
+        f"correct the unit, or write it {confirmed} where it is right"
+    )
 
 
 def settle_power(

@@ -17,8 +17,9 @@ from scripts.clinical.lab_values import plain
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit. `dimension`: rows of the unit
-    table that count, several with | between where the name on paper leaves open which."""
+    """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit. `sure`: outside it a value is not
+    believed where another unit in common use puts it inside. `dimension`: rows of the unit table that count, several with |
+    between where the name on paper leaves open which."""
 
     name: str
     zh: str
@@ -29,6 +30,7 @@ class Variable:
     ucum: str
     hard: tuple[float, float]
     soft: tuple[float, float]
+    sure: tuple[float, float]
     log10: bool
     loinc: str
 
@@ -134,6 +136,7 @@ class Dictionary:
                     ucum=row["ucum"],
                     hard=(_number(row["hard_lo"]), _number(row["hard_hi"])),
                     soft=(_number(row["soft_lo"]), _number(row["soft_hi"])),
+                    sure=(_number(row["sure_lo"]), _number(row["sure_hi"])),
                     log10=row["log10"] == "yes",
                     loinc=row["loinc"],
                 )
@@ -238,13 +241,13 @@ class Units:
             return Conversion("cut", float(row.action.removeprefix("cut:")))
         return Conversion(row.action, row.factor, row.becomes)
 
-    def common_factors(self, variable: Variable) -> list[float]:
-        """Distinct factors of the units in common use for a variable; NaN for one that cannot be
+    def common_factors(self, variable: Variable) -> dict[float, str]:
+        """Distinct factors of the units in common use for a variable, each with its first unit; NaN for one that cannot be
         converted."""
-        found: dict[float, None] = {}
+        found: dict[float, str] = {}
         for row in (r for d in variable.dimension.split("|") for r in self.rows.get(d, [])):
             if row.common:
                 conversion = self._conversion_of(row)
                 usable = conversion.action == "" and not conversion.becomes
-                found.setdefault(conversion.factor if usable else math.nan)
-        return list(found)
+                found.setdefault(conversion.factor if usable else math.nan, row.unit)
+        return found

@@ -205,3 +205,45 @@ def test_word_for_no_unit_is_an_empty_unit(cleaned, unit):
     rows = cleaned(("ALB", "38", unit), ("AFP", "38", unit))
     assert rows["status"].tolist() == ["repaired", "quarantined"]
     assert rows["reason"].str.startswith("no unit").all()
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "other"),
+    [  # 6.3 mg/dL = 557 umol/L, 20 mg/dL = 1768 umol/L, 1.2 mg/dL = 20.5 umol/L; 350 /uL = 0.35 10^9/L
+        *(("CREA", "6.3", "umol/L", "mg/dL"), ("CREA", "20", "mg/dL", "umol/L"), ("TBIL", "1.2", "umol/L", "mg/dL")),
+        *(("LYMPH", "350", "10^9/L", "/uL"), ("NEUT", "4.2", "/uL", "10^9/L"), ("LYMPH", "1.8", "/uL", "10^9/L")),
+        *(("EO", "0.15", "/uL", "10^9/L"), ("TBIL", "60", "mg/dL", "umol/L")),
+    ],
+)  # fmt: skip
+def test_value_that_another_unit_would_make_ordinary_is_in_quarantine(
+    cleaned, analyte, value, unit, other
+):
+    analyte = {"EO": "EO#"}.get(analyte, analyte)
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-02")
+    assert f"is hardly possible, {value} {other} would be" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit"),
+    [  # agranulocytosis, a leukaemia, cachexia, and the same numbers as the messages ask for them
+        *(("NEUT", "0", "10^9/L"), ("NEUT", "0", "/uL"), ("LYMPH", "60", "10^9/L"), ("CREA", "18", "umol/L")),
+        *(("CREA", "0.0713", "mg/dL"), ("NEUT", "0.0042", "10^9/L"), ("LYMPH", "350000", "/uL")),
+        *(("CREA", "1768", "umol/L"), ("ALT", "4", "U/L"), ("CREA", "1.1", "mg/dL"), ("TBIL", "2.1", "umol/L")),
+    ],
+)  # fmt: skip
+def test_rare_value_without_a_double_is_kept(cleaned, analyte, value, unit):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    factor = {"mg/dL": 88.4, "/uL": 0.001}.get(unit, 1)
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(float(value) * factor))
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [  # impossible as they stand: hard ranges of creatinine 5 to 3000, of neutrophils and lymphocytes to 400
+        *(("CREA", "4.9", "umol/L", 433.16), ("LYMPH", "1200", "10^9/L", 1.2), ("CREA", "80", "mg/dL", 80)),
+    ],
+)  # fmt: skip
+def test_impossible_value_is_still_repaired(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("repaired", pytest.approx(expected))
