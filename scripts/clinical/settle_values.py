@@ -22,30 +22,19 @@ def settle_cell(
     when it cannot be decided.
 
     With a unit: the one reading inside the hard range counts, unless another unit is as likely (`_other_unit`); when none is,
-    the one declared alternative unit that explains
-    the value. Without a unit: the one unit in common use that gives a plausible value.
+    the one declared alternative unit that explains the value. Without a unit: `_without_unit`.
     """
     low, high = variable.hard
 
-    def inside(x: float, limits=(low, high)) -> bool:
-        return not (x < limits[0] or x > limits[1])
+    def inside(x: float) -> bool:
+        return not (x < low or x > high)
 
     unit = variable.unit or "1"
     allowed = f"{_plain(low)} to {_plain(high)} {unit}"
     if variable.qualitative and factor is None:
         return math.nan, math.nan, "CLE-03", "a number without a unit for a qualitative test"
     if factor is None:
-        soft = tuple(
-            h if math.isnan(s) else s for s, h in zip(variable.soft, variable.hard, strict=True)
-        )
-        factors = units.common_factors(variable)
-        fitting = [
-            (r, f) for r in readings for f in factors if math.isnan(f) or inside(r * f, soft)
-        ]
-        if len(fitting) == 1 and not math.isnan(fitting[0][1]):
-            reading, used = fitting[0]
-            return reading * used, used, "CLE-03", f"no unit; only {unit} fits (factor {used:g})"
-        return math.nan, math.nan, "CLE-03", "no unit, and the value does not say which"
+        return _without_unit(variable, readings, units)
     requirement = _RANGE_REQUIREMENT.get(variable.name, "CLE-02")
     fitting = [r for r in readings if inside(r * factor)]
     if len(fitting) == 1:
@@ -67,14 +56,38 @@ def settle_cell(
     return math.nan, math.nan, requirement, f"{shown}; impossible"
 
 
+def _without_unit(
+    variable: Variable, readings: list[float], units: Units
+) -> tuple[float, float, str, str]:
+    """Decide about a number without a unit: the one unit in common use that makes it plausible (soft range) counts, and one
+    that converts it only where the number as it stands is impossible (hard range)."""
+    low, high = (
+        h if math.isnan(s) else s for s, h in zip(variable.soft, variable.hard, strict=True)
+    )
+    common = units.common_factors(variable)
+    fitting = [
+        (r, f)
+        for r in readings
+        for f, row in common.items()
+        if not (r * f < low or r * f > high or r <= row.numbers[0] or r > row.numbers[1])
+    ]
+    possible = any(variable.hard[0] <= r <= variable.hard[1] for r in readings)
+    if len(fitting) == 1 and (fitting[0][1] == 1 or fitting[0][1] > 0 and not possible):
+        reading, used = fitting[0]
+        text = f"no unit; only {variable.unit or '1'} fits (factor {used:g})"
+        return reading * used, used, "CLE-03", text
+    text = f"no unit, and the value does not say which; give one of {', '.join(units.usable(variable))}"
+    return math.nan, math.nan, "CLE-03", text
+
+
 def _other_unit(variable: Variable, number: float, factor: float, units: Units) -> str:
     """Why the unit of a possible but hardly credible value is in doubt: outside the sure range, and inside it in another unit
     in common use; "" where it is not."""
     low, high = variable.sure
     if not (number * factor < low or number * factor > high):
         return ""
-    known = {f: name for f, name in units.common_factors(variable).items() if not math.isnan(f)}
-    likely = [name for f, name in known.items() if f != factor and low <= number * f <= high]
+    common = units.common_factors(variable).items()
+    likely = [row.unit for f, row in common if f != factor and low <= number * f <= high]
     if not likely:
         return ""
     canonical = f"{number * factor:.4g} {variable.unit}"

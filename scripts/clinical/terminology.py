@@ -54,13 +54,14 @@ class Conversion:
 
 @dataclass(frozen=True)
 class UnitRow:
-    """One row of units.tsv."""
+    """One row of units.tsv. `numbers`: those that may be in this unit where the cell names none, above and up to; NaN = any."""
 
     dimension: str
     unit: str
     factor: float
     action: str
     common: bool
+    numbers: tuple[float, float]
     becomes: str
     source: str
 
@@ -104,6 +105,11 @@ def fold_unit(text: str) -> str:
 
 def _number(text: str) -> float:
     return float(text) if text else math.nan
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, _, high = text.partition(" ")
+    return _number(low), _number(high)
 
 
 class Dictionary:
@@ -196,6 +202,7 @@ class Units:
                     factor=_number(cells["factor"]),
                     action=cells["action"],
                     common=cells["common"] == "yes",
+                    numbers=_range(cells["numbers"]),
                     becomes=cells["becomes"],
                     source=cells["source"],
                 )
@@ -241,13 +248,20 @@ class Units:
             return Conversion("cut", float(row.action.removeprefix("cut:")))
         return Conversion(row.action, row.factor, row.becomes)
 
-    def common_factors(self, variable: Variable) -> dict[float, str]:
+    def usable(self, variable: Variable) -> list[str]:
+        """The units in which a variable is taken."""
+        rows = [r for d in variable.dimension.split("|") for r in self.rows.get(d, [])]
+        return list(
+            dict.fromkeys(r.unit for r in rows if self._conversion_of(r).action != "refuse")
+        )
+
+    def common_factors(self, variable: Variable) -> dict[float, UnitRow]:
         """Distinct factors of the units in common use for a variable, each with its first unit; NaN for one that cannot be
         converted."""
-        found: dict[float, str] = {}
+        found: dict[float, UnitRow] = {}
         for row in (r for d in variable.dimension.split("|") for r in self.rows.get(d, [])):
             if row.common:
                 conversion = self._conversion_of(row)
                 usable = conversion.action == "" and not conversion.becomes
-                found.setdefault(conversion.factor if usable else math.nan, row.unit)
+                found.setdefault(conversion.factor if usable else math.nan, row)
         return found

@@ -247,3 +247,34 @@ def test_rare_value_without_a_double_is_kept(cleaned, analyte, value, unit):
 def test_impossible_value_is_still_repaired(cleaned, analyte, value, unit, expected):
     row = cleaned((analyte, value, unit)).iloc[0]
     assert (row["status"], row["value"]) == ("repaired", pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "expected"),
+    [  # 1 ukat/L = 60 U/L, 1 mg/dL = 17.1 umol/L bilirubin, 1 mg/dL = 0.0555 mmol/L glucose; hard ranges of the dictionary
+        *(("ALT", "3", None), ("ALT", "0.5", 30), ("ALT", "40", 40), ("TBIL", "1.2", None), ("TBIL", "0.4", 6.84)),
+        *(("PT", "13", 13), ("PT", "20", 20), ("PT", "45", None), ("PT", "85", None), ("APTT", "45", 45)),
+        *(("GLU", "90", 4.995), ("GLU", "60", None), ("AFP-L3", "0.3", None), ("HGB", "14", 140), ("PLT", "152000", 152)),
+    ],
+)  # fmt: skip
+def test_number_without_unit_is_converted_only_where_it_is_impossible_as_it_stands(
+    cleaned, analyte, value, expected
+):
+    row = cleaned((analyte, value, "")).iloc[0]
+    assert row["status"] == ("repaired" if expected else "quarantined")
+    assert row["value"] == pytest.approx(expected or np.nan, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("analyte", "allowed"),
+    [("AFP", "ng/mL, ng/L"), ("ALT", "U/L, ukat/L, nkat/L"), ("PT", "s"), ("DCP", "ng/mL, mAU/mL")],
+)
+def test_reason_of_a_missing_unit_names_those_that_are_taken(cleaned, analyte, allowed):
+    value = {"ALT": "3", "PT": "45"}.get(analyte, "35")
+    assert cleaned((analyte, value, "")).iloc[0]["reason"].endswith(f"; give one of {allowed}")
+
+
+def test_prothrombin_activity_is_never_converted(cleaned):
+    row = cleaned(("PT", "85", "%")).iloc[0]
+    assert row["status"] == "quarantined"
+    assert row["reason"].startswith("% is never converted: activity (Quick)")
