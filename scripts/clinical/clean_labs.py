@@ -66,10 +66,13 @@ def clean(
     variable = np.array([*(names.index(s.name) for s in subjects), -1])[subject]
     parsed = [parse_value(text) for text in labs["value"].cat.categories]
     code = labs["value"].cat.codes.to_numpy()
-    number, other, positive = (
+    number, other, grouped, positive, comma = (
         np.array([getattr(p, field) for p in parsed] or [0.0], dtype=float)[code]
-        for field in ("number", "other", "positive")
+        for field in ("number", "other", "grouped", "positive", "decimal_comma")
     )
+    laboratory = labs["laboratory"].cat.codes.to_numpy()
+    commas = np.bincount(laboratory, weights=comma, minlength=1)[laboratory] > 0
+    other = np.where(commas & np.isfinite(grouped), grouped, other)
     censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))
     problem = pd.Categorical.from_codes(*_codes([p.problem for p in parsed], code))
     inside = [p.unit for p in parsed]

@@ -74,6 +74,8 @@ _NUMBER = re.compile(
     r"(?P<power>\s*(?:[eE]|[x×*]\s*10\s*(?:\^|\*\*|[eE])?)\s*(?P<exponent>[+-]?\d+))?(?P<rest>.*)",
     re.S,
 )
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+_DECIMAL_COMMA = re.compile(r"[\d.]*,\d*")
 _LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
 _FLAGS = re.compile(r"(?:↑+|↓+|\*|(?<![A-Za-z/])[HL]|\((?:↑+|↓+|[HL])\))\s*$")
 # What may follow a number as its unit: no second number (1 234, 1:80, 12;5), no sign (0.61<, 1210+), no date (12月5日).
@@ -86,6 +88,8 @@ _UNIT = re.compile(
 class ParsedValue:
     """One cell. `other` is a second way to read the digits (1,234), NaN where there is only one.
 
+    grouped : second way where the laboratory writes decimal commas (12.450), else NaN
+    decimal_comma : the comma of this cell can only be a decimal one
     censor : "" exact, "<" below or ">" above `number`, which then is the limit
     positive : 1.0, 0.0, or NaN where the cell holds no qualitative result
     unit : unit written inside the cell, else ""
@@ -94,6 +98,8 @@ class ParsedValue:
 
     number: float = NAN
     other: float = NAN
+    grouped: float = NAN
+    decimal_comma: bool = False
     censor: str = ""
     positive: float = NAN
     unit: str = ""
@@ -157,7 +163,16 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     values = [reading * scale for reading in readings]
     if not all(map(math.isfinite, values)):
         return ParsedValue(positive=positive, problem="the number is too large or too small")
-    return ParsedValue(values[0], values[1] if len(values) > 1 else NAN, censor, positive, rest)
+    digits = match["digits"]
+    return ParsedValue(
+        number=values[0],
+        other=values[1] if len(values) > 1 else NAN,
+        grouped=float(digits.replace(".", "")) * scale if _THOUSANDS.fullmatch(digits) else NAN,
+        decimal_comma=len(values) == 1 and bool(_DECIMAL_COMMA.fullmatch(digits)),
+        censor=censor,
+        positive=positive,
+        unit=rest,
+    )
 
 
 def parse_upper_limit(text: str) -> float:

@@ -46,7 +46,12 @@ def settle_cell(
         return fitting[0] * factor, factor, "CLE-02", f"read as {fitting[0]:g}: in range only so"
     if len(fitting) > 1:
         text = " or ".join(f"{r:g}" for r in readings)
-        return math.nan, math.nan, "CLE-02", f"can be read as {text}; write it without commas"
+        return (
+            math.nan,
+            math.nan,
+            "CLE-02",
+            f"can be read as {text}; write it without thousands separators",
+        )
     others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
     fitting = [(r, f) for r in readings for f in others if inside(r * f)]
     shown = f"{readings[0] * factor:g} {unit} is outside {allowed}"

@@ -278,3 +278,30 @@ def test_prothrombin_activity_is_never_converted(cleaned):
     row = cleaned(("PT", "85", "%")).iloc[0]
     assert row["status"] == "quarantined"
     assert row["reason"].startswith("% is never converted: activity (Quick)")
+
+
+@pytest.mark.parametrize(
+    ("beside", "status", "value"),
+    [  # 12450 ng/mL of AFP is as possible as 12.45; haemoglobin ends at 260 g/L
+        *(("35,5", "quarantined", None), ("1.234,5", "quarantined", None), ("0,123", "quarantined", None)),
+        *(("35.5", "ok", 12.45), ("1,234,567", "ok", 12.45), ("1,234.5", "ok", 12.45), ("1,234", "ok", 12.45)),
+    ],
+)  # fmt: skip
+def test_point_before_three_digits_beside_decimal_commas_can_be_read_in_two_ways(
+    cleaned, beside, status, value
+):
+    rows = cleaned(("AFP", "12.450", "ng/mL"), ("AFP", beside, "ng/mL"), ("HGB", "12.450", "g/dL"))
+    assert rows["status"][0] == status
+    assert rows["value"][0] == pytest.approx(value or np.nan, nan_ok=True)
+    assert rows["value"][2] == pytest.approx(124.5)
+    if not value:
+        assert rows["reason"][0].startswith("can be read as 12.45 or 12450; write it without")
+        assert rows["reason"][2] == "read as 12.45: in range only so"
+
+
+def test_decimal_commas_of_one_laboratory_say_nothing_about_another(tmp_path):
+    path = tmp_path / "labs.tsv"
+    rows = ("P1\tAFP\t12.450\tng/mL\tA", "P1\tALB\t35,5\tg/L\tB", "P1\tAFP\t12.450\tng/mL\tB")
+    path.write_text("\n".join(["patient_id\tanalyte\tvalue\tunit\tlaboratory", *rows, ""]))
+    table = clean(read_labs(path)[0], DICTIONARY, UNITS, as_of="2026-03-01")
+    assert table["status"].tolist() == ["ok", "ok", "quarantined"]
