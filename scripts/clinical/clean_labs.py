@@ -62,7 +62,7 @@ def clean(
     """
     rows = _Rows(len(labs))
     names = list(dictionary.variables)
-    subjects, subject = _subjects(labs["analyte"], dictionary)
+    subjects, subject, brackets = _subjects(labs["analyte"], dictionary, units)
     variable = np.array([*(names.index(s.name) for s in subjects), -1])[subject]
     parsed = [parse_value(text) for text in labs["value"].cat.categories]
     code = labs["value"].cat.codes.to_numpy()
@@ -76,7 +76,9 @@ def clean(
     censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))
     problem = pd.Categorical.from_codes(*_codes([p.problem for p in parsed], code))
     inside = [p.unit for p in parsed]
-    unit = _units_in_force(labs["unit"], inside, code)
+    in_row = _units_in_force(labs["unit"].array, inside, code)
+    name = labs["analyte"].cat.codes.to_numpy()
+    unit = _units_in_force(in_row, brackets, name)
 
     rows.spoil(
         _is(labs["value"], HIDDEN), "ETH-09", "the cell held an identifier of a person; hidden"
@@ -90,8 +92,10 @@ def clean(
         unread = np.asarray(problem == text) & ~(qualitative & np.isfinite(positive))
         rows.spoil(unread, "CLE-02", text)
 
-    two = differing_units(subject, labs["unit"], inside, code, subjects, units)
+    two = differing_units(subject, labs["unit"].array, inside, code, subjects, units)
     rows.spoil(two, "CLE-03", "the unit in the cell is not that of the unit column")
+    two = differing_units(subject, in_row, brackets, name, subjects, units)
+    rows.spoil(two, "CLE-03", "the unit in the name of the analyte is not that of the value")
     table = _ConversionTable(subject, unit, subjects, units, names)
     factor, value = table.apply(number, censor)
     said = qualitative & np.isfinite(positive)
@@ -154,22 +158,25 @@ def _flags(names: list[str], test, variable: np.ndarray) -> np.ndarray:
     return np.array([*map(test, names), False])[variable]
 
 
-def _subjects(analyte: pd.Series, dictionary: Dictionary) -> tuple[list[Variable], np.ndarray]:
-    """The distinct variables that the printed names mean, and the place of each row's own (-1 unknown)."""
-    named = [dictionary.subject(text) for text in analyte.cat.categories]
+def _subjects(
+    analyte: pd.Series, dictionary: Dictionary, units: Units
+) -> tuple[list[Variable], np.ndarray, list[str]]:
+    """The distinct variables that the printed names mean, the place of each row's own (-1 unknown), and the unit in brackets
+    behind each distinct name ("" for none)."""
+    both = [dictionary.subject_and_unit(text, units) for text in analyte.cat.categories]
+    named = [subject for subject, _ in both]
     subjects = [s for s in dict.fromkeys(named) if s is not None]
     number = {s: i for i, s in enumerate(subjects)} | {None: -1}
     found = np.array([number[s] for s in named] or [-1], dtype=np.int32)
-    return subjects, found[analyte.cat.codes.to_numpy()]
+    return subjects, found[analyte.cat.codes.to_numpy()], [unit for _, unit in both]
 
 
-def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) -> pd.Categorical:
-    """The unit of each row: of its own column, else the one that was written inside the value
-    cell."""
-    categories = list(dict.fromkeys([*unit.cat.categories, "", *inside]))
+def _units_in_force(unit: pd.Categorical, inside: list[str], value_code: np.ndarray):
+    """The unit of each row (categorical): its own, else the one that another cell names (`inside` of each of its texts)."""
+    categories = list(dict.fromkeys([*unit.categories, "", *inside]))
     number = {text: i for i, text in enumerate(categories)}
-    own = [number["" if names_no_unit(c) else c] for c in unit.cat.categories]
-    codes = np.array(own or [0])[unit.cat.codes.to_numpy()]
+    own = [number["" if names_no_unit(c) else c] for c in unit.categories]
+    codes = np.array(own or [0])[unit.codes]
     from_value = np.array([number[text] for text in inside] or [0])[value_code]
     return pd.Categorical.from_codes(
         np.where(codes == number[""], from_value, codes), categories=categories

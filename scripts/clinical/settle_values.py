@@ -118,32 +118,31 @@ def settle_power(
 
 def differing_units(
     subject: np.ndarray,
-    unit: pd.Series,
-    inside: list[str],
-    value_code: np.ndarray,
+    unit: pd.Categorical,
+    named: list[str],
+    code: np.ndarray,
     subjects: list[Variable],
     units: Units,
 ) -> np.ndarray:
-    """Rows whose cell names another unit than their unit column, so that the number could mean two things.
+    """Rows where another cell names another unit than `unit`, so that the number could mean two things.
 
-    subject : (rows,) place of the variable in `subjects`, -1 unknown; unit : categorical column; inside : the unit in
-    each distinct value, "" for none; value_code : (rows,) which of them
+    subject : (rows,) place of the variable in `subjects`, -1 unknown; unit : (rows,); named : the unit in each distinct text
+    of the other cell, "" for none; code : (rows,) which of them
     """
-    named = np.array([bool(text) for text in inside] or [False])[value_code]
-    rows = np.flatnonzero(named & (unit != "").to_numpy() & (subject >= 0))
+    silent = np.array([names_no_unit(text) for text in unit.categories] or [True])[unit.codes]
+    names = np.array([bool(text) for text in named] or [False])[code]
+    rows = np.flatnonzero(names & ~silent & (subject >= 0))
+    shape = (max(len(subjects), 1), max(len(unit.categories), 1), max(len(named), 1))
+    keys = np.ravel_multi_index((subject[rows], unit.codes[rows], code[rows]), shape)
+    pairs, inverse = np.unique(keys, return_inverse=True)
+    differ = np.zeros(len(pairs), dtype=bool)
+    for i, (own, one, other) in enumerate(zip(*np.unravel_index(pairs, shape), strict=True)):
+        first, second = unit.categories[one], named[other]
+        differ[i] = fold_unit(first) != fold_unit(second) and (
+            units.conversion(subjects[own], first) != units.conversion(subjects[own], second)
+        )
     out = np.zeros(len(subject), dtype=bool)
-    codes = unit.cat.codes.to_numpy()
-    known: dict[tuple, bool] = {}
-    for row in rows.tolist():
-        key = (subject[row], codes[row], value_code[row])
-        if key not in known:
-            column, cell = unit.cat.categories[key[1]], inside[key[2]]
-            meant = subjects[key[0]]
-            same = names_no_unit(column) or fold_unit(column) == fold_unit(cell)
-            known[key] = not same and (
-                units.conversion(meant, column) != units.conversion(meant, cell)
-            )
-        out[row] = known[key]
+    out[rows] = differ[inverse]
     return out
 
 

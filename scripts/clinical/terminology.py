@@ -72,6 +72,8 @@ def fold_name(text: str) -> str:
     return re.sub(r"[\s\-_.,:：·()\[\]{}'\"*＊/]", "", plain(text).lower().replace("γ", "r"))
 
 
+_BRACKETS = re.compile(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]", re.S)
+_TEST_WORDS = ("检测", "测定", "定量")
 _NO_UNIT = {"", ".", "na", "n/a", "nan", "null", "none", "无", "无单位"}
 # Signs and words that stand for those of the unit table; longer words first.
 _UNIT_SIGNS = str.maketrans({"∧": "^", "ˆ": "^", "∕": "/", "⁄": "/", "\\": "/", "•": ""})
@@ -157,7 +159,7 @@ class Dictionary:
 
     def resolve(self, text: str) -> str:
         """The variable that a printed name means, "" when unknown; 总胆红素(TBIL) and 白蛋白 ALB
-        are tried in parts."""
+        are tried in parts, 血清总胆红素 and 甲胎蛋白测定 without what says the specimen or that it is a test."""
         found = {self._names.get(part, "") for part in self._parts(text)}
         return found.pop() if len(found) == 1 else ""
 
@@ -170,14 +172,34 @@ class Dictionary:
         own = {self._dimensions.get(part, variable.dimension) for part in self._parts(text)}
         return dataclasses.replace(variable, dimension="|".join(sorted(own)))
 
+    def subject_and_unit(self, text: str, units: "Units") -> tuple[Variable | None, str]:
+        """`subject`, and the unit that stands in brackets behind the name, as in ALT(U/L); "" where there is none."""
+        known = self.subject(text)
+        match = None if known else _BRACKETS.fullmatch(plain(text))
+        if not match:
+            return known, ""
+        known = self.subject(match[1])
+        return (known, match[2]) if known and units.knows(known, match[2]) else (None, "")
+
+    def _bare(self, folded: str) -> str:
+        """A folded name as the dictionary has it, without what says the specimen or that it is a test where that is needed."""
+        for word in ("", *_TEST_WORDS):
+            folded = folded if folded in self._names else folded.removesuffix(word)
+        bare = re.sub("^血[清浆]", "", folded)
+        clots = bare in self._names and "time" in self.variables[self._names[bare]].dimension
+        impossible = clots and folded.startswith(
+            "血清"
+        )  # serum has clotted: 血清TT is another test
+        return folded if folded in self._names or impossible else bare
+
     def _parts(self, text: str) -> list[str]:
         """Folded names that a printed name consists of: itself where it is known, else what brackets or scripts part."""
-        if fold_name(text) in self._names:
-            return [fold_name(text)]
+        if self._bare(fold_name(text)) in self._names:
+            return [self._bare(fold_name(text))]
         parts = re.split(r"[()\[\]【】]", plain(text))
         if len(parts) == 1:
             parts = re.findall(r"[\u4e00-\u9fff]+|[A-Za-z0-9γ+#%\-]+", plain(text))
-        return list(filter(None, map(fold_name, parts)))
+        return [self._bare(part) for part in map(fold_name, parts) if part]
 
 
 @dataclass
@@ -212,6 +234,11 @@ class Units:
                     if spellings.setdefault(key, row) is not row:
                         raise ValueError(f"unit {spelling!r} stands twice under {row.dimension}")
         return cls(rows, spellings, declared or {})
+
+    def knows(self, variable: Variable, text: str) -> bool:
+        """Whether a text is a unit of a variable, be it one that is taken or one that is refused."""
+        folded = fold_unit(text)
+        return any((d, folded) in self.spellings for d in variable.dimension.split("|"))
 
     def conversion(self, variable: Variable, text: str) -> Conversion:
         """What a unit means for a variable."""

@@ -305,3 +305,28 @@ def test_decimal_commas_of_one_laboratory_say_nothing_about_another(tmp_path):
     path.write_text("\n".join(["patient_id\tanalyte\tvalue\tunit\tlaboratory", *rows, ""]))
     table = clean(read_labs(path)[0], DICTIONARY, UNITS, as_of="2026-03-01")
     assert table["status"].tolist() == ["ok", "ok", "quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [  # 1 g/dL = 10 g/L
+        *(("ALT(U/L)", "35", "", 35), ("AFP(ng/ml)", "35", "", 35), ("PT(s)", "45", "", 45), ("ALB (g/dL)", "3.8", "", 38)),
+        *(("甲胎蛋白（AFP）（ng/ml）", "35", "-", 35), ("ALT[U/L]", "35", "IU/L", 35), ("AFP(ng/mL)", "35 ug/L", "", 35)),
+        *(("PT(%)", "85", "", None), ("ALB(g/dL)", "38", "g/L", None), ("ALB(g/dL)", "38 g/L", "", None)),
+        *(("ALT(mmol/L)", "35", "", None), ("PIVKA-II(ng/mL)", "35", "", None)),
+    ],
+)  # fmt: skip
+def test_unit_in_brackets_behind_a_name(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert row["status"] == ("ok" if expected else "quarantined")
+    assert row["value"] == pytest.approx(expected or np.nan, nan_ok=True)
+
+
+def test_unit_in_brackets_against_that_of_the_value_has_its_own_reason(cleaned):
+    reasons = set(cleaned(("ALB(g/dL)", "38", "g/L"), ("ALB(g/dL)", "38 g/L", ""))["reason"])
+    assert reasons == {"the unit in the name of the analyte is not that of the value"}
+
+
+def test_mass_of_urea_nitrogen_in_serum_keeps_its_factor(cleaned):
+    row = cleaned(("血清尿素氮", "14", "mg/dL")).iloc[0]
+    assert row["value"] == pytest.approx(14 * 0.357)  # 28.01 g in one mole of urea: 10 / 28.01
