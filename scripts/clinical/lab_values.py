@@ -55,6 +55,11 @@ _NOT_DETECTED = (
 )
 _NEGATIVE = re.compile(r"阴性|^阴$|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
 _POSITIVE = re.compile(r"阳性|^阳$|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
+# Words of reactivity and what they say; 非, 无 and non turn the word, other words doubt it (未见反应性).
+_REACTIVE = (
+    (re.compile(r"\bnon?t?[\s-]*reactive\b|[无非]反应性?", re.I), "negative"),
+    (re.compile(r"\breactive\b|有?反应性", re.I), "positive"),
+)
 _UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/?-|indeterminate", re.I)
 _RESULT = r"(?:阴性|阳性|negative|positive|\bneg\b|\bpos\b)"
 # A word that turns or doubts the result: before it in the same phrase (未见阳性, non-negative), or right behind it.
@@ -66,8 +71,16 @@ _TURNED = re.compile(
 # Signs beside a result word, (-) or ++, but not that of an exponent (1.5E-3, 1.5 x 10^-3).
 _SIGNS = re.compile(r"弱|[():]|(?<![eE^*])(?<![x×*]10)(?<![x×*] 10)[+\-]")
 _LESS, _MORE = (
-    ("<=", "≤", "<", "小于等于", "小于", "低于"),
-    (">=", "≥", ">", "大于等于", "大于", "高于"),
+    ("<=", "≤", "≦", "⩽", "<", "小于等于", "小于", "低于"),
+    (">=", "≥", "≧", "⩾", ">", "大于等于", "大于", "高于"),
+)
+_BEYOND = (("以上", ">"), ("以下", "<"))  # 1210以上
+_WORD, _BELOW = (
+    "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    for words in (_NOT_DETECTED, _LESS)
+)
+_UNDETECTED_BELOW = re.compile(  # 未检出(<20), <20 (not detected)
+    rf"(?:{_WORD})[\s:,;(]*(?:{_BELOW})([^()]+)\)?|(?:{_BELOW})([^()]+?)\s*\(?(?:{_WORD})\)?", re.I
 )
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?P<digits>\d[\d.,]*|[.,]\d+)"
@@ -77,7 +90,9 @@ _NUMBER = re.compile(
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DECIMAL_COMMA = re.compile(r"[\d.]*,\d*")
 _LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
-_FLAGS = re.compile(r"(?:↑+|↓+|\*|(?<![A-Za-z/])[HL]|\((?:↑+|↓+|[HL])\))\s*$")
+_FLAG = r"↑+|↓+|偏?[高低]|[升增]高|降低"
+_FLAGS = re.compile(rf"(?:{_FLAG}|\*|(?<![A-Za-z/])[HL]|\((?:{_FLAG}|[HL])\))\s*$")
+_FLAG_BEFORE = re.compile(r"^(?:[↑↓]+|\*)\s*(?=[\d.<>≤≥≦≧])")
 # What may follow a number as its unit: no second number (1 234, 1:80, 12;5), no sign (0.61<, 1210+), no date (12月5日).
 _UNIT = re.compile(
     r"(?:[x×*]?\s*10\s*(?:\^|\*\*?|[eE])\s*\d{1,2}|[^\d\s:;,<>=+\-^’'|])[^:;<>=月日年]*", re.S
@@ -121,6 +136,12 @@ def parse_value(text: str) -> ParsedValue:
         return ParsedValue(problem="missing")
     if low in _NOT_DETECTED:
         return ParsedValue(positive=0.0, problem="not detected")
+    below = _UNDETECTED_BELOW.fullmatch(text)
+    if below:
+        return _with_number((below[1] or below[2]).strip(), "<", 0.0)
+    if "react" in low or "反应" in text:
+        for pattern, word in _REACTIVE:
+            text = pattern.sub(word, text)
     positive = NAN
     both = _NEGATIVE.search(text) and _POSITIVE.search(text)
     if both or _UNDECIDED.search(text) or _TURNED.search(text):
@@ -132,11 +153,14 @@ def parse_value(text: str) -> ParsedValue:
             if not text:
                 return ParsedValue(positive=positive)
             break
-    censor = ""
+    text, censor = _FLAG_BEFORE.sub("", text), ""
     for sign, prefixes in (("<", _LESS), (">", _MORE)):
         for prefix in prefixes:
             if not censor and text.startswith(prefix):
                 censor, text = sign, text[len(prefix) :].strip()
+    for suffix, sign in _BEYOND:
+        if not censor and text.endswith(suffix):
+            censor, text = sign, text.removesuffix(suffix).strip()
     return _with_number(text, censor, positive)
 
 

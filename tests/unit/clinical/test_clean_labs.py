@@ -330,3 +330,25 @@ def test_unit_in_brackets_against_that_of_the_value_has_its_own_reason(cleaned):
 def test_mass_of_urea_nitrogen_in_serum_keeps_its_factor(cleaned):
     row = cleaned(("血清尿素氮", "14", "mg/dL")).iloc[0]
     assert row["value"] == pytest.approx(14 * 0.357)  # 28.01 g in one mole of urea: 10 / 28.01
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "censor"),
+    [
+        ("35.2高", 35.2, ""),
+        ("1210以上", 1210, ">"),
+        ("未检出(<20)", 20 / np.sqrt(2), "<"),
+        ("↑35.2", 35.2, ""),
+    ],
+)
+def test_flag_or_word_of_a_limit_beside_a_number(cleaned, value, expected, censor):
+    row = cleaned(("AFP", value, "ng/mL")).iloc[0]
+    assert (row["status"], row["censor"], row["value_raw"]) == ("ok", censor, value)
+    assert row["value"] == pytest.approx(expected)
+
+
+def test_words_of_reactivity_are_results(cleaned):
+    words = ("Reactive", "Nonreactive", "有反应性", "无反应性")
+    rows = cleaned(*(("HBsAg", word, "", f"2025-01-0{i}") for i, word in enumerate(words, 1)))
+    assert rows["value"].tolist() == [1, 0, 1, 0]
+    assert rows["value_raw"].tolist() == list(words)

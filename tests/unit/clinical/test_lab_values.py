@@ -30,6 +30,26 @@ from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_val
         ("-5", -5, ""),
         ("12.5 (H)", 12.5, ""),
         ("12.5(↑)", 12.5, ""),
+        *(
+            ("≦0.61", 0.61, "<"),
+            ("≧1210", 1210, ">"),
+            ("↑35.2", 35.2, ""),
+            ("*35.2", 35.2, ""),
+            ("35.2高", 35.2, ""),
+        ),
+        *(
+            ("35.2 偏低", 35.2, ""),
+            ("35.2(高)", 35.2, ""),
+            ("35.2 升高", 35.2, ""),
+            ("↑＞1210", 1210, ">"),
+        ),
+        *(
+            ("1210以上", 1210, ">"),
+            ("20 以下", 20, "<"),
+            ("未检出(<20)", 20, "<"),
+            ("未检出 小于20", 20, "<"),
+        ),
+        *(("Not detected（＜20）", 20, "<"), ("<20(未检出)", 20, "<")),
     ],
 )
 def test_number(text, number, censor):
@@ -84,6 +104,23 @@ def test_not_detected_is_not_the_same_as_not_measured():
         ("+", 1, math.nan),
         ("阴", 0, math.nan),
         ("阳", 1, math.nan),
+        *(
+            ("Reactive", 1, math.nan),
+            ("有反应性", 1, math.nan),
+            ("弱反应性", 1, math.nan),
+            ("Reactive 12.5", 1, 12.5),
+        ),
+        *(
+            ("Nonreactive", 0, math.nan),
+            ("Non-reactive", 0, math.nan),
+            ("NON REACTIVE", 0, math.nan),
+        ),
+        *(
+            ("not reactive", 0, math.nan),
+            ("无反应性", 0, math.nan),
+            ("非反应性", 0, math.nan),
+            ("未检出(<20)", 0, 20),
+        ),
     ],
 )
 def test_qualitative(text, positive, number):
@@ -132,6 +169,7 @@ def test_empty_date_is_missing():
     "text",
     [
         *("未见阳性", "不阳性", "非阴性", "假阳性", "not positive", "non-negative", "阳性待排", "阳性?"),
+        *("未见反应性", "假反应性", "reactive?", "阴性(反应性)"),
         *("阳性复查阴性", "疑似阳性", "弱阳性(+-)", "阴性(-) positive"),
     ],
 )  # fmt: skip
@@ -183,3 +221,8 @@ def test_empty_upper_limit_is_none(text):
 def test_upper_limit_that_says_none_is_refused(text):
     with pytest.raises(ValueError, match="upper limit"):
         parse_upper_limit(text)
+
+
+def test_very_long_cell_is_no_endless_one():
+    assert parse_value("未检出" * 5000 + "(<20)").problem
+    assert parse_value("<" * 20000).problem
