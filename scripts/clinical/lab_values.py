@@ -254,6 +254,7 @@ def _is_grouped(text: str, separator: str) -> bool:
 
 
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s].*)?")
+_YEAR_LAST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T\s].*)?")
 _COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})(?:\d{4,6})?")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000  # 1954 to 2064; outside it is no plausible day
@@ -263,8 +264,8 @@ def parse_date(text: str) -> str:
     """An ISO date (YYYY-MM-DD) from the common forms; "" when the cell is empty. ValueError with
     the reason else.
 
-    Excel serial numbers count days from 1899-12-30. Day and month first (3/4/2025) is refused:
-    nobody can tell which is which.
+    Excel serial numbers count days from 1899-12-30. Day and month first (3/4/2025) is refused, because nobody can tell which
+    is which, but where only one of them can be a month (31.12.2024).
     """
     text = plain(text)
     if text.lower() in _NOT_MEASURED:
@@ -272,6 +273,11 @@ def parse_date(text: str) -> str:
     match = _DATE.fullmatch(text)
     if match:
         return _iso(*map(int, match.groups()))
+    match = _YEAR_LAST.fullmatch(text)
+    if match:
+        first, second = int(match[1]), int(match[3])
+        if first == second or max(first, second) > 12:
+            return _iso(int(match[4]), min(first, second), max(first, second))
     match = _COMPACT.fullmatch(text)
     if match:
         return _iso(int(match[1] + match[2]), int(match[3]), int(match[4]))

@@ -13,6 +13,7 @@ from scripts.clinical.terminology import Units, Variable, fold_unit, names_no_un
 
 # Where an impossible value speaks of a rule between fields and not of one field's range.
 _RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
+_MISTAKEN_FOR = {"inr": "is it the prothrombin activity in %?"}
 
 
 def settle_cell(
@@ -29,8 +30,8 @@ def settle_cell(
     def inside(x: float) -> bool:
         return not (x < low or x > high)
 
-    unit = variable.unit or "1"
-    allowed = f"{_plain(low)} to {_plain(high)} {unit}"
+    unit = f" {variable.unit}" if variable.unit else ""
+    allowed = f"{_plain(low)} to {_plain(high)}{unit}"
     if variable.qualitative and factor is None:
         return math.nan, math.nan, "CLE-03", "a number without a unit for a qualitative test"
     if factor is None:
@@ -54,11 +55,12 @@ def settle_cell(
         )
     others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
     fitting = [(r, f) for r in readings for f in others if inside(r * f)]
-    shown = f"{readings[0] * factor:g} {unit} is outside {allowed}"
+    shown = f"{readings[0] * factor:g}{unit} is outside {allowed}"
     if len(fitting) == 1:
         reading, used = fitting[0]
         return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
-    return math.nan, math.nan, requirement, f"{shown}; impossible"
+    hint = f"; {_MISTAKEN_FOR[variable.name]}" if variable.name in _MISTAKEN_FOR else ""
+    return math.nan, math.nan, requirement, f"{shown}; impossible{hint}"
 
 
 def _without_unit(
@@ -79,7 +81,7 @@ def _without_unit(
     possible = any(variable.hard[0] <= r <= variable.hard[1] for r in readings)
     if len(fitting) == 1 and (fitting[0][1] == 1 or fitting[0][1] > 0 and not possible):
         reading, used = fitting[0]
-        text = f"no unit; only {variable.unit or '1'} fits (factor {used:g})"
+        text = f"no unit; only {variable.unit or 'a ratio'} fits (factor {used:g})"
         return reading * used, used, "CLE-03", text
     text = f"no unit, and the value does not say which; give one of {', '.join(units.usable(variable))}"
     return math.nan, math.nan, "CLE-03", text

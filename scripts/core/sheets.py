@@ -286,7 +286,8 @@ def _typed(text: str, kind: str):
 def _allowed(rule: dict) -> str:
     """What a column accepts, in words."""
     if "enum" in rule:
-        return f"allowed: {', '.join(map(str, rule['enum']))}"
+        other = [word for word in rule.get("x-synonyms", {}) if not word.isascii()]
+        return f"allowed: {', '.join(map(str, [*rule['enum'], *other]))}"
     if rule.get("format") == "date":
         return "allowed: a date as YYYY-MM-DD"
     if "x-allowed" in rule:

@@ -352,3 +352,14 @@ def test_words_of_reactivity_are_results(cleaned):
     rows = cleaned(*(("HBsAg", word, "", f"2025-01-0{i}") for i, word in enumerate(words, 1)))
     assert rows["value"].tolist() == [1, 0, 1, 0]
     assert rows["value_raw"].tolist() == list(words)
+
+
+def test_message_about_a_ratio_prints_no_unit_and_says_what_may_be_meant(cleaned):
+    reason = "85 is outside 0.5 to 20; impossible; is it the prothrombin activity in %?"
+    assert cleaned(("INR", "85", "")).iloc[0]["reason"] == reason
+
+
+def test_day_before_month_is_taken_where_it_reads_one_way(cleaned):
+    rows = cleaned(("ALT", "35", "U/L", "31.12.2024"), ("ALT", "35", "U/L", "03/04/2024"))
+    assert rows["status"].tolist() == ["ok", "quarantined"]
+    assert str(rows["date"][0].date()) == "2024-12-31"

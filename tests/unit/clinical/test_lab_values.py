@@ -226,3 +226,22 @@ def test_upper_limit_that_says_none_is_refused(text):
 def test_very_long_cell_is_no_endless_one():
     assert parse_value("未检出" * 5000 + "(<20)").problem
     assert parse_value("<" * 20000).problem
+
+
+@pytest.mark.parametrize(
+    "text", ["31.12.2024", "31/12/2024", "12/31/2024", "31-12-2024", "31.12.2024 08:30"]
+)
+def test_year_last_is_read_where_only_one_number_can_be_the_month(text):
+    assert parse_date(text) == "2024-12-31"
+
+
+def test_year_last_with_the_same_day_and_month_has_one_reading():
+    assert parse_date("05/05/2024") == "2024-05-05"
+
+
+@pytest.mark.parametrize(
+    "text", ["03/04/2024", "12.11.2024", "32/12/2024", "13/13/2024", "31/02/2024", "31.12/2024"]
+)
+def test_year_last_that_says_no_one_day_is_refused(text):
+    with pytest.raises(ValueError, match=r"YYYY-MM-DD|calendar"):
+        parse_date(text)

@@ -120,8 +120,8 @@ def test_undeclared_sex_coding_is_one_error_per_code_with_file_row_column_and_wh
     line = 2 + [row["Sex"] for row in rows].index("f")
     said = str(error.value).splitlines()
     assert said == [
-        f"patients.tsv, row 2, column sex: 'm': allowed: male, female ({men} rows)",
-        f"patients.tsv, row {line}, column sex: 'f': allowed: male, female ({women} rows)",
+        f"patients.tsv, row 2, column sex: 'm': allowed: male, female, 男, 女, 男性, 女性 ({men} rows)",
+        f"patients.tsv, row {line}, column sex: 'f': allowed: male, female, 男, 女, 男性, 女性 ({women} rows)",
     ]
     assert not Path(".hcc").exists()
 

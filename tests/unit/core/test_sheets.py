@@ -106,6 +106,31 @@ def test_encodings_of_spreadsheets_are_recognised(patients, encoding, name):
     assert (sheet.encoding, sheet.rows[0]["sex"]) == (name, "female")
 
 
+@pytest.mark.parametrize(
+    ("text", "sex"),
+    [
+        *(
+            ("男性", "male"),
+            ("女性", "female"),
+            ("Male", "male"),
+            ("MALE", "male"),
+            ("FEMALE", "female"),
+        )
+    ],
+)
+def test_word_that_says_the_sex_is_taken(patients, text, sex):
+    header = "patient_id\tcentre\tdiagnosis\trole\tsex"
+    path = patients(f"P1\tC1\thcc\tdevelopment\t{text}", header=header)
+    assert read_sheet(path).rows[0]["sex"] == sex
+
+
+@pytest.mark.parametrize("text", ["M", "f", "1", "男女"])
+def test_coding_of_the_sex_is_refused_with_the_words_that_are_taken(patients, text):
+    header = "patient_id\tcentre\tdiagnosis\trole\tsex"
+    (problem,) = problems_of(patients(f"P1\tC1\thcc\tdevelopment\t{text}", header=header))
+    assert problem.endswith("allowed: male, female, 男, 女, 男性, 女性")
+
+
 @pytest.mark.parametrize("text", ["µmol/L", "37 °C", "β2", "Kraków", "女", "肝"])
 def test_utf8_is_not_taken_for_chinese(text):
     assert decode(text.encode()) == (text, "utf-8")
