@@ -75,6 +75,8 @@ def fold_name(text: str) -> str:
 _BRACKETS = re.compile(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]", re.S)
 _TEST_WORDS = ("检测", "测定", "定量")
 _NO_UNIT = {"", ".", "na", "n/a", "nan", "null", "none", "无", "无单位"}
+_AT_37_DEGREES = re.compile(r"\s*[@,( ]\s*37\s*°?\s*c\)?$")
+_MOLAR = re.compile(r"([mµμun])M")  # mm is none
 # Signs and words that stand for those of the unit table; longer words first.
 _UNIT_SIGNS = str.maketrans({"∧": "^", "ˆ": "^", "∕": "/", "⁄": "/", "\\": "/", "•": ""})
 _UNIT_WORDS = (
@@ -91,18 +93,24 @@ def names_no_unit(text: str) -> bool:
 
 
 def fold_unit(text: str) -> str:
-    """A unit without case, blanks and brackets; µ as u; powers of ten as 10^n: x10E9/L, 10⁹/L,
-    10*9/L are one, and so are mm³ and mm3; a dash or stroke alone is no unit."""
-    text = plain(text).lower().replace("μ", "u").replace("mc", "u") if text else ""
+    """A unit without case, blanks and brackets; µ as u; powers of ten as 10^n: x10E9/L, 10⁹/L, E9/L, 10*9/L are one, and so
+    are mm³ and mm3, /100mL and /dL, mM and mmol/L; 37 °C, at which enzymes are measured, is left out; a dash or stroke alone is
+    no unit."""
+    text = _MOLAR.sub(r"\1mol/L", text) if _MOLAR.fullmatch(text := plain(text)) else text
+    text = text.lower().replace("μ", "u").replace("mc", "u")
     if names_no_unit(text):
         return ""
+    text = _AT_37_DEGREES.sub("", text)
     text = re.sub(r"[\s\[\](){}'·]", "", text.translate(_UNIT_SIGNS))
     for word, sign in _UNIT_WORDS:
         text = text.replace(word, sign)
-    text = re.sub(r"^克(?=/)", "g", text)
+    text = re.sub(r"^(?:克|gm)(?=[/%])", "g", text)
+    text = re.sub(r"/100ml$", "/dl", text)
+    text = re.sub(r"^units?(?=/)", "u", text)
+    text = re.sub(r"^1000(?=/[um]l$)", "10^3", text)
     text = re.sub(r"(?<=.)\.?([mdu]?l)\^?-\^?1$", r"/\1", text)  # g.L-1 is g/L
     text = re.sub(r"(?<=[a-z])\^(?=\d)", "", text)  # mm^3 is mm3
-    return re.sub(r"^[x×*]?10(?:\^|e|\*\*?)?(\d{1,2})(?=/|$)", r"10^\1", text)
+    return re.sub(r"^[x×*]?(?:10(?:\^|e|\*\*?)?|e)([1-9]\d?)(?:cells?)?(?=/|$)", r"10^\1", text)
 
 
 def _number(text: str) -> float:

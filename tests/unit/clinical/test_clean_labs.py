@@ -188,6 +188,10 @@ def test_unit_says_which_prothrombin_a_name_for_both_means(cleaned, name):
         *(("ALB", "38", "克/升", 38), ("ALB", "38", "g·L-1", 38), ("AFP", "35", "微克/升", 35)),
         *(("TBIL", "17", "微摩尔/升", 17), ("AFP", "35", "ng∕mL", 35), ("Na", "140", "毫摩尔/升", 140)),
         *(("INR", "1.1", "无", 1.1), ("INR", "1.1", "N/A", 1.1)),
+        *(("PLT", "150", "E9/L", 150), ("PLT", "150", "10^9cells/L", 150), ("PLT", "150", "1000/uL", 150)),
+        *(("ALT", "35", "units/L", 35), ("ALT", "35", "U/L(37℃)", 35), ("ALT", "35", "U/L 37°C", 35)),
+        *(("ALB", "3.8", "gm/dL", 38), ("CREA", "1", "mg/100mL", 88.4), ("GLU", "5.5", "mM", 5.5)),
+        *(("TBIL", "17", "µM", 17), ("TBIL", "17", "uM", 17), ("FIB", "300", "mg/100 mL", 3)),
     ],
 )  # fmt: skip
 def test_more_ways_to_write_a_unit(cleaned, analyte, value, unit, expected):
@@ -198,6 +202,14 @@ def test_more_ways_to_write_a_unit(cleaned, analyte, value, unit, expected):
 @pytest.mark.parametrize("unit", ["gL1", "千克/升", "?"])
 def test_what_is_no_unit_stays_refused(cleaned, unit):
     assert cleaned(("ALB", "38", unit)).iloc[0]["requirement_id"] == "CLE-03"
+
+
+@pytest.mark.parametrize(
+    ("analyte", "unit"),
+    [("ALT", "U/L(30℃)"), ("PLT", "100/uL"), ("PLT", "E/L"), ("GLU", "mm"), ("PLT", "1000/mL")],
+)
+def test_unit_that_only_looks_like_one_stays_refused(cleaned, analyte, unit):
+    assert cleaned((analyte, "35", unit)).iloc[0]["requirement_id"] == "CLE-03"
 
 
 @pytest.mark.parametrize("unit", ["无", "NA", "-"])
