@@ -375,3 +375,26 @@ def test_day_before_month_is_taken_where_it_reads_one_way(cleaned):
     rows = cleaned(("ALT", "35", "U/L", "31.12.2024"), ("ALT", "35", "U/L", "03/04/2024"))
     assert rows["status"].tolist() == ["ok", "quarantined"]
     assert str(rows["date"][0].date()) == "2024-12-31"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_break_inside_a_cell_does_not_shift_the_lines_below(tmp_path, end):
+    path = tmp_path / "labs.tsv"
+    rows = (
+        "P1\tALT\t35\tU/L",
+        'P1\t"AST\n(serum)"\t35\tU/L',
+        "",
+        "P1\tGGT\t35\tU/L",
+        'P1\t"ALB"\t40\tg/L',
+    )
+    text = "patient_id\tanalyte\tvalue\tunit\n" + "\n".join(rows) + "\n"
+    path.write_bytes(text.replace("\n", end).encode())
+    table = read_labs(path)[0]
+    assert table["analyte"].tolist()[::2] == ["ALT", "GGT"]
+    assert table["line"].tolist() == [2, 4, 6, 7]  # a row is where it ends, as in every other sheet
+
+
+def test_quotation_marks_alone_leave_the_lines_as_they_are(tmp_path):
+    path = tmp_path / "labs.tsv"
+    path.write_text('patient_id\tanalyte\tvalue\tunit\nP1\t"ALT"\t35\tU/L\n\nP1\tAST\t35\t""\n')
+    assert read_labs(path)[0]["line"].tolist() == [2, 4]
