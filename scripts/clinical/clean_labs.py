@@ -110,9 +110,9 @@ def clean(
     rows.spoil(words, "CLE-02", "a word where a number is needed")
     meant = [*subjects, *dictionary.variables.values()]
     became = np.where(table.becomes == variable, subject, len(subjects) + table.becomes)
-    value, factor = _settle(rows, became, number, other, value, factor, table, meant, units)
-    variable = table.becomes
     below = np.asarray(censor == "<") & ~qualitative
+    value, factor = _settle(rows, became, number, other, below, value, factor, table, meant, units)
+    variable = table.becomes
     value = np.where(below, value / lod_divisor, value)
     date = _dates(labs["date"], rows, as_of)
     value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
@@ -245,15 +245,16 @@ class _ConversionTable:
         return np.array([c.action == action for c in self.conversions] or [False])[self.pair]
 
 
-def _settle(rows, subject, number, other, value, factor, table, subjects, units):
+def _settle(rows, subject, number, other, below, value, factor, table, subjects, units):
     """Rows that need judgement: outside the hard range, no unit, digits that can be read in two
-    ways. `subject`: place in `subjects` of what each row means in its unit."""
+    ways. `subject`: place in `subjects` of what each row means in its unit; `below`: rows below a limit, which may be small."""
     limits = np.array([s.hard for s in subjects])
     low, high = limits[subject, 0], limits[subject, 1]
     open_rows = (rows.status == 0) & np.isfinite(number)
     power = table.power
     sure = np.array([s.sure for s in subjects])[subject]
-    outside = (value < low) | (value > high) | (value < sure[:, 0]) | (value > sure[:, 1])
+    unsure = ((value < sure[:, 0]) & ~below) | (value > sure[:, 1])
+    outside = (value < low) | (value > high) | unsure
     outside &= open_rows & np.isfinite(value)
     outside |= open_rows & power & np.isnan(value)
     todo = np.flatnonzero(open_rows & (outside | table.guessing | np.isfinite(other)))

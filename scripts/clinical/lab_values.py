@@ -92,6 +92,7 @@ _DECIMAL_COMMA = re.compile(r"[\d.]*,\d*")
 _LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
 _FLAG = r"↑+|↓+|偏?[高低]|[升增]高|降低"
 _FLAGS = re.compile(rf"(?:{_FLAG}|\*|(?<![A-Za-z/])[HL]|\((?:{_FLAG}|[HL])\))\s*$")
+_FLAG_AT_ONCE = re.compile(rf"^\s*(?:{_FLAG})")  # 35.2↑ U/L
 _FLAG_BEFORE = re.compile(r"^(?:[↑↓]+|\*)\s*(?=[\d.<>≤≥≦≧])")
 # What may follow a number as its unit: no second number (1 234, 1:80, 12;5), no sign (0.61<, 1210+), no date (12月5日).
 _UNIT = re.compile(
@@ -171,7 +172,7 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     rest, exponent = match["rest"], match["exponent"]
     if match["power"] and rest.startswith("/"):  # 150 x10^9/L: the power belongs to the unit
         rest, exponent = match["power"] + rest, None
-    rest = _FLAGS.sub("", rest).strip()
+    rest = _FLAG_AT_ONCE.sub("", _FLAGS.sub("", rest)).strip()
     if re.match(r"[-~–—]\s*\d", rest) or re.search(r"\d\s*[-~–—]\s*\d", rest):
         return ParsedValue(positive=positive, problem="a range, not one value")
     if rest and not _UNIT.fullmatch(rest):

@@ -13,7 +13,7 @@ from scripts.clinical.terminology import Units, Variable, fold_unit, names_no_un
 
 # Where an impossible value speaks of a rule between fields and not of one field's range.
 _RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
-_MISTAKEN_FOR = {"inr": "is it the prothrombin activity in %?"}
+_MISTAKEN_FOR = dict.fromkeys(("inr", "pt"), "is it the prothrombin activity in %?")
 
 
 def settle_cell(
@@ -59,8 +59,7 @@ def settle_cell(
     if len(fitting) == 1:
         reading, used = fitting[0]
         return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
-    hint = f"; {_MISTAKEN_FOR[variable.name]}" if variable.name in _MISTAKEN_FOR else ""
-    return math.nan, math.nan, requirement, f"{shown}; impossible{hint}"
+    return math.nan, math.nan, requirement, f"{shown}; impossible{_hint(variable)}"
 
 
 def _without_unit(
@@ -83,8 +82,14 @@ def _without_unit(
         reading, used = fitting[0]
         text = f"no unit; only {variable.unit or 'a ratio'} fits (factor {used:g})"
         return reading * used, used, "CLE-03", text
-    text = f"no unit, and the value does not say which; give one of {', '.join(units.usable(variable))}"
+    allowed = ", ".join(units.usable(variable))
+    text = f"no unit, and the value does not say which; give one of {allowed}{_hint(variable)}"
     return math.nan, math.nan, "CLE-03", text
+
+
+def _hint(variable: Variable) -> str:
+    """What a value that cannot be taken may be instead."""
+    return f"; {_MISTAKEN_FOR[variable.name]}" if variable.name in _MISTAKEN_FOR else ""
 
 
 def _other_unit(variable: Variable, number: float, factor: float, units: Units) -> str:

@@ -279,7 +279,12 @@ def test_number_without_unit_is_converted_only_where_it_is_impossible_as_it_stan
 
 @pytest.mark.parametrize(
     ("analyte", "allowed"),
-    [("AFP", "ng/mL, ng/L"), ("ALT", "U/L, ukat/L, nkat/L"), ("PT", "s"), ("DCP", "ng/mL, mAU/mL")],
+    [
+        ("AFP", "ng/mL, ng/L"),
+        ("ALT", "U/L, ukat/L, nkat/L"),
+        ("PT", "s; is it the prothrombin activity in %?"),
+        ("DCP", "ng/mL, mAU/mL"),
+    ],
 )
 def test_reason_of_a_missing_unit_names_those_that_are_taken(cleaned, analyte, allowed):
     value = {"ALT": "3", "PT": "45"}.get(analyte, "35")
@@ -398,3 +403,8 @@ def test_quotation_marks_alone_leave_the_lines_as_they_are(tmp_path):
     path = tmp_path / "labs.tsv"
     path.write_text('patient_id\tanalyte\tvalue\tunit\nP1\t"ALT"\t35\tU/L\n\nP1\tAST\t35\t""\n')
     assert read_labs(path)[0]["line"].tolist() == [2, 4]
+
+
+def test_limit_of_detection_of_bilirubin_is_no_value_in_doubt(cleaned):
+    row = cleaned(("TBIL", "<1.7", "umol/L")).iloc[0]  # 0.1 mg/dL
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(1.7 / np.sqrt(2)))

@@ -64,7 +64,14 @@ def test_one_comma_before_three_digits_can_be_read_in_two_ways():
 
 
 @pytest.mark.parametrize(
-    ("text", "unit"), [("4.5 g/L", "g/L"), ("12.5 ng/mL", "ng/mL"), ("150 x10^9/L", "x10^9/L")]
+    ("text", "unit"),
+    [
+        ("35.2↑ U/L", "U/L"),
+        ("35.2高U/L", "U/L"),
+        ("4.5 g/L", "g/L"),
+        ("12.5 ng/mL", "ng/mL"),
+        ("150 x10^9/L", "x10^9/L"),
+    ],
 )
 def test_unit_inside_the_cell(text, unit):
     assert parse_value(text).unit == unit
