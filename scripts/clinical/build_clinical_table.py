@@ -13,9 +13,10 @@ import pandas as pd
 
 from scripts.clinical import clinical_features, lab_records
 from scripts.clinical.choose_values import mark_used, wide_table
-from scripts.clinical.clean_labs import clean, unused_limits
+from scripts.clinical.clean_labs import clean
 from scripts.clinical.lab_sheet import read_labs
 from scripts.clinical.terminology import Dictionary, Units
+from scripts.clinical.upper_limits import possible_limits
 from scripts.core import job as core_job
 from scripts.core.features import (
     VERDICT_COLUMNS,
@@ -201,8 +202,15 @@ def main(job):
         labs = clean(
             raw, dictionary, units, as_of=plan["as_of"], lod_divisor=settings["lod_divisor"]
         )
+        labs, unused = possible_limits(
+            labs, raw, dictionary, units, settings["uln"], settings["uln_fold"]
+        )
         labs = mark_used(
-            labs, person["index_date"], person["treatment_date"], settings["window_days"]
+            labs,
+            person["index_date"],
+            person["treatment_date"],
+            settings["window_days"],
+            plan["as_of"],
         )
         values = wide_table(labs, "value", admitted).astype(float)
         uln = wide_table(labs, "uln", admitted).astype(float)
@@ -214,7 +222,7 @@ def main(job):
             settings["patient_missing"],
             bool(getattr(job.params, "whole_panel", False)),
         )
-        lab_records.record_upper_limits(step, unused_limits(raw, units), len(raw))
+        lab_records.record_upper_limits(step, unused, len(raw))
         lab_records.record_all(step, labs, values, person, table, reasons, dictionary, settings)
         if encoding != "utf-8":
             step.log.info("labs.tsv was read as %s", encoding)

@@ -18,7 +18,11 @@ RULES = (
 
 
 def mark_used(
-    table: pd.DataFrame, index_date: pd.Series, treatment: pd.Series, window_days: int
+    table: pd.DataFrame,
+    index_date: pd.Series,
+    treatment: pd.Series,
+    window_days: int,
+    as_of: str = "2100-01-01",
 ) -> pd.DataFrame:
     """Add `days` (from the index date) and `used` to cleaned rows.
 
@@ -26,8 +30,8 @@ def mark_used(
     rather than after at the
     same distance, the earlier line where all is equal. Rows outside the window or on and after the
     day of treatment do not
-    count; rows without a date count only where no dated row does. Without an index date the
-    earliest row counts.
+    count; rows without a date count only where no dated row does, and not for a patient who was
+    treated by `as_of` (ISO date), because they may be from after it. Without an index date the earliest row counts.
     """
     table = table.copy()
     patient = table["patient_id"].astype(str)
@@ -35,7 +39,8 @@ def mark_used(
     date = pd.DatetimeIndex(table["date"])
     days = (date - index).days.to_numpy(dtype=float)
     usable = (table["status"].isin(USABLE) & table["value"].notna()).to_numpy()
-    treated = date >= pd.to_datetime(patient.map(treatment).to_numpy())
+    start = pd.to_datetime(patient.map(treatment).to_numpy())
+    treated = (date >= start) | (date.isna() & (start <= pd.Timestamp(as_of)))
     in_window = np.isnan(days) | (np.abs(days) <= window_days)
     candidate = usable & in_window & ~treated
     order = pd.DataFrame(

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from scripts.clinical.lab_sheet import HIDDEN
-from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_value
+from scripts.clinical.lab_values import parse_date, parse_value
 from scripts.clinical.masked_cells import masked_values, masked_words
 from scripts.clinical.settle_values import differing_units, settle_cell, settle_power
 from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
+from scripts.clinical.upper_limits import upper_limits
 
 
 class _Rows:
@@ -61,18 +62,23 @@ def clean(
     """
     rows = _Rows(len(labs))
     names = list(dictionary.variables)
-    subjects, subject = _subjects(labs["analyte"], dictionary)
+    subjects, subject, brackets = _subjects(labs["analyte"], dictionary, units)
     variable = np.array([*(names.index(s.name) for s in subjects), -1])[subject]
     parsed = [parse_value(text) for text in labs["value"].cat.categories]
     code = labs["value"].cat.codes.to_numpy()
-    number, other, positive = (
+    number, other, grouped, positive, comma = (
         np.array([getattr(p, field) for p in parsed] or [0.0], dtype=float)[code]
-        for field in ("number", "other", "positive")
+        for field in ("number", "other", "grouped", "positive", "decimal_comma")
     )
+    laboratory = labs["laboratory"].cat.codes.to_numpy()
+    commas = np.bincount(laboratory, weights=comma, minlength=1)[laboratory] > 0
+    other = np.where(commas & np.isfinite(grouped), grouped, other)
     censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))
     problem = pd.Categorical.from_codes(*_codes([p.problem for p in parsed], code))
     inside = [p.unit for p in parsed]
-    unit = _units_in_force(labs["unit"], inside, code)
+    in_row = _units_in_force(labs["unit"].array, inside, code)
+    name = labs["analyte"].cat.codes.to_numpy()
+    unit = _units_in_force(in_row, brackets, name)
 
     rows.spoil(
         _is(labs["value"], HIDDEN), "ETH-09", "the cell held an identifier of a person; hidden"
@@ -86,8 +92,10 @@ def clean(
         unread = np.asarray(problem == text) & ~(qualitative & np.isfinite(positive))
         rows.spoil(unread, "CLE-02", text)
 
-    two = differing_units(subject, labs["unit"], inside, code, subjects, units)
+    two = differing_units(subject, labs["unit"].array, inside, code, subjects, units)
     rows.spoil(two, "CLE-03", "the unit in the cell is not that of the unit column")
+    two = differing_units(subject, in_row, brackets, name, subjects, units)
+    rows.spoil(two, "CLE-03", "the unit in the name of the analyte is not that of the value")
     table = _ConversionTable(subject, unit, subjects, units, names)
     factor, value = table.apply(number, censor)
     said = qualitative & np.isfinite(positive)
@@ -102,13 +110,11 @@ def clean(
     rows.spoil(words, "CLE-02", "a word where a number is needed")
     meant = [*subjects, *dictionary.variables.values()]
     became = np.where(table.becomes == variable, subject, len(subjects) + table.becomes)
-    value, factor = _settle(rows, became, number, other, value, factor, table, meant, units)
-    variable = table.becomes
     below = np.asarray(censor == "<") & ~qualitative
+    value, factor = _settle(rows, became, number, other, below, value, factor, table, meant, units)
+    variable = table.becomes
     value = np.where(below, value / lod_divisor, value)
     date = _dates(labs["date"], rows, as_of)
-    limits = [limit for limit, _ in map(upper_limit, labs["uln"].cat.categories)]
-    uln = np.array(limits or [math.nan])[labs["uln"].cat.codes.to_numpy()]
     value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
     requirement, reason = _texts(rows, len(labs))
     out = pd.DataFrame(
@@ -125,7 +131,7 @@ def clean(
             "factor": factor,
             "value": value,
             "censor": censor,
-            "uln": uln * np.where(np.isfinite(factor), factor, np.nan),
+            "uln": upper_limits(labs["uln"]) * np.where(np.isfinite(factor), factor, np.nan),
             "date": date,
             "status": pd.Categorical.from_codes(rows.status, STATUSES),
             "requirement_id": requirement,
@@ -133,27 +139,6 @@ def clean(
         }
     )
     return _mark_duplicates(out, labs)
-
-
-def upper_limit(text: str) -> tuple[float, str]:
-    """The upper limit of normal of a cell, NaN without one, and why a filled cell is not used ("")."""
-    try:
-        return parse_upper_limit(text), ""
-    except ValueError as error:
-        return math.nan, str(error)
-
-
-def unused_limits(labs: pd.DataFrame, units: Units) -> list[tuple[str, str, int, int, str]]:
-    """(analyte, cell, first line, rows, reason) of the filled `uln` cells that say no limit; words of nobody are masked."""
-    reasons = [reason for _, reason in map(upper_limit, labs["uln"].cat.categories)]
-    reason = np.array(reasons or [""], dtype=object)[labs["uln"].cat.codes.to_numpy()]
-    found = labs[["analyte", "line"]].assign(cell=masked_words(labs["uln"], units), reason=reason)
-    found = found[reason != ""].astype({"analyte": str, "cell": str})
-    grouped = found.groupby(["analyte", "cell", "reason"], sort=True)["line"].agg(["min", "size"])
-    return [
-        (analyte, cell, int(first), int(size), reason)
-        for (analyte, cell, reason), first, size in grouped.itertuples()
-    ]
 
 
 def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -173,22 +158,25 @@ def _flags(names: list[str], test, variable: np.ndarray) -> np.ndarray:
     return np.array([*map(test, names), False])[variable]
 
 
-def _subjects(analyte: pd.Series, dictionary: Dictionary) -> tuple[list[Variable], np.ndarray]:
-    """The distinct variables that the printed names mean, and the place of each row's own (-1 unknown)."""
-    named = [dictionary.subject(text) for text in analyte.cat.categories]
+def _subjects(
+    analyte: pd.Series, dictionary: Dictionary, units: Units
+) -> tuple[list[Variable], np.ndarray, list[str]]:
+    """The distinct variables that the printed names mean, the place of each row's own (-1 unknown), and the unit in brackets
+    behind each distinct name ("" for none)."""
+    both = [dictionary.subject_and_unit(text, units) for text in analyte.cat.categories]
+    named = [subject for subject, _ in both]
     subjects = [s for s in dict.fromkeys(named) if s is not None]
     number = {s: i for i, s in enumerate(subjects)} | {None: -1}
     found = np.array([number[s] for s in named] or [-1], dtype=np.int32)
-    return subjects, found[analyte.cat.codes.to_numpy()]
+    return subjects, found[analyte.cat.codes.to_numpy()], [unit for _, unit in both]
 
 
-def _units_in_force(unit: pd.Series, inside: list[str], value_code: np.ndarray) -> pd.Categorical:
-    """The unit of each row: of its own column, else the one that was written inside the value
-    cell."""
-    categories = list(dict.fromkeys([*unit.cat.categories, "", *inside]))
+def _units_in_force(unit: pd.Categorical, inside: list[str], value_code: np.ndarray):
+    """The unit of each row (categorical): its own, else the one that another cell names (`inside` of each of its texts)."""
+    categories = list(dict.fromkeys([*unit.categories, "", *inside]))
     number = {text: i for i, text in enumerate(categories)}
-    own = [number["" if names_no_unit(c) else c] for c in unit.cat.categories]
-    codes = np.array(own or [0])[unit.cat.codes.to_numpy()]
+    own = [number["" if names_no_unit(c) else c] for c in unit.categories]
+    codes = np.array(own or [0])[unit.codes]
     from_value = np.array([number[text] for text in inside] or [0])[value_code]
     return pd.Categorical.from_codes(
         np.where(codes == number[""], from_value, codes), categories=categories
@@ -257,14 +245,17 @@ class _ConversionTable:
         return np.array([c.action == action for c in self.conversions] or [False])[self.pair]
 
 
-def _settle(rows, subject, number, other, value, factor, table, subjects, units):
+def _settle(rows, subject, number, other, below, value, factor, table, subjects, units):
     """Rows that need judgement: outside the hard range, no unit, digits that can be read in two
-    ways. `subject`: place in `subjects` of what each row means in its unit."""
+    ways. `subject`: place in `subjects` of what each row means in its unit; `below`: rows below a limit, which may be small."""
     limits = np.array([s.hard for s in subjects])
     low, high = limits[subject, 0], limits[subject, 1]
     open_rows = (rows.status == 0) & np.isfinite(number)
     power = table.power
-    outside = open_rows & np.isfinite(value) & ((value < low) | (value > high))
+    sure = np.array([s.sure for s in subjects])[subject]
+    unsure = ((value < sure[:, 0]) & ~below) | (value > sure[:, 1])
+    outside = (value < low) | (value > high) | unsure
+    outside &= open_rows & np.isfinite(value)
     outside |= open_rows & power & np.isnan(value)
     todo = np.flatnonzero(open_rows & (outside | table.guessing | np.isfinite(other)))
     value, factor = value.copy(), factor.copy()

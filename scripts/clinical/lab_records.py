@@ -33,8 +33,8 @@ def record_all(
 
 
 def record_upper_limits(step, unused: list[tuple[str, str, int, int, str]], rows: int) -> None:
-    """One WARN per analyte and filled `uln` cell that is not used (`unused`, see clean_labs): indices then take the limit of the
-    config."""
+    """One WARN per analyte and filled `uln` cell that is not used (`unused`, see upper_limits.py): indices then take the limit
+    of the config."""
     check = "upper limits of normal can be read"
     with step.block(BLOCK):
         for analyte, cell, line, size, reason in unused:
@@ -91,8 +91,14 @@ def _counts_per_patient(step, labs: pd.DataFrame) -> None:
         (
             "CLN-06",
             "rows inside the window",
-            labs["outside_window"],
+            labs["outside_window"] & labs["date"].notna(),
             "outside the window or treated",
+        ),
+        (
+            "CLN-06",
+            "rows of treated patients have a date",
+            labs["outside_window"] & labs["date"].isna(),
+            "without a date may be from after the treatment and do not count; write the date",
         ),
     ]
     for requirement, check, mask, text in kinds:

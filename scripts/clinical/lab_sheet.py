@@ -3,6 +3,8 @@
 In: labs.tsv. Out: a table of categorical columns with line numbers. Source: docs/inputs.md, "labs.tsv".
 """
 
+import contextlib
+import csv
 import io
 import re
 from pathlib import Path
@@ -56,8 +58,22 @@ def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
             for column in COLUMNS
         }
     )
-    table["line"] = np.arange(2, len(table) + 2)
+    table["line"] = _last_lines(text, len(table))
     return table[table["patient_id"] != ""].reset_index(drop=True), encoding
+
+
+def _last_lines(text: str, rows: int) -> np.ndarray:
+    """The line of the file in which each row ends, the header being 1: as other sheets are numbered (scripts/core/sheets.py).
+
+    A quoted cell may hold line breaks; only then the rows are counted one by one.
+    """
+    if '"' in text and text.count("\n") + (not text.endswith("\n")) != rows + 1:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
+        with contextlib.suppress(csv.Error):
+            counted = [reader.line_num for _ in reader][1:]
+            if len(counted) == rows:
+                return np.array(counted)
+    return np.arange(2, rows + 2)
 
 
 def _unusable(reason: str) -> InputDefect:

@@ -55,6 +55,11 @@ _NOT_DETECTED = (
 )
 _NEGATIVE = re.compile(r"阴性|^阴$|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
 _POSITIVE = re.compile(r"阳性|^阳$|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
+# Words of reactivity and what they say; 非, 无 and non turn the word, other words doubt it (未见反应性).
+_REACTIVE = (
+    (re.compile(r"\bnon?t?[\s-]*reactive\b|[无非]反应性?", re.I), "negative"),
+    (re.compile(r"\breactive\b|有?反应性", re.I), "positive"),
+)
 _UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/?-|indeterminate", re.I)
 _RESULT = r"(?:阴性|阳性|negative|positive|\bneg\b|\bpos\b)"
 # A word that turns or doubts the result: before it in the same phrase (未见阳性, non-negative), or right behind it.
@@ -66,16 +71,29 @@ _TURNED = re.compile(
 # Signs beside a result word, (-) or ++, but not that of an exponent (1.5E-3, 1.5 x 10^-3).
 _SIGNS = re.compile(r"弱|[():]|(?<![eE^*])(?<![x×*]10)(?<![x×*] 10)[+\-]")
 _LESS, _MORE = (
-    ("<=", "≤", "<", "小于等于", "小于", "低于"),
-    (">=", "≥", ">", "大于等于", "大于", "高于"),
+    ("<=", "≤", "≦", "⩽", "<", "小于等于", "小于", "低于"),
+    (">=", "≥", "≧", "⩾", ">", "大于等于", "大于", "高于"),
+)
+_BEYOND = (("以上", ">"), ("以下", "<"))  # 1210以上
+_WORD, _BELOW = (
+    "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    for words in (_NOT_DETECTED, _LESS)
+)
+_UNDETECTED_BELOW = re.compile(  # 未检出(<20), <20 (not detected)
+    rf"(?:{_WORD})[\s:,;(]*(?:{_BELOW})([^()]+)\)?|(?:{_BELOW})([^()]+?)\s*\(?(?:{_WORD})\)?", re.I
 )
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?P<digits>\d[\d.,]*|[.,]\d+)"
     r"(?P<power>\s*(?:[eE]|[x×*]\s*10\s*(?:\^|\*\*|[eE])?)\s*(?P<exponent>[+-]?\d+))?(?P<rest>.*)",
     re.S,
 )
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+_DECIMAL_COMMA = re.compile(r"[\d.]*,\d*")
 _LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
-_FLAGS = re.compile(r"(?:↑+|↓+|\*|(?<![A-Za-z/])[HL]|\((?:↑+|↓+|[HL])\))\s*$")
+_FLAG = r"↑+|↓+|偏?[高低]|[升增]高|降低"
+_FLAGS = re.compile(rf"(?:{_FLAG}|\*|(?<![A-Za-z/])[HL]|\((?:{_FLAG}|[HL])\))\s*$")
+_FLAG_AT_ONCE = re.compile(rf"^\s*(?:{_FLAG})")  # 35.2↑ U/L
+_FLAG_BEFORE = re.compile(r"^(?:[↑↓]+|\*)\s*(?=[\d.<>≤≥≦≧])")
 # What may follow a number as its unit: no second number (1 234, 1:80, 12;5), no sign (0.61<, 1210+), no date (12月5日).
 _UNIT = re.compile(
     r"(?:[x×*]?\s*10\s*(?:\^|\*\*?|[eE])\s*\d{1,2}|[^\d\s:;,<>=+\-^’'|])[^:;<>=月日年]*", re.S
@@ -86,6 +104,8 @@ _UNIT = re.compile(
 class ParsedValue:
     """One cell. `other` is a second way to read the digits (1,234), NaN where there is only one.
 
+    grouped : second way where the laboratory writes decimal commas (12.450), else NaN
+    decimal_comma : the comma of this cell can only be a decimal one
     censor : "" exact, "<" below or ">" above `number`, which then is the limit
     positive : 1.0, 0.0, or NaN where the cell holds no qualitative result
     unit : unit written inside the cell, else ""
@@ -94,6 +114,8 @@ class ParsedValue:
 
     number: float = NAN
     other: float = NAN
+    grouped: float = NAN
+    decimal_comma: bool = False
     censor: str = ""
     positive: float = NAN
     unit: str = ""
@@ -115,6 +137,12 @@ def parse_value(text: str) -> ParsedValue:
         return ParsedValue(problem="missing")
     if low in _NOT_DETECTED:
         return ParsedValue(positive=0.0, problem="not detected")
+    below = _UNDETECTED_BELOW.fullmatch(text)
+    if below:
+        return _with_number((below[1] or below[2]).strip(), "<", 0.0)
+    if "react" in low or "反应" in text:
+        for pattern, word in _REACTIVE:
+            text = pattern.sub(word, text)
     positive = NAN
     both = _NEGATIVE.search(text) and _POSITIVE.search(text)
     if both or _UNDECIDED.search(text) or _TURNED.search(text):
@@ -126,11 +154,14 @@ def parse_value(text: str) -> ParsedValue:
             if not text:
                 return ParsedValue(positive=positive)
             break
-    censor = ""
+    text, censor = _FLAG_BEFORE.sub("", text), ""
     for sign, prefixes in (("<", _LESS), (">", _MORE)):
         for prefix in prefixes:
             if not censor and text.startswith(prefix):
                 censor, text = sign, text[len(prefix) :].strip()
+    for suffix, sign in _BEYOND:
+        if not censor and text.endswith(suffix):
+            censor, text = sign, text.removesuffix(suffix).strip()
     return _with_number(text, censor, positive)
 
 
@@ -141,7 +172,7 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     rest, exponent = match["rest"], match["exponent"]
     if match["power"] and rest.startswith("/"):  # 150 x10^9/L: the power belongs to the unit
         rest, exponent = match["power"] + rest, None
-    rest = _FLAGS.sub("", rest).strip()
+    rest = _FLAG_AT_ONCE.sub("", _FLAGS.sub("", rest)).strip()
     if re.match(r"[-~–—]\s*\d", rest) or re.search(r"\d\s*[-~–—]\s*\d", rest):
         return ParsedValue(positive=positive, problem="a range, not one value")
     if rest and not _UNIT.fullmatch(rest):
@@ -157,7 +188,16 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
     values = [reading * scale for reading in readings]
     if not all(map(math.isfinite, values)):
         return ParsedValue(positive=positive, problem="the number is too large or too small")
-    return ParsedValue(values[0], values[1] if len(values) > 1 else NAN, censor, positive, rest)
+    digits = match["digits"]
+    return ParsedValue(
+        number=values[0],
+        other=values[1] if len(values) > 1 else NAN,
+        grouped=float(digits.replace(".", "")) * scale if _THOUSANDS.fullmatch(digits) else NAN,
+        decimal_comma=len(values) == 1 and bool(_DECIMAL_COMMA.fullmatch(digits)),
+        censor=censor,
+        positive=positive,
+        unit=rest,
+    )
 
 
 def parse_upper_limit(text: str) -> float:
@@ -215,6 +255,7 @@ def _is_grouped(text: str, separator: str) -> bool:
 
 
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s].*)?")
+_YEAR_LAST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T\s].*)?")
 _COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})(?:\d{4,6})?")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000  # 1954 to 2064; outside it is no plausible day
@@ -224,8 +265,8 @@ def parse_date(text: str) -> str:
     """An ISO date (YYYY-MM-DD) from the common forms; "" when the cell is empty. ValueError with
     the reason else.
 
-    Excel serial numbers count days from 1899-12-30. Day and month first (3/4/2025) is refused:
-    nobody can tell which is which.
+    Excel serial numbers count days from 1899-12-30. Day and month first (3/4/2025) is refused, because nobody can tell which
+    is which, but where only one of them can be a month (31.12.2024).
     """
     text = plain(text)
     if text.lower() in _NOT_MEASURED:
@@ -233,6 +274,11 @@ def parse_date(text: str) -> str:
     match = _DATE.fullmatch(text)
     if match:
         return _iso(*map(int, match.groups()))
+    match = _YEAR_LAST.fullmatch(text)
+    if match:
+        first, second = int(match[1]), int(match[3])
+        if first == second or max(first, second) > 12:
+            return _iso(int(match[4]), min(first, second), max(first, second))
     match = _COMPACT.fullmatch(text)
     if match:
         return _iso(int(match[1] + match[2]), int(match[3]), int(match[4]))

@@ -13,6 +13,7 @@ from scripts.clinical.terminology import Units, Variable, fold_unit, names_no_un
 
 # Where an impossible value speaks of a rule between fields and not of one field's range.
 _RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
+_MISTAKEN_FOR = dict.fromkeys(("inr", "pt"), "is it the prothrombin activity in %?")
 
 
 def settle_cell(
@@ -21,47 +22,92 @@ def settle_cell(
     """Decide about one cell: (canonical value, factor, requirement, reason), NaN with the reason
     when it cannot be decided.
 
-    With a unit: the one reading inside the hard range counts; when none is, the one declared
-    alternative unit that explains
-    the value. Without a unit: the one unit in common use that gives a plausible value.
+    With a unit: the one reading inside the hard range counts, unless another unit is as likely (`_other_unit`); when none is,
+    the one declared alternative unit that explains the value. Without a unit: `_without_unit`.
     """
     low, high = variable.hard
 
-    def inside(x: float, limits=(low, high)) -> bool:
-        return not (x < limits[0] or x > limits[1])
+    def inside(x: float) -> bool:
+        return not (x < low or x > high)
 
-    unit = variable.unit or "1"
-    allowed = f"{_plain(low)} to {_plain(high)} {unit}"
+    unit = f" {variable.unit}" if variable.unit else ""
+    allowed = f"{_plain(low)} to {_plain(high)}{unit}"
     if variable.qualitative and factor is None:
         return math.nan, math.nan, "CLE-03", "a number without a unit for a qualitative test"
     if factor is None:
-        soft = tuple(
-            h if math.isnan(s) else s for s, h in zip(variable.soft, variable.hard, strict=True)
-        )
-        factors = units.common_factors(variable)
-        fitting = [
-            (r, f) for r in readings for f in factors if math.isnan(f) or inside(r * f, soft)
-        ]
-        if len(fitting) == 1 and not math.isnan(fitting[0][1]):
-            reading, used = fitting[0]
-            return reading * used, used, "CLE-03", f"no unit; only {unit} fits (factor {used:g})"
-        return math.nan, math.nan, "CLE-03", "no unit, and the value does not say which"
+        return _without_unit(variable, readings, units)
     requirement = _RANGE_REQUIREMENT.get(variable.name, "CLE-02")
     fitting = [r for r in readings if inside(r * factor)]
     if len(fitting) == 1:
+        doubt = _other_unit(variable, fitting[0], factor, units)
+        if doubt:
+            return math.nan, math.nan, "CLE-02", doubt
         if len(readings) == 1:
             return fitting[0] * factor, factor, "", ""
         return fitting[0] * factor, factor, "CLE-02", f"read as {fitting[0]:g}: in range only so"
     if len(fitting) > 1:
         text = " or ".join(f"{r:g}" for r in readings)
-        return math.nan, math.nan, "CLE-02", f"can be read as {text}; write it without commas"
+        return (
+            math.nan,
+            math.nan,
+            "CLE-02",
+            f"can be read as {text}; write it without thousands separators",
+        )
     others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
     fitting = [(r, f) for r in readings for f in others if inside(r * f)]
-    shown = f"{readings[0] * factor:g} {unit} is outside {allowed}"
+    shown = f"{readings[0] * factor:g}{unit} is outside {allowed}"
     if len(fitting) == 1:
         reading, used = fitting[0]
         return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
-    return math.nan, math.nan, requirement, f"{shown}; impossible"
+    return math.nan, math.nan, requirement, f"{shown}; impossible{_hint(variable)}"
+
+
+def _without_unit(
+    variable: Variable, readings: list[float], units: Units
+) -> tuple[float, float, str, str]:
+    """Decide about a number without a unit: the one unit in common use that makes it plausible (soft range) counts, and one
+    that converts it only where the number as it stands is impossible (hard range)."""
+    low, high = (
+        h if math.isnan(s) else s for s, h in zip(variable.soft, variable.hard, strict=True)
+    )
+    common = units.common_factors(variable)
+    fitting = [
+        (r, f)
+        for r in readings
+        for f, row in common.items()
+        if not (r * f < low or r * f > high or r <= row.numbers[0] or r > row.numbers[1])
+    ]
+    possible = any(variable.hard[0] <= r <= variable.hard[1] for r in readings)
+    if len(fitting) == 1 and (fitting[0][1] == 1 or fitting[0][1] > 0 and not possible):
+        reading, used = fitting[0]
+        text = f"no unit; only {variable.unit or 'a ratio'} fits (factor {used:g})"
+        return reading * used, used, "CLE-03", text
+    allowed = ", ".join(units.usable(variable))
+    text = f"no unit, and the value does not say which; give one of {allowed}{_hint(variable)}"
+    return math.nan, math.nan, "CLE-03", text
+
+
+def _hint(variable: Variable) -> str:
+    """What a value that cannot be taken may be instead."""
+    return f"; {_MISTAKEN_FOR[variable.name]}" if variable.name in _MISTAKEN_FOR else ""
+
+
+def _other_unit(variable: Variable, number: float, factor: float, units: Units) -> str:
+    """Why the unit of a possible but hardly credible value is in doubt: outside the sure range, and inside it in another unit
+    in common use; "" where it is not."""
+    low, high = variable.sure
+    if not (number * factor < low or number * factor > high):
+        return ""
+    common = units.common_factors(variable).items()
+    likely = [row.unit for f, row in common if f != factor and low <= number * f <= high]
+    if not likely:
+        return ""
+    canonical = f"{number * factor:.4g} {variable.unit}"
+    confirmed = f"in {likely[0]}" if factor == 1 else f"as {canonical}"
+    return (
+        f"{canonical} is hardly possible, {number:g} {' or '.join(likely)} would be; "
+        f"correct the unit, or write it {confirmed} where it is right"
+    )
 
 
 def settle_power(
@@ -79,32 +125,31 @@ def settle_power(
 
 def differing_units(
     subject: np.ndarray,
-    unit: pd.Series,
-    inside: list[str],
-    value_code: np.ndarray,
+    unit: pd.Categorical,
+    named: list[str],
+    code: np.ndarray,
     subjects: list[Variable],
     units: Units,
 ) -> np.ndarray:
-    """Rows whose cell names another unit than their unit column, so that the number could mean two things.
+    """Rows where another cell names another unit than `unit`, so that the number could mean two things.
 
-    subject : (rows,) place of the variable in `subjects`, -1 unknown; unit : categorical column; inside : the unit in
-    each distinct value, "" for none; value_code : (rows,) which of them
+    subject : (rows,) place of the variable in `subjects`, -1 unknown; unit : (rows,); named : the unit in each distinct text
+    of the other cell, "" for none; code : (rows,) which of them
     """
-    named = np.array([bool(text) for text in inside] or [False])[value_code]
-    rows = np.flatnonzero(named & (unit != "").to_numpy() & (subject >= 0))
+    silent = np.array([names_no_unit(text) for text in unit.categories] or [True])[unit.codes]
+    names = np.array([bool(text) for text in named] or [False])[code]
+    rows = np.flatnonzero(names & ~silent & (subject >= 0))
+    shape = (max(len(subjects), 1), max(len(unit.categories), 1), max(len(named), 1))
+    keys = np.ravel_multi_index((subject[rows], unit.codes[rows], code[rows]), shape)
+    pairs, inverse = np.unique(keys, return_inverse=True)
+    differ = np.zeros(len(pairs), dtype=bool)
+    for i, (own, one, other) in enumerate(zip(*np.unravel_index(pairs, shape), strict=True)):
+        first, second = unit.categories[one], named[other]
+        differ[i] = fold_unit(first) != fold_unit(second) and (
+            units.conversion(subjects[own], first) != units.conversion(subjects[own], second)
+        )
     out = np.zeros(len(subject), dtype=bool)
-    codes = unit.cat.codes.to_numpy()
-    known: dict[tuple, bool] = {}
-    for row in rows.tolist():
-        key = (subject[row], codes[row], value_code[row])
-        if key not in known:
-            column, cell = unit.cat.categories[key[1]], inside[key[2]]
-            meant = subjects[key[0]]
-            same = names_no_unit(column) or fold_unit(column) == fold_unit(cell)
-            known[key] = not same and (
-                units.conversion(meant, column) != units.conversion(meant, cell)
-            )
-        out[row] = known[key]
+    out[rows] = differ[inverse]
     return out
 
 

@@ -17,8 +17,9 @@ from scripts.clinical.lab_values import plain
 
 @dataclass(frozen=True)
 class Variable:
-    """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit. `dimension`: rows of the unit
-    table that count, several with | between where the name on paper leaves open which."""
+    """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit. `sure`: outside it a value is not
+    believed where another unit in common use puts it inside. `dimension`: rows of the unit table that count, several with |
+    between where the name on paper leaves open which."""
 
     name: str
     zh: str
@@ -29,6 +30,7 @@ class Variable:
     ucum: str
     hard: tuple[float, float]
     soft: tuple[float, float]
+    sure: tuple[float, float]
     log10: bool
     loinc: str
 
@@ -52,13 +54,14 @@ class Conversion:
 
 @dataclass(frozen=True)
 class UnitRow:
-    """One row of units.tsv."""
+    """One row of units.tsv. `numbers`: those that may be in this unit where the cell names none, above and up to; NaN = any."""
 
     dimension: str
     unit: str
     factor: float
     action: str
     common: bool
+    numbers: tuple[float, float]
     becomes: str
     source: str
 
@@ -69,7 +72,11 @@ def fold_name(text: str) -> str:
     return re.sub(r"[\s\-_.,:：·()\[\]{}'\"*＊/]", "", plain(text).lower().replace("γ", "r"))
 
 
+_BRACKETS = re.compile(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]", re.S)
+_TEST_WORDS = ("检测", "测定", "定量")
 _NO_UNIT = {"", ".", "na", "n/a", "nan", "null", "none", "无", "无单位"}
+_AT_37_DEGREES = re.compile(r"\s*[@,( ]\s*37\s*°?\s*c\)?$")
+_MOLAR = re.compile(r"([mµμun])M")  # mm is none
 # Signs and words that stand for those of the unit table; longer words first.
 _UNIT_SIGNS = str.maketrans({"∧": "^", "ˆ": "^", "∕": "/", "⁄": "/", "\\": "/", "•": ""})
 _UNIT_WORDS = (
@@ -86,22 +93,33 @@ def names_no_unit(text: str) -> bool:
 
 
 def fold_unit(text: str) -> str:
-    """A unit without case, blanks and brackets; µ as u; powers of ten as 10^n: x10E9/L, 10⁹/L,
-    10*9/L are one, and so are mm³ and mm3; a dash or stroke alone is no unit."""
-    text = plain(text).lower().replace("μ", "u").replace("mc", "u") if text else ""
+    """A unit without case, blanks and brackets; µ as u; powers of ten as 10^n: x10E9/L, 10⁹/L, E9/L, 10*9/L are one, and so
+    are mm³ and mm3, /100mL and /dL, mM and mmol/L; 37 °C, at which enzymes are measured, is left out; a dash or stroke alone is
+    no unit."""
+    text = _MOLAR.sub(r"\1mol/L", text) if _MOLAR.fullmatch(text := plain(text)) else text
+    text = text.lower().replace("μ", "u").replace("mc", "u")
     if names_no_unit(text):
         return ""
+    text = _AT_37_DEGREES.sub("", text)
     text = re.sub(r"[\s\[\](){}'·]", "", text.translate(_UNIT_SIGNS))
     for word, sign in _UNIT_WORDS:
         text = text.replace(word, sign)
-    text = re.sub(r"^克(?=/)", "g", text)
+    text = re.sub(r"^(?:克|gm)(?=[/%])", "g", text)
+    text = re.sub(r"/100ml$", "/dl", text)
+    text = re.sub(r"^units?(?=/)", "u", text)
+    text = re.sub(r"^1000(?=/[um]l$)", "10^3", text)
     text = re.sub(r"(?<=.)\.?([mdu]?l)\^?-\^?1$", r"/\1", text)  # g.L-1 is g/L
     text = re.sub(r"(?<=[a-z])\^(?=\d)", "", text)  # mm^3 is mm3
-    return re.sub(r"^[x×*]?10(?:\^|e|\*\*?)?(\d{1,2})(?=/|$)", r"10^\1", text)
+    return re.sub(r"^[x×*]?(?:10(?:\^|e|\*\*?)?|e)([1-9]\d?)(?:cells?)?(?=/|$)", r"10^\1", text)
 
 
 def _number(text: str) -> float:
     return float(text) if text else math.nan
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, _, high = text.partition(" ")
+    return _number(low), _number(high)
 
 
 class Dictionary:
@@ -134,6 +152,7 @@ class Dictionary:
                     ucum=row["ucum"],
                     hard=(_number(row["hard_lo"]), _number(row["hard_hi"])),
                     soft=(_number(row["soft_lo"]), _number(row["soft_hi"])),
+                    sure=(_number(row["sure_lo"]), _number(row["sure_hi"])),
                     log10=row["log10"] == "yes",
                     loinc=row["loinc"],
                 )
@@ -148,7 +167,7 @@ class Dictionary:
 
     def resolve(self, text: str) -> str:
         """The variable that a printed name means, "" when unknown; 总胆红素(TBIL) and 白蛋白 ALB
-        are tried in parts."""
+        are tried in parts, 血清总胆红素 and 甲胎蛋白测定 without what says the specimen or that it is a test."""
         found = {self._names.get(part, "") for part in self._parts(text)}
         return found.pop() if len(found) == 1 else ""
 
@@ -161,14 +180,34 @@ class Dictionary:
         own = {self._dimensions.get(part, variable.dimension) for part in self._parts(text)}
         return dataclasses.replace(variable, dimension="|".join(sorted(own)))
 
+    def subject_and_unit(self, text: str, units: "Units") -> tuple[Variable | None, str]:
+        """`subject`, and the unit that stands in brackets behind the name, as in ALT(U/L); "" where there is none."""
+        known = self.subject(text)
+        match = None if known else _BRACKETS.fullmatch(plain(text))
+        if not match:
+            return known, ""
+        known = self.subject(match[1])
+        return (known, match[2]) if known and units.knows(known, match[2]) else (None, "")
+
+    def _bare(self, folded: str) -> str:
+        """A folded name as the dictionary has it, without what says the specimen or that it is a test where that is needed."""
+        for word in ("", *_TEST_WORDS):
+            folded = folded if folded in self._names else folded.removesuffix(word)
+        bare = re.sub("^血[清浆]", "", folded)
+        clots = bare in self._names and "time" in self.variables[self._names[bare]].dimension
+        impossible = clots and folded.startswith(
+            "血清"
+        )  # serum has clotted: 血清TT is another test
+        return folded if folded in self._names or impossible else bare
+
     def _parts(self, text: str) -> list[str]:
         """Folded names that a printed name consists of: itself where it is known, else what brackets or scripts part."""
-        if fold_name(text) in self._names:
-            return [fold_name(text)]
+        if self._bare(fold_name(text)) in self._names:
+            return [self._bare(fold_name(text))]
         parts = re.split(r"[()\[\]【】]", plain(text))
         if len(parts) == 1:
             parts = re.findall(r"[\u4e00-\u9fff]+|[A-Za-z0-9γ+#%\-]+", plain(text))
-        return list(filter(None, map(fold_name, parts)))
+        return [self._bare(part) for part in map(fold_name, parts) if part]
 
 
 @dataclass
@@ -193,6 +232,7 @@ class Units:
                     factor=_number(cells["factor"]),
                     action=cells["action"],
                     common=cells["common"] == "yes",
+                    numbers=_range(cells["numbers"]),
                     becomes=cells["becomes"],
                     source=cells["source"],
                 )
@@ -202,6 +242,11 @@ class Units:
                     if spellings.setdefault(key, row) is not row:
                         raise ValueError(f"unit {spelling!r} stands twice under {row.dimension}")
         return cls(rows, spellings, declared or {})
+
+    def knows(self, variable: Variable, text: str) -> bool:
+        """Whether a text is a unit of a variable, be it one that is taken or one that is refused."""
+        folded = fold_unit(text)
+        return any((d, folded) in self.spellings for d in variable.dimension.split("|"))
 
     def conversion(self, variable: Variable, text: str) -> Conversion:
         """What a unit means for a variable."""
@@ -238,13 +283,20 @@ class Units:
             return Conversion("cut", float(row.action.removeprefix("cut:")))
         return Conversion(row.action, row.factor, row.becomes)
 
-    def common_factors(self, variable: Variable) -> list[float]:
-        """Distinct factors of the units in common use for a variable; NaN for one that cannot be
+    def usable(self, variable: Variable) -> list[str]:
+        """The units in which a variable is taken."""
+        rows = [r for d in variable.dimension.split("|") for r in self.rows.get(d, [])]
+        return list(
+            dict.fromkeys(r.unit for r in rows if self._conversion_of(r).action != "refuse")
+        )
+
+    def common_factors(self, variable: Variable) -> dict[float, UnitRow]:
+        """Distinct factors of the units in common use for a variable, each with its first unit; NaN for one that cannot be
         converted."""
-        found: dict[float, None] = {}
+        found: dict[float, UnitRow] = {}
         for row in (r for d in variable.dimension.split("|") for r in self.rows.get(d, [])):
             if row.common:
                 conversion = self._conversion_of(row)
                 usable = conversion.action == "" and not conversion.becomes
-                found.setdefault(conversion.factor if usable else math.nan)
-        return list(found)
+                found.setdefault(conversion.factor if usable else math.nan, row)
+        return found

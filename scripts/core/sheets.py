@@ -17,6 +17,10 @@ from scripts.core.hashing import ROOT
 from scripts.core.privacy import identifier_in_words
 
 SCHEMAS = ROOT / "config" / "schemas"
+FIRST_YEAR, LAST_YEAR = (
+    "1900",
+    "2100",
+)  # other years are fillers of hospital systems: 0001-01-01, 9999-12-31
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -260,12 +264,18 @@ def _cell_check(name: str, column: str):
     validator = Draft202012Validator(rule, format_checker=formats)
     kind = rule.get("type", "string")
     synonyms = rule.get("x-synonyms", {})
+    is_day = rule.get("format") in ("date", "day-or-time")
+    last = (
+        "9999" if rule.get("x-no-end") else LAST_YEAR
+    )  # a day that never comes: expires 9999-12-31
 
     @functools.lru_cache(maxsize=100_000)
     def check(text: str):
         value = _typed(synonyms.get(text, text), kind)
         if value is None or not validator.is_valid(value):
             return text, _allowed(rule)
+        if is_day and not FIRST_YEAR <= text[:4] <= last:
+            return text, f"allowed: a day of the years {FIRST_YEAR} to {last}; leave a filler empty"
         return value, ""
 
     return check
@@ -303,7 +313,8 @@ def _typed(text: str, kind: str):
 def _allowed(rule: dict) -> str:
     """What a column accepts, in words."""
     if "enum" in rule:
-        return f"allowed: {', '.join(map(str, rule['enum']))}"
+        other = [word for word in rule.get("x-synonyms", {}) if not word.isascii()]
+        return f"allowed: {', '.join(map(str, [*rule['enum'], *other]))}"
     if rule.get("format") == "date":
         return "allowed: a date as YYYY-MM-DD"
     if "x-allowed" in rule:

@@ -38,7 +38,7 @@ def write_cohort(folder: Path, patients: int) -> None:
                 for r in units.rows[variable.dimension]
                 if r.common and r.action == "" and not r.becomes
             ]
-            low, high = variable.soft
+            low, high = np.where(np.isnan(variable.soft), variable.hard, variable.soft)
             values = np.exp(rng.uniform(np.log(max(low, 0.01)), np.log(high), patients))
             for i, value in enumerate(values):
                 row = rows[i % len(rows)]

@@ -100,7 +100,10 @@ CASES = [
     ),
     Broken(
         "sex coded M and W",
-        ("patients.tsv, row 2, column sex: 'M'", "allowed: male, female (2 rows)"),
+        (
+            "patients.tsv, row 2, column sex: 'M'",
+            "allowed: male, female, 男, 女, 男性, 女性 (2 rows)",
+        ),
         None,
         "patients",
         "male",

@@ -479,6 +479,23 @@ def test_filled_upper_limit_that_is_not_used_is_a_record(cohort, cell):
     assert "张三丰" not in str(built.records)
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "cell", "limit"),
+    [  # 1 ukat/L = 60 U/L; the limit of the config for men is 40 U/L
+        *(("80", "U/L", "0.67", None), ("0.9", "U/L", "40", None), ("1.5", "ukat/L", "40", None)),
+        *(("1.5", "ukat/L", "0.67", 40.2), ("80", "U/L", "35", 35), ("80", "U/L", "400", None)),
+    ],
+)  # fmt: skip
+def test_upper_limit_in_another_unit_than_its_value_is_a_record(cohort, value, unit, cell, limit):
+    built = one(cohort, lab("PLT", "120", "10^9/L"), lab("AST", value, unit, uln=cell))
+    row = built.labs.set_index("variable").loc["ast"]
+    assert row["uln"] == pytest.approx(limit or np.nan, nan_ok=True)
+    assert built.table.loc["P1", "apri"] == pytest.approx(row["value"] / (limit or 40) / 120 * 100)
+    found = built.found("TRF-02", "WARN")
+    assert len(found) == (limit is None)
+    assert all("outside 11.67 to 120 U/L" in r["reason"] for r in found)
+
+
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1600-01-01"])
 def test_filler_day_puts_its_row_in_quarantine_and_the_others_count(cohort, day):
     built = one(cohort, lab("AFP", "35", "ng/mL", date=day), lab("ALT", "35", "U/L"))
@@ -489,6 +506,18 @@ def test_filler_day_puts_its_row_in_quarantine_and_the_others_count(cohort, day)
     )
     assert rows.loc["AFP", "reason"] == "date: no day of the years 1900 to 2100; leave it empty"
     assert built.table.loc["P1", "alt"] == pytest.approx(np.log10(35))
+
+
+@pytest.mark.parametrize(("treated", "used"), [("2025-06-20", 0), ("", 1), ("2026-06-01", 1)])
+def test_undated_value_of_a_treated_patient_is_not_taken_for_one_before_it(cohort, treated, used):
+    """The day of the run (`as_of`) is 2026-03-01: a treatment planned for later has not been."""
+    history = [{"patient_id": "P1", "treatment_date": treated}]
+    built = one(cohort, lab("AFP", "35", "ng/mL", date=""), history=history)
+    row = built.labs.set_index("variable").loc["afp"]
+    assert (row["status"], row["value"], row["used"]) == ("ok", 35, bool(used))
+    found = [r for r in built.found("CLN-06", "WARN") if "have a date" in r["check"]]
+    assert len(found) == 1 - used
+    assert all(r["reason"].startswith("1 rows without a date") for r in found)
 
 
 def test_treatment_in_the_year_9999_is_none(cohort):

@@ -188,6 +188,10 @@ def test_unit_says_which_prothrombin_a_name_for_both_means(cleaned, name):
         *(("ALB", "38", "克/升", 38), ("ALB", "38", "g·L-1", 38), ("AFP", "35", "微克/升", 35)),
         *(("TBIL", "17", "微摩尔/升", 17), ("AFP", "35", "ng∕mL", 35), ("Na", "140", "毫摩尔/升", 140)),
         *(("INR", "1.1", "无", 1.1), ("INR", "1.1", "N/A", 1.1)),
+        *(("PLT", "150", "E9/L", 150), ("PLT", "150", "10^9cells/L", 150), ("PLT", "150", "1000/uL", 150)),
+        *(("ALT", "35", "units/L", 35), ("ALT", "35", "U/L(37℃)", 35), ("ALT", "35", "U/L 37°C", 35)),
+        *(("ALB", "3.8", "gm/dL", 38), ("CREA", "1", "mg/100mL", 88.4), ("GLU", "5.5", "mM", 5.5)),
+        *(("TBIL", "17", "µM", 17), ("TBIL", "17", "uM", 17), ("FIB", "300", "mg/100 mL", 3)),
     ],
 )  # fmt: skip
 def test_more_ways_to_write_a_unit(cleaned, analyte, value, unit, expected):
@@ -200,8 +204,207 @@ def test_what_is_no_unit_stays_refused(cleaned, unit):
     assert cleaned(("ALB", "38", unit)).iloc[0]["requirement_id"] == "CLE-03"
 
 
+@pytest.mark.parametrize(
+    ("analyte", "unit"),
+    [("ALT", "U/L(30℃)"), ("PLT", "100/uL"), ("PLT", "E/L"), ("GLU", "mm"), ("PLT", "1000/mL")],
+)
+def test_unit_that_only_looks_like_one_stays_refused(cleaned, analyte, unit):
+    assert cleaned((analyte, "35", unit)).iloc[0]["requirement_id"] == "CLE-03"
+
+
 @pytest.mark.parametrize("unit", ["无", "NA", "-"])
 def test_word_for_no_unit_is_an_empty_unit(cleaned, unit):
     rows = cleaned(("ALB", "38", unit), ("AFP", "38", unit))
     assert rows["status"].tolist() == ["repaired", "quarantined"]
     assert rows["reason"].str.startswith("no unit").all()
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "other"),
+    [  # 6.3 mg/dL = 557 umol/L, 20 mg/dL = 1768 umol/L, 1.2 mg/dL = 20.5 umol/L; 350 /uL = 0.35 10^9/L
+        *(("CREA", "6.3", "umol/L", "mg/dL"), ("CREA", "20", "mg/dL", "umol/L"), ("TBIL", "1.2", "umol/L", "mg/dL")),
+        *(("LYMPH", "350", "10^9/L", "/uL"), ("NEUT", "4.2", "/uL", "10^9/L"), ("LYMPH", "1.8", "/uL", "10^9/L")),
+        *(("EO", "0.15", "/uL", "10^9/L"), ("TBIL", "60", "mg/dL", "umol/L")),
+    ],
+)  # fmt: skip
+def test_value_that_another_unit_would_make_ordinary_is_in_quarantine(
+    cleaned, analyte, value, unit, other
+):
+    analyte = {"EO": "EO#"}.get(analyte, analyte)
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["requirement_id"]) == ("quarantined", "CLE-02")
+    assert f"is hardly possible, {value} {other} would be" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit"),
+    [  # agranulocytosis, a leukaemia, cachexia, and the same numbers as the messages ask for them
+        *(("NEUT", "0", "10^9/L"), ("NEUT", "0", "/uL"), ("LYMPH", "60", "10^9/L"), ("CREA", "18", "umol/L")),
+        *(("CREA", "0.0713", "mg/dL"), ("NEUT", "0.0042", "10^9/L"), ("LYMPH", "350000", "/uL")),
+        *(("CREA", "1768", "umol/L"), ("ALT", "4", "U/L"), ("CREA", "1.1", "mg/dL"), ("TBIL", "2.1", "umol/L")),
+    ],
+)  # fmt: skip
+def test_rare_value_without_a_double_is_kept(cleaned, analyte, value, unit):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    factor = {"mg/dL": 88.4, "/uL": 0.001}.get(unit, 1)
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(float(value) * factor))
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [  # impossible as they stand: hard ranges of creatinine 5 to 3000, of neutrophils and lymphocytes to 400
+        *(("CREA", "4.9", "umol/L", 433.16), ("LYMPH", "1200", "10^9/L", 1.2), ("CREA", "80", "mg/dL", 80)),
+    ],
+)  # fmt: skip
+def test_impossible_value_is_still_repaired(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert (row["status"], row["value"]) == ("repaired", pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "expected"),
+    [  # 1 ukat/L = 60 U/L, 1 mg/dL = 17.1 umol/L bilirubin, 1 mg/dL = 0.0555 mmol/L glucose; hard ranges of the dictionary
+        *(("ALT", "3", None), ("ALT", "0.5", 30), ("ALT", "40", 40), ("TBIL", "1.2", None), ("TBIL", "0.4", 6.84)),
+        *(("PT", "13", 13), ("PT", "20", 20), ("PT", "45", None), ("PT", "85", None), ("APTT", "45", 45)),
+        *(("GLU", "90", 4.995), ("GLU", "60", None), ("AFP-L3", "0.3", None), ("HGB", "14", 140), ("PLT", "152000", 152)),
+    ],
+)  # fmt: skip
+def test_number_without_unit_is_converted_only_where_it_is_impossible_as_it_stands(
+    cleaned, analyte, value, expected
+):
+    row = cleaned((analyte, value, "")).iloc[0]
+    assert row["status"] == ("repaired" if expected else "quarantined")
+    assert row["value"] == pytest.approx(expected or np.nan, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("analyte", "allowed"),
+    [
+        ("AFP", "ng/mL, ng/L"),
+        ("ALT", "U/L, ukat/L, nkat/L"),
+        ("PT", "s; is it the prothrombin activity in %?"),
+        ("DCP", "ng/mL, mAU/mL"),
+    ],
+)
+def test_reason_of_a_missing_unit_names_those_that_are_taken(cleaned, analyte, allowed):
+    value = {"ALT": "3", "PT": "45"}.get(analyte, "35")
+    assert cleaned((analyte, value, "")).iloc[0]["reason"].endswith(f"; give one of {allowed}")
+
+
+def test_prothrombin_activity_is_never_converted(cleaned):
+    row = cleaned(("PT", "85", "%")).iloc[0]
+    assert row["status"] == "quarantined"
+    assert row["reason"].startswith("% is never converted: activity (Quick)")
+
+
+@pytest.mark.parametrize(
+    ("beside", "status", "value"),
+    [  # 12450 ng/mL of AFP is as possible as 12.45; haemoglobin ends at 260 g/L
+        *(("35,5", "quarantined", None), ("1.234,5", "quarantined", None), ("0,123", "quarantined", None)),
+        *(("35.5", "ok", 12.45), ("1,234,567", "ok", 12.45), ("1,234.5", "ok", 12.45), ("1,234", "ok", 12.45)),
+    ],
+)  # fmt: skip
+def test_point_before_three_digits_beside_decimal_commas_can_be_read_in_two_ways(
+    cleaned, beside, status, value
+):
+    rows = cleaned(("AFP", "12.450", "ng/mL"), ("AFP", beside, "ng/mL"), ("HGB", "12.450", "g/dL"))
+    assert rows["status"][0] == status
+    assert rows["value"][0] == pytest.approx(value or np.nan, nan_ok=True)
+    assert rows["value"][2] == pytest.approx(124.5)
+    if not value:
+        assert rows["reason"][0].startswith("can be read as 12.45 or 12450; write it without")
+        assert rows["reason"][2] == "read as 12.45: in range only so"
+
+
+def test_decimal_commas_of_one_laboratory_say_nothing_about_another(tmp_path):
+    path = tmp_path / "labs.tsv"
+    rows = ("P1\tAFP\t12.450\tng/mL\tA", "P1\tALB\t35,5\tg/L\tB", "P1\tAFP\t12.450\tng/mL\tB")
+    path.write_text("\n".join(["patient_id\tanalyte\tvalue\tunit\tlaboratory", *rows, ""]))
+    table = clean(read_labs(path)[0], DICTIONARY, UNITS, as_of="2026-03-01")
+    assert table["status"].tolist() == ["ok", "ok", "quarantined"]
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "expected"),
+    [  # 1 g/dL = 10 g/L
+        *(("ALT(U/L)", "35", "", 35), ("AFP(ng/ml)", "35", "", 35), ("PT(s)", "45", "", 45), ("ALB (g/dL)", "3.8", "", 38)),
+        *(("甲胎蛋白（AFP）（ng/ml）", "35", "-", 35), ("ALT[U/L]", "35", "IU/L", 35), ("AFP(ng/mL)", "35 ug/L", "", 35)),
+        *(("PT(%)", "85", "", None), ("ALB(g/dL)", "38", "g/L", None), ("ALB(g/dL)", "38 g/L", "", None)),
+        *(("ALT(mmol/L)", "35", "", None), ("PIVKA-II(ng/mL)", "35", "", None)),
+    ],
+)  # fmt: skip
+def test_unit_in_brackets_behind_a_name(cleaned, analyte, value, unit, expected):
+    row = cleaned((analyte, value, unit)).iloc[0]
+    assert row["status"] == ("ok" if expected else "quarantined")
+    assert row["value"] == pytest.approx(expected or np.nan, nan_ok=True)
+
+
+def test_unit_in_brackets_against_that_of_the_value_has_its_own_reason(cleaned):
+    reasons = set(cleaned(("ALB(g/dL)", "38", "g/L"), ("ALB(g/dL)", "38 g/L", ""))["reason"])
+    assert reasons == {"the unit in the name of the analyte is not that of the value"}
+
+
+def test_mass_of_urea_nitrogen_in_serum_keeps_its_factor(cleaned):
+    row = cleaned(("血清尿素氮", "14", "mg/dL")).iloc[0]
+    assert row["value"] == pytest.approx(14 * 0.357)  # 28.01 g in one mole of urea: 10 / 28.01
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "censor"),
+    [
+        ("35.2高", 35.2, ""),
+        ("1210以上", 1210, ">"),
+        ("未检出(<20)", 20 / np.sqrt(2), "<"),
+        ("↑35.2", 35.2, ""),
+    ],
+)
+def test_flag_or_word_of_a_limit_beside_a_number(cleaned, value, expected, censor):
+    row = cleaned(("AFP", value, "ng/mL")).iloc[0]
+    assert (row["status"], row["censor"], row["value_raw"]) == ("ok", censor, value)
+    assert row["value"] == pytest.approx(expected)
+
+
+def test_words_of_reactivity_are_results(cleaned):
+    words = ("Reactive", "Nonreactive", "有反应性", "无反应性")
+    rows = cleaned(*(("HBsAg", word, "", f"2025-01-0{i}") for i, word in enumerate(words, 1)))
+    assert rows["value"].tolist() == [1, 0, 1, 0]
+    assert rows["value_raw"].tolist() == list(words)
+
+
+def test_message_about_a_ratio_prints_no_unit_and_says_what_may_be_meant(cleaned):
+    reason = "85 is outside 0.5 to 20; impossible; is it the prothrombin activity in %?"
+    assert cleaned(("INR", "85", "")).iloc[0]["reason"] == reason
+
+
+def test_day_before_month_is_taken_where_it_reads_one_way(cleaned):
+    rows = cleaned(("ALT", "35", "U/L", "31.12.2024"), ("ALT", "35", "U/L", "03/04/2024"))
+    assert rows["status"].tolist() == ["ok", "quarantined"]
+    assert str(rows["date"][0].date()) == "2024-12-31"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_break_inside_a_cell_does_not_shift_the_lines_below(tmp_path, end):
+    path = tmp_path / "labs.tsv"
+    rows = (
+        "P1\tALT\t35\tU/L",
+        'P1\t"AST\n(serum)"\t35\tU/L',
+        "",
+        "P1\tGGT\t35\tU/L",
+        'P1\t"ALB"\t40\tg/L',
+    )
+    text = "patient_id\tanalyte\tvalue\tunit\n" + "\n".join(rows) + "\n"
+    path.write_bytes(text.replace("\n", end).encode())
+    table = read_labs(path)[0]
+    assert table["analyte"].tolist()[::2] == ["ALT", "GGT"]
+    assert table["line"].tolist() == [2, 4, 6, 7]  # a row is where it ends, as in every other sheet
+
+
+def test_quotation_marks_alone_leave_the_lines_as_they_are(tmp_path):
+    path = tmp_path / "labs.tsv"
+    path.write_text('patient_id\tanalyte\tvalue\tunit\nP1\t"ALT"\t35\tU/L\n\nP1\tAST\t35\t""\n')
+    assert read_labs(path)[0]["line"].tolist() == [2, 4]
+
+
+def test_limit_of_detection_of_bilirubin_is_no_value_in_doubt(cleaned):
+    row = cleaned(("TBIL", "<1.7", "umol/L")).iloc[0]  # 0.1 mg/dL
+    assert (row["status"], row["value"]) == ("ok", pytest.approx(1.7 / np.sqrt(2)))

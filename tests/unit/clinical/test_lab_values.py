@@ -30,6 +30,26 @@ from scripts.clinical.lab_values import parse_date, parse_upper_limit, parse_val
         ("-5", -5, ""),
         ("12.5 (H)", 12.5, ""),
         ("12.5(↑)", 12.5, ""),
+        *(
+            ("≦0.61", 0.61, "<"),
+            ("≧1210", 1210, ">"),
+            ("↑35.2", 35.2, ""),
+            ("*35.2", 35.2, ""),
+            ("35.2高", 35.2, ""),
+        ),
+        *(
+            ("35.2 偏低", 35.2, ""),
+            ("35.2(高)", 35.2, ""),
+            ("35.2 升高", 35.2, ""),
+            ("↑＞1210", 1210, ">"),
+        ),
+        *(
+            ("1210以上", 1210, ">"),
+            ("20 以下", 20, "<"),
+            ("未检出(<20)", 20, "<"),
+            ("未检出 小于20", 20, "<"),
+        ),
+        *(("Not detected（＜20）", 20, "<"), ("<20(未检出)", 20, "<")),
     ],
 )
 def test_number(text, number, censor):
@@ -44,7 +64,14 @@ def test_one_comma_before_three_digits_can_be_read_in_two_ways():
 
 
 @pytest.mark.parametrize(
-    ("text", "unit"), [("4.5 g/L", "g/L"), ("12.5 ng/mL", "ng/mL"), ("150 x10^9/L", "x10^9/L")]
+    ("text", "unit"),
+    [
+        ("35.2↑ U/L", "U/L"),
+        ("35.2高U/L", "U/L"),
+        ("4.5 g/L", "g/L"),
+        ("12.5 ng/mL", "ng/mL"),
+        ("150 x10^9/L", "x10^9/L"),
+    ],
 )
 def test_unit_inside_the_cell(text, unit):
     assert parse_value(text).unit == unit
@@ -84,6 +111,23 @@ def test_not_detected_is_not_the_same_as_not_measured():
         ("+", 1, math.nan),
         ("阴", 0, math.nan),
         ("阳", 1, math.nan),
+        *(
+            ("Reactive", 1, math.nan),
+            ("有反应性", 1, math.nan),
+            ("弱反应性", 1, math.nan),
+            ("Reactive 12.5", 1, 12.5),
+        ),
+        *(
+            ("Nonreactive", 0, math.nan),
+            ("Non-reactive", 0, math.nan),
+            ("NON REACTIVE", 0, math.nan),
+        ),
+        *(
+            ("not reactive", 0, math.nan),
+            ("无反应性", 0, math.nan),
+            ("非反应性", 0, math.nan),
+            ("未检出(<20)", 0, 20),
+        ),
     ],
 )
 def test_qualitative(text, positive, number):
@@ -132,6 +176,7 @@ def test_empty_date_is_missing():
     "text",
     [
         *("未见阳性", "不阳性", "非阴性", "假阳性", "not positive", "non-negative", "阳性待排", "阳性?"),
+        *("未见反应性", "假反应性", "reactive?", "阴性(反应性)"),
         *("阳性复查阴性", "疑似阳性", "弱阳性(+-)", "阴性(-) positive"),
     ],
 )  # fmt: skip
@@ -183,3 +228,27 @@ def test_empty_upper_limit_is_none(text):
 def test_upper_limit_that_says_none_is_refused(text):
     with pytest.raises(ValueError, match="upper limit"):
         parse_upper_limit(text)
+
+
+def test_very_long_cell_is_no_endless_one():
+    assert parse_value("未检出" * 5000 + "(<20)").problem
+    assert parse_value("<" * 20000).problem
+
+
+@pytest.mark.parametrize(
+    "text", ["31.12.2024", "31/12/2024", "12/31/2024", "31-12-2024", "31.12.2024 08:30"]
+)
+def test_year_last_is_read_where_only_one_number_can_be_the_month(text):
+    assert parse_date(text) == "2024-12-31"
+
+
+def test_year_last_with_the_same_day_and_month_has_one_reading():
+    assert parse_date("05/05/2024") == "2024-05-05"
+
+
+@pytest.mark.parametrize(
+    "text", ["03/04/2024", "12.11.2024", "32/12/2024", "13/13/2024", "31/02/2024", "31.12/2024"]
+)
+def test_year_last_that_says_no_one_day_is_refused(text):
+    with pytest.raises(ValueError, match=r"YYYY-MM-DD|calendar"):
+        parse_date(text)

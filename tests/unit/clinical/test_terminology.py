@@ -24,6 +24,28 @@ UNITS = Units.read(RESOURCES / "units.tsv")
         ("NEUT#", "neut"),
         ("PIVKA-Ⅱ", "pivka2"),
         ("Na+", "na"),
+        *(
+            ("INR(PT)", "inr"),
+            ("PT(INR)", "inr"),
+            ("血清总胆红素", "tbil"),
+            ("甲胎蛋白测定", "afp"),
+        ),
+        *(
+            ("HBV DNA定量", "hbv_dna"),
+            ("HBsAg定量", "hbsag"),
+            ("NE#", "neut"),
+            ("NEU#", "neut"),
+            ("LY#", "lymph"),
+        ),
+        *(
+            ("谷氨酰转移酶", "ggt"),
+            ("血清钠", "na"),
+            ("血清甲胎蛋白定量检测(AFP)", "afp"),
+            ("血浆凝血酶原时间", "pt"),
+        ),
+        ("血浆血红蛋白", "free_hb"),  # outside the cells
+        ("血清TT", ""),  # serum has clotted: testosterone or thyroxine
+        ("尿总蛋白", ""),
         ("总胆红素(ALB)", ""),  # two names that contradict each other
         ("foo", ""),
     ],

@@ -64,6 +64,30 @@ def test_date_that_is_none_is_named(patients, text):
     assert "allowed: a date as YYYY-MM-DD" in problem
 
 
+@pytest.mark.parametrize("text", ["0001-01-01", "1600-01-01", "9999-12-31"])
+def test_filler_day_is_refused_with_what_to_do(patients, text):
+    (problem,) = problems_of(patients(f"P1\tC1\thcc\tdevelopment\t\t{text}"))
+    assert problem.endswith("allowed: a day of the years 1900 to 2100; leave a filler empty")
+
+
+@pytest.mark.parametrize(
+    ("sheet", "column", "text", "good"),
+    [
+        *(("history", "treatment_date", "9999-12-31", True), ("history", "treatment_date", "0001-01-01", False)),
+        *(("history", "reference_date", "9999-12-31", False), ("consents", "expires", "9999-12-31", True)),
+        *(("samples", "collected_at", "0001-01-01 00:00", False), ("samples", "collected_at", "1900-01-01", True)),
+        *(("pathology", "report_date", "1899-12-31", False), ("assays", "date", "2101-01-01", False)),
+    ],
+)  # fmt: skip
+def test_day_that_never_comes_is_one_only_where_something_may_have_no_end(
+    tmp_path, sheet, column, text, good
+):
+    path = tmp_path / f"{sheet}.tsv"
+    path.write_text(f"patient_id\t{column}\tno_such_column\nP1\t{text}\t\n", encoding="utf-8")
+    found = problems_of(path)
+    assert any("leave a filler empty" in problem for problem in found) != good
+
+
 def test_duplicate_patient_is_named_with_both_rows(patients):
     (problem,) = problems_of(patients("P1\tC1\thcc\tdevelopment", "P1\tC2\thcc\tdevelopment"))
     assert "row 3" in problem
@@ -104,6 +128,31 @@ def test_encodings_of_spreadsheets_are_recognised(patients, encoding, name):
     header = "patient_id\tcentre\tdiagnosis\trole\tsex"
     sheet = read_sheet(patients("P1\tC1\thcc\tdevelopment\t女", header=header, encoding=encoding))
     assert (sheet.encoding, sheet.rows[0]["sex"]) == (name, "female")
+
+
+@pytest.mark.parametrize(
+    ("text", "sex"),
+    [
+        *(
+            ("男性", "male"),
+            ("女性", "female"),
+            ("Male", "male"),
+            ("MALE", "male"),
+            ("FEMALE", "female"),
+        )
+    ],
+)
+def test_word_that_says_the_sex_is_taken(patients, text, sex):
+    header = "patient_id\tcentre\tdiagnosis\trole\tsex"
+    path = patients(f"P1\tC1\thcc\tdevelopment\t{text}", header=header)
+    assert read_sheet(path).rows[0]["sex"] == sex
+
+
+@pytest.mark.parametrize("text", ["M", "f", "1", "男女"])
+def test_coding_of_the_sex_is_refused_with_the_words_that_are_taken(patients, text):
+    header = "patient_id\tcentre\tdiagnosis\trole\tsex"
+    (problem,) = problems_of(patients(f"P1\tC1\thcc\tdevelopment\t{text}", header=header))
+    assert problem.endswith("allowed: male, female, 男, 女, 男性, 女性")
 
 
 @pytest.mark.parametrize("text", ["µmol/L", "37 °C", "β2", "Kraków", "女", "肝"])
