@@ -63,7 +63,7 @@ def run_check(check: Check, data: Path | None) -> dict:
         line = check(data)
     except Exception as error:
         traceback.print_exc()
-        line = {"name": check.__name__, "data": "", "limit": "", "holds": False}
+        line = {"name": check.__name__, "data": "-", "limit": "", "holds": False}
         line["measured"] = f"{type(error).__name__}: {error}"
     return {**line, "seconds": time.perf_counter() - start}
 
@@ -80,8 +80,13 @@ def row_of(line: dict, today: str, where: str) -> str:
 
 
 def merge(old: list[str], rows: dict[str, str]) -> list[str]:
-    """Rows of this run in place of earlier ones of the same name; those of other checks stay."""
-    return list(({row.split(" | ")[0].removeprefix("| "): row for row in old} | rows).values())
+    """Rows of this run in place of earlier ones of the same name and data; those of other checks stay."""
+    return list(({key_of(row): row for row in old} | rows).values())
+
+
+def key_of(row: str) -> str:
+    """What makes a row that row: its name and its data."""
+    return " | ".join(row.split(" | ")[:2]).removeprefix("| ")
 
 
 def write_table(path: Path, rows: dict[str, str], complete: bool) -> None:
@@ -116,7 +121,8 @@ def main(arguments: list[str]) -> int:
         line = run_check(check, data)
         print(f"{WORDS[line['holds']]:>12}  {line['name']}: {line['measured']}  ({line['limit']})")
         sys.stdout.flush()
-        rows[_cell(line["name"])] = row_of(line, today, where)
+        row = row_of(line, today, where)
+        rows[key_of(row)] = row
         failed += [name] if line["holds"] is False else []
     if not chosen.print_only:
         write_table(TABLE, rows, complete=not chosen.k)
