@@ -14,7 +14,7 @@ import pandas as pd
 from scripts.clinical.lab_sheet import HIDDEN
 from scripts.clinical.lab_values import parse_date, parse_value
 from scripts.clinical.masked_cells import masked_values, masked_words
-from scripts.clinical.settle_values import differing_units, settle_cell, settle_power
+from scripts.clinical.settle_values import differing_units, outside, settle_cell, settle_power
 from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
 from scripts.clinical.upper_limits import upper_limits
 
@@ -71,7 +71,8 @@ def clean(
         for field in ("number", "other", "grouped", "positive", "decimal_comma")
     )
     laboratory = labs["laboratory"].cat.codes.to_numpy()
-    commas = np.bincount(laboratory, weights=comma, minlength=1)[laboratory] > 0
+    known = comma * (subject >= 0)  # a comma in a remark says nothing about numbers
+    commas = np.bincount(laboratory, weights=known, minlength=1)[laboratory] > 0
     other = np.where(commas & np.isfinite(grouped), grouped, other)
     censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))
     problem = pd.Categorical.from_codes(*_codes([p.problem for p in parsed], code))
@@ -253,23 +254,24 @@ def _settle(rows, subject, number, other, below, value, factor, table, subjects,
     open_rows = (rows.status == 0) & np.isfinite(number)
     power = table.power
     sure = np.array([s.sure for s in subjects])[subject]
-    unsure = ((value < sure[:, 0]) & ~below) | (value > sure[:, 1])
-    outside = (value < low) | (value > high) | unsure
-    outside &= open_rows & np.isfinite(value)
-    outside |= open_rows & power & np.isnan(value)
-    todo = np.flatnonzero(open_rows & (outside | table.guessing | np.isfinite(other)))
+    unsure = outside(value, np.where(below, -np.inf, sure[:, 0]), sure[:, 1])
+    judged = (value < low) | (value > high) | unsure
+    judged &= open_rows & np.isfinite(value)
+    judged |= open_rows & power & np.isnan(value)
+    todo = np.flatnonzero(open_rows & (judged | table.guessing | np.isfinite(other)))
     value, factor = value.copy(), factor.copy()
     cases: dict[tuple, list[int]] = {}
     for i in todo.tolist():
         known = None if table.guessing[i] else factor[i]
-        key = (subject[i], number[i], None if math.isnan(other[i]) else other[i], known, power[i])
+        second = None if math.isnan(other[i]) else other[i]
+        key = (subject[i], number[i], second, known, power[i], below[i])
         cases.setdefault(key, []).append(i)
-    for (own, first, second, known, is_power), members in cases.items():
+    for (own, first, second, known, is_power, is_below), members in cases.items():
         readings = [first] if second is None else [first, second]
         settled, used, requirement, reason = (
             settle_power(subjects[own], readings, known)
             if is_power
-            else settle_cell(subjects[own], readings, known, units)
+            else settle_cell(subjects[own], readings, known, units, is_below)
         )
         chosen = np.zeros(len(number), dtype=bool)
         chosen[members] = True

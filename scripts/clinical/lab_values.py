@@ -60,11 +60,15 @@ _REACTIVE = (
     (re.compile(r"\bnon?t?[\s-]*reactive\b|[无非]反应性?", re.I), "negative"),
     (re.compile(r"\breactive\b|有?反应性", re.I), "positive"),
 )
-_UNDECIDED = re.compile(r"可疑|灰区|equivocal|borderline|±|\+/?-|indeterminate", re.I)
+_UNDECIDED = re.compile(
+    r"可疑|灰区|gr[ae]y[\s-]*zone|equivocal|borderline|±|\+/?-|indeterminate"
+    r"|\binitial(?:ly)?\b|\b(?:not |un)confirmed\b|未确[认证]",
+    re.I,
+)
 _RESULT = r"(?:阴性|阳性|negative|positive|\bneg\b|\bpos\b)"
 # A word that turns or doubts the result: before it in the same phrase (未见阳性, non-negative), or right behind it.
 _TURNED = re.compile(
-    rf"(?:[未不非无没否假疑]|排除|\b(?:not?\b|non|without\b|false\b|exclu))[^(),;。]*?{_RESULT}"
+    rf"(?:[未不非无没否假疑]|排除|\b(?:not?\b|non|un-|never\b|without\b|false\b|exclu))[^(),;。]*?{_RESULT}"
     rf"|{_RESULT}\s*:?\s*(?:[未不非无没否疑待]|排除|not?\b|false\b|excluded)|\?.*{_RESULT}|{_RESULT}.*\?",
     re.I | re.S,
 )
@@ -88,7 +92,7 @@ _NUMBER = re.compile(
     re.S,
 )
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
-_DECIMAL_COMMA = re.compile(r"[\d.]*,\d*")
+_DECIMAL_COMMA = re.compile(r"[\d.]*,\d+")
 _LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
 _FLAG = r"↑+|↓+|偏?[高低]|[升增]高|降低"
 _FLAGS = re.compile(rf"(?:{_FLAG}|\*|(?<![A-Za-z/])[HL]|\((?:{_FLAG}|[HL])\))\s*$")

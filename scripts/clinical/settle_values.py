@@ -17,10 +17,14 @@ _MISTAKEN_FOR = dict.fromkeys(("inr", "pt"), "is it the prothrombin activity in 
 
 
 def settle_cell(
-    variable: Variable, readings: list[float], factor: float | None, units: Units
+    variable: Variable,
+    readings: list[float],
+    factor: float | None,
+    units: Units,
+    below: bool = False,
 ) -> tuple[float, float, str, str]:
     """Decide about one cell: (canonical value, factor, requirement, reason), NaN with the reason
-    when it cannot be decided.
+    when it cannot be decided. `below`: the number is an upper limit of the value (<5), which may be small.
 
     With a unit: the one reading inside the hard range counts, unless another unit is as likely (`_other_unit`); when none is,
     the one declared alternative unit that explains the value. Without a unit: `_without_unit`.
@@ -39,7 +43,8 @@ def settle_cell(
     requirement = _RANGE_REQUIREMENT.get(variable.name, "CLE-02")
     fitting = [r for r in readings if inside(r * factor)]
     if len(fitting) == 1:
-        doubt = _other_unit(variable, fitting[0], factor, units)
+        small = below and fitting[0] * factor < variable.sure[0]
+        doubt = "" if small else _other_unit(variable, fitting[0], factor, units)
         if doubt:
             return math.nan, math.nan, "CLE-02", doubt
         if len(readings) == 1:
@@ -95,19 +100,35 @@ def _hint(variable: Variable) -> str:
 def _other_unit(variable: Variable, number: float, factor: float, units: Units) -> str:
     """Why the unit of a possible but hardly credible value is in doubt: outside the sure range, and inside it in another unit
     in common use; "" where it is not."""
-    low, high = variable.sure
-    if not (number * factor < low or number * factor > high):
-        return ""
-    common = units.common_factors(variable).items()
-    likely = [row.unit for f, row in common if f != factor and low <= number * f <= high]
+    likely = _likely_units(variable, number, factor, units)
     if not likely:
         return ""
-    canonical = f"{number * factor:.4g} {variable.unit}"
-    confirmed = f"in {likely[0]}" if factor == 1 else f"as {canonical}"
+    canonical = number * factor
+    shown = f"{canonical:.4g} {variable.unit}"
+    common = units.common_factors(variable).items()
+    # The way of writing it that is in no doubt of its own
+    sure = [f for f, _ in common if f > 0 and not _likely_units(variable, canonical / f, f, units)]
+    confirmed = f"as {shown}"
+    if 1 not in sure:
+        confirmed = f"in {next((row.unit for f, row in common if f in sure), likely[0])}"
     return (
-        f"{canonical} is hardly possible, {number:g} {' or '.join(likely)} would be; "
+        f"{shown} is hardly possible, {number:g} {' or '.join(likely)} would be; "
         f"correct the unit, or write it {confirmed} where it is right"
     )
+
+
+def _likely_units(variable: Variable, number: float, factor: float, units: Units) -> list[str]:
+    """Other units in common use in which a number lies inside the sure range, where in its own it lies outside."""
+    low, high = variable.sure
+    if not outside(number * factor, low, high):
+        return []
+    common = units.common_factors(variable).items()
+    return [row.unit for f, row in common if f != factor and low <= number * f <= high]
+
+
+def outside(value, low, high):
+    """Whether values lie outside limits, not by rounding: 50 mg/dL x 17.1 is 855, not more."""
+    return (value < low * (1 - 1e-9)) | (value > high * (1 + 1e-9))
 
 
 def settle_power(

@@ -78,7 +78,7 @@ _NO_UNIT = {"", ".", "na", "n/a", "nan", "null", "none", "无", "无单位"}
 _AT_37_DEGREES = re.compile(r"\s*[@,( ]\s*37\s*°?\s*c\)?$")
 _MOLAR = re.compile(r"([mµμun])M")  # mm is none
 # Signs and words that stand for those of the unit table; longer words first.
-_UNIT_SIGNS = str.maketrans({"∧": "^", "ˆ": "^", "∕": "/", "⁄": "/", "\\": "/", "•": ""})
+_UNIT_SIGNS = str.maketrans({"∧": "^", "ˆ": "^", "∕": "/", "⁄": "/", "\\": "/", "•": "·"})
 _UNIT_WORDS = (
     *(("分升", "dl"), ("毫升", "ml"), ("微升", "ul"), ("升", "l"), ("个", "")),
     *(("国际单位", "iu"), ("单位", "u"), ("毫摩尔", "mmol"), ("微摩尔", "umol")),
@@ -101,14 +101,16 @@ def fold_unit(text: str) -> str:
     if names_no_unit(text):
         return ""
     text = _AT_37_DEGREES.sub("", text)
-    text = re.sub(r"[\s\[\](){}'·]", "", text.translate(_UNIT_SIGNS))
+    text = re.sub(r"[\s·.]+([mdu]?l)\^?-\^?1$", r"/\1", text.translate(_UNIT_SIGNS))  # U·L-1 is U/L
+    text = re.sub(r"[\s\[\](){}'·]", "", text)
     for word, sign in _UNIT_WORDS:
         text = text.replace(word, sign)
     text = re.sub(r"^(?:克|gm)(?=[/%])", "g", text)
     text = re.sub(r"/100ml$", "/dl", text)
     text = re.sub(r"^units?(?=/)", "u", text)
     text = re.sub(r"^1000(?=/[um]l$)", "10^3", text)
-    text = re.sub(r"(?<=.)\.?([mdu]?l)\^?-\^?1$", r"/\1", text)  # g.L-1 is g/L
+    text = re.sub(r"^([mdu]l)\^?-\^?1$", r"/\1", text)  # µL-1 is /µL, not U/L
+    text = re.sub(r"(?<=.)([mdu]?l)\^?-\^?1$", r"/\1", text)
     text = re.sub(r"(?<=[a-z])\^(?=\d)", "", text)  # mm^3 is mm3
     return re.sub(r"^[x×*]?(?:10(?:\^|e|\*\*?)?|e)([1-9]\d?)(?:cells?)?(?=/|$)", r"10^\1", text)
 

@@ -408,3 +408,54 @@ def test_quotation_marks_alone_leave_the_lines_as_they_are(tmp_path):
 def test_limit_of_detection_of_bilirubin_is_no_value_in_doubt(cleaned):
     row = cleaned(("TBIL", "<1.7", "umol/L")).iloc[0]  # 0.1 mg/dL
     assert (row["status"], row["value"]) == ("ok", pytest.approx(1.7 / np.sqrt(2)))
+
+
+@pytest.mark.parametrize(
+    ("analyte", "value", "unit", "found"),
+    [  # 50 mg/dL x 17.1 is 855 but for rounding; a limit below may be small in either reading of its comma
+        ("TBIL", "50", "mg/dL", 855.0),
+        ("TBIL", ">50", "mg/dL", 855.0),
+        ("CREA", "<5,000", "umol/L", 5 / np.sqrt(2)),
+        ("TBIL", "<1,710", "umol/L", 1.71 / np.sqrt(2)),
+    ],
+)
+def test_limits_of_the_sure_range_are_inside_and_limits_of_detection_are_no_doubt(
+    cleaned, analyte, value, unit, found
+):
+    assert cleaned((analyte, value, unit, "2025-01-01"))["value"][0] == pytest.approx(found)
+
+
+def test_an_exact_value_stays_in_doubt_beside_a_limit_of_the_same_digits(cleaned):
+    table = cleaned(("CREA", "5,000", "umol/L", ""), ("CREA", "<5,000", "umol/L", ""))
+    assert table["status"].tolist() == ["quarantined", "repaired"]
+
+
+def test_the_way_of_writing_that_a_doubt_asks_for_is_in_no_doubt(cleaned):
+    table = cleaned(("EO#", "2.5", "10^4/uL", ""), ("EO#", "25000", "/uL", ""))
+    assert table["reason"][0].endswith("write it in /uL where it is right")
+    assert table["status"][1] == "ok"
+
+
+def test_only_commas_of_known_analytes_say_how_a_laboratory_writes_numbers(cleaned):
+    assert cleaned(("AFP", "3.125", "ng/mL", ""), ("备注", "0,61", "", ""))["status"][0] == "ok"
+    assert cleaned(("AFP", "3.125", "ng/mL", ""), ("ALT", "5,", "U/L", ""))["status"][0] == "ok"
+    both = cleaned(("AFP", "3.125", "ng/mL", ""), ("ALB", "3,8", "g/dL", ""))
+    assert both["status"][0] == "quarantined"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["grayzone reactive", "grey zone", "initially reactive", "Reactive, not confirmed",
+     "unconfirmed reactive", "un-reactive", "never reactive", "反应性，未确认"],
+)  # fmt: skip
+def test_doubtful_reactivity_is_no_result(cleaned, word):
+    assert cleaned(("anti-HCV", word, "S/CO", ""))["status"][0] == "quarantined"
+
+
+def test_per_microlitre_with_an_exponent_is_no_activity(cleaned):
+    rows = [("ALT", "30", "μL-1", ""), ("ALT", "30", "个·μL-1", ""), ("PLT", "150000", "μL-1", "")]
+    rows += [("ALT", "30", "U·L-1", ""), ("AFP", "30", "ng·mL-1", ""), ("ALB", "40", "g.L-1", "")]
+    rows += [("PLT", "150", "10^9·L-1", ""), ("TBIL", "20", "umol·L^-1", "")]
+    table = cleaned(*rows)
+    assert table["status"].tolist() == ["quarantined"] * 2 + ["ok"] * 6
+    assert table["value"].tolist()[2:] == [150.0, 30.0, 30.0, 40.0, 150.0, 20.0]
