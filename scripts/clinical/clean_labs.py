@@ -66,12 +66,12 @@ def clean(
     variable = np.array([*(names.index(s.name) for s in subjects), -1])[subject]
     parsed = [parse_value(text) for text in labs["value"].cat.categories]
     code = labs["value"].cat.codes.to_numpy()
-    number, other, grouped, positive, comma = (
+    number, other, grouped, positive, decimal = (
         np.array([getattr(p, field) for p in parsed] or [0.0], dtype=float)[code]
-        for field in ("number", "other", "grouped", "positive", "decimal_comma")
+        for field in ("number", "other", "grouped", "positive", "decimal")
     )
     laboratory = labs["laboratory"].cat.codes.to_numpy()
-    known = comma * (subject >= 0)  # a comma in a remark says nothing about numbers
+    known = decimal * (subject >= 0)  # a comma in a remark says nothing about numbers
     commas = np.bincount(laboratory, weights=known, minlength=1)[laboratory] > 0
     other = np.where(commas & np.isfinite(grouped), grouped, other)
     censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))

@@ -93,6 +93,7 @@ _NUMBER = re.compile(
 )
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DECIMAL_COMMA = re.compile(r"[\d.]*,\d+")
+_DECIMAL_POINT = re.compile(r"[\d,]*\.(?:\d{1,2}|\d{4,})")  # 12.450 alone may also be a thousand
 _LARGEST_EXPONENT = 30  # no laboratory value lies beyond it
 _FLAG = r"↑+|↓+|偏?[高低]|[升增]高|降低"
 _FLAGS = re.compile(rf"(?:{_FLAG}|\*|(?<![A-Za-z/])[HL]|\((?:{_FLAG}|[HL])\))\s*$")
@@ -109,7 +110,7 @@ class ParsedValue:
     """One cell. `other` is a second way to read the digits (1,234), NaN where there is only one.
 
     grouped : second way where the laboratory writes decimal commas (12.450), else NaN
-    decimal_comma : the comma of this cell can only be a decimal one
+    decimal : 1 where the comma of this cell can only be a decimal one, -1 where its point can, else 0
     censor : "" exact, "<" below or ">" above `number`, which then is the limit
     positive : 1.0, 0.0, or NaN where the cell holds no qualitative result
     unit : unit written inside the cell, else ""
@@ -119,7 +120,7 @@ class ParsedValue:
     number: float = NAN
     other: float = NAN
     grouped: float = NAN
-    decimal_comma: bool = False
+    decimal: int = 0
     censor: str = ""
     positive: float = NAN
     unit: str = ""
@@ -197,7 +198,8 @@ def _with_number(text: str, censor: str, positive: float) -> ParsedValue:
         number=values[0],
         other=values[1] if len(values) > 1 else NAN,
         grouped=float(digits.replace(".", "")) * scale if _THOUSANDS.fullmatch(digits) else NAN,
-        decimal_comma=len(values) == 1 and bool(_DECIMAL_COMMA.fullmatch(digits)),
+        decimal=(bool(_DECIMAL_COMMA.fullmatch(digits)) - bool(_DECIMAL_POINT.fullmatch(digits)))
+        * (len(values) == 1),
         censor=censor,
         positive=positive,
         unit=rest,

@@ -56,7 +56,7 @@ def settle_cell(
             math.nan,
             math.nan,
             "CLE-02",
-            f"can be read as {text}; write it without thousands separators",
+            f"can be read as {text}; write it with a decimal point and without thousands separators, or with one more decimal",
         )
     others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
     fitting = [(r, f) for r in readings for f in others if inside(r * f)]

@@ -312,8 +312,23 @@ def test_point_before_three_digits_beside_decimal_commas_can_be_read_in_two_ways
     assert rows["value"][0] == pytest.approx(value or np.nan, nan_ok=True)
     assert rows["value"][2] == pytest.approx(124.5)
     if not value:
-        assert rows["reason"][0].startswith("can be read as 12.45 or 12450; write it without")
+        assert rows["reason"][0].startswith(
+            "can be read as 12.45 or 12450; write it with a decimal"
+        )
         assert rows["reason"][2] == "read as 12.45: in range only so"
+
+
+@pytest.mark.parametrize(("points", "status"), [(0, "quarantined"), (1, "ok"), (2, "ok")])
+def test_decimal_points_that_are_as_many_as_the_commas_make_a_comma_a_slip(cleaned, points, status):
+    beside = [("ALB", "3,8", "g/dL"), *[("AFP", "5.2", "ng/mL")] * points]
+    assert cleaned(("AFP", "3.125", "ng/mL"), *beside)["status"][0] == status
+
+
+def test_albumin_of_a_nephrotic_person_is_possible(cleaned):
+    # ILPD has 0.9 g/dL twice, and the ratio to globulin bears it out
+    rows = cleaned(("ALB", "0.9", "g/dL"), ("ALB", "5.0", "g/L"))
+    assert rows["status"].tolist() == ["ok", "repaired"]
+    assert rows["value"].tolist() == pytest.approx([9, 50])
 
 
 def test_decimal_commas_of_one_laboratory_say_nothing_about_another(tmp_path):
