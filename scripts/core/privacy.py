@@ -28,6 +28,8 @@ _HAN = "\u4e00-\u9fff"
 _OF_TESTS = re.compile(
     "[酶酸素糖脂蛋胞球板值率比抗原体液尿血清检测项指标离子钙钠钾氯镁磷铁铜锌氨氮碱酐红胆固醇疸汗痰便]"
 )
+# Words that laboratories print and that begin like a surname.
+_NO_NAMES = {"高于", "高值", "高危", "高度", "高倍", "黄色", "白色", "常规", "常见", "方法", "石蜡"}
 _NAMED = re.compile(
     rf"(?:姓\s*名|患者名|病人名)\s*[:：]?\s*[{_HAN}·]{{2,6}}|(?:patient\W?s?\s*)?\bname\s*[:：=]\s*[A-Za-z{_HAN}]",
     re.I,
@@ -113,7 +115,7 @@ def identifier_in_words(text: str) -> list[str]:
 def looks_like_a_name(text: str) -> bool:
     """Whether a whole cell reads like a Chinese name: two to four characters, a common surname first, no word of a laboratory."""
     text = re.sub(r"[\s·]", "", _narrow(text))
-    if not re.fullmatch(f"[{_HAN}]{{2,4}}", text) or _OF_TESTS.search(text):
+    if not re.fullmatch(f"[{_HAN}]{{2,4}}", text) or _OF_TESTS.search(text) or text in _NO_NAMES:
         return False
     return text.startswith(_COMPOUND) or (text[0] in _SURNAMES and len(text) <= 3)
 

@@ -4,6 +4,7 @@ from scripts.core.privacy import (
     identifier_in,
     identifier_in_words,
     is_citizen_number,
+    looks_like_a_name,
     without_numbers,
 )
 
@@ -130,3 +131,10 @@ def test_measurements_uids_units_and_digests_are_none_in_a_cell(text):
 def test_numbers_of_persons_are_taken_out_and_nothing_else(text, left, count):
     assert without_numbers(text, "[gone]") == (left, count)
     assert not identifier_in(left)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("高于", False), ("黄色", False), ("高强", True), ("黄 磊", True)]
+)
+def test_words_of_a_laboratory_are_no_names(text, name):
+    assert looks_like_a_name(text) is name
