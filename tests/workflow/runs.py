@@ -49,7 +49,9 @@ def write_sheet(path: Path, rows: list[dict]) -> None:
     path.write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def write_table_cohort(folder: Path, development: int = 80, external: int = 40) -> Path:
+def write_table_cohort(
+    folder: Path, development: int = 80, external: int = 40, strategies: str = "late, early"
+) -> Path:
     """A cohort of ready-made tables in `folder`/cohort with one informative and one noise block.
 
     Returns the configuration file. The numbers are drawn: only the workflow is tested on them.
@@ -79,7 +81,7 @@ def write_table_cohort(folder: Path, development: int = 80, external: int = 40) 
     config.write_text(
         'sheets: cohort\nas_of: "2026-03-01"\n'
         "consent: {not_available: drawn numbers, document: none}\n"
-        "model: {strategies: [late, early], repeats: 1, refits: {number: 40}, interval_refits: 3}\n"
+        f"model: {{strategies: [{strategies}], repeats: 1, refits: {{number: 40}}, interval_refits: 3}}\n"
         "fusion: {explore: {factors: 3, resamples: 20}}\n",
         encoding="utf-8",
     )

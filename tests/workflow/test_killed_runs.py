@@ -7,7 +7,6 @@ import pytest
 from tests.workflow.killed import KilledRun, assert_same_as_undisturbed
 from tests.workflow.runs import ROOT, run_snakemake, write_table_cohort
 
-SMALL_MODEL = "model: {strategies: [early], repeats: 1, refits: {number: 40}, interval_refits: 3}\n"
 CUT = "demo={'raw_patients': 6, 'table_patients': 0, 'mess': False}"
 
 
@@ -16,9 +15,7 @@ def test_two_kills_of_a_cohort_of_tables(tmp_path):
     runs = {}
     for name in ("undisturbed", "killed"):
         (tmp_path / name).mkdir()
-        runs[name] = write_table_cohort(tmp_path / name)
-        with open(runs[name], "a", encoding="utf-8") as config:
-            config.write(SMALL_MODEL)
+        runs[name] = write_table_cohort(tmp_path / name, strategies="early")
     run_snakemake(tmp_path / "undisturbed", config=runs["undisturbed"])
     run = KilledRun(tmp_path / "killed", runs["killed"], seed=3)
     assert run.kill_once(whole=True)

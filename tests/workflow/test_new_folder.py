@@ -21,9 +21,7 @@ def test_small_changes_move_nobody_and_leave_the_bundle(tmp_path):
 
 
 def test_locked_model_scores_a_folder_of_new_patients_and_nothing_of_the_cohort_runs(tmp_path):
-    config = write_table_cohort(tmp_path, development=60, external=0)
-    more = "model: {strategies: [early], repeats: 1, refits: {number: 40}, interval_refits: 2}\n"
-    config.write_text(config.read_text(encoding="utf-8") + more, encoding="utf-8")
+    config = write_table_cohort(tmp_path, development=60, external=0, strategies="early")
     run_snakemake(tmp_path, "locks/bundle.json", config=config)
     sheets, row = tmp_path / "new_batch", {"centre": "A", "diagnosis": "unknown"}
     write_sheet(sheets / "patients.tsv", [{"patient_id": "N1", **row, "role": "new"}])
