@@ -47,7 +47,7 @@ def table(written: list[dict], names: dict[str, Text], link) -> Table | None:
                     "——",
                     " — ",
                 ),
-                Text(row["owner_zh"], row["owner"]),
+                Cell(Text(row["owner_zh"], row["owner"]), "words"),
                 Text(row["action_zh"], row["action"]),
             ]
             for row in rows
