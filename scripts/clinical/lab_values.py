@@ -12,6 +12,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from scripts.core.sheets import FIRST_YEAR, LAST_YEAR
+
 NAN = math.nan
 _SUPERSCRIPTS = str.maketrans({c: str(i) for i, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")})
 _NOT_MEASURED = {
@@ -263,7 +265,6 @@ def _is_grouped(text: str, separator: str) -> bool:
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s].*)?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T\s].*)?")
 _COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})(?:\d{4,6})?")
-_FIRST_YEAR, _LAST_YEAR = 1900, 2100
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000  # 1954 to 2064; outside it is no plausible day
 
 
@@ -295,8 +296,10 @@ def parse_date(text: str) -> str:
 
 
 def _iso(year: int, month: int, day: int) -> str:
-    if not _FIRST_YEAR <= year <= _LAST_YEAR:  # 0001-01-01, 9999-12-31: fillers of hospital systems
-        raise ValueError(f"no day of the years {_FIRST_YEAR} to {_LAST_YEAR}; leave it empty")
+    if (
+        not int(FIRST_YEAR) <= year <= int(LAST_YEAR)
+    ):  # 0001-01-01, 9999-12-31: fillers of hospital systems
+        raise ValueError(f"no day of the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty")
     try:
         return datetime.date(year, month, day).isoformat()
     except ValueError:

@@ -8,9 +8,9 @@ import copy
 import functools
 import json
 import math
-import os
 from pathlib import Path
 
+from scripts.core.atomic_file import write_atomically
 from scripts.core.hashing import ROOT
 
 FROZEN = Path(".hcc/config.json")
@@ -38,10 +38,7 @@ def freeze_config(config: dict) -> None:
     """Write down the configuration of this start: jobs on a cluster read it, not a file that was edited meanwhile."""
     # Keys stay in their order: some tables have their columns in it.
     text = json.dumps(config, ensure_ascii=False, indent=1, default=str) + "\n"
-    FROZEN.parent.mkdir(parents=True, exist_ok=True)
-    temporary = FROZEN.with_name(f".tmp{os.getpid()}.{FROZEN.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, FROZEN)
+    write_atomically(FROZEN, text)
 
 
 def frozen_config() -> dict:

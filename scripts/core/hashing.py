@@ -14,6 +14,8 @@ import os
 import sys
 from pathlib import Path
 
+from scripts.core.atomic_file import write_atomically
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -44,10 +46,7 @@ def remember_code(cache: Path) -> None:
     used = {key: _KNOWN[key] for key in sorted(_USED & _KNOWN.keys())}
     text = json.dumps({"python": sys.version, "modules": used}, sort_keys=True) + "\n"
     if not cache.exists() or cache.read_text(encoding="utf-8") != text:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        temporary = cache.with_name(f".tmp{os.getpid()}.{cache.name}")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, cache)
+        write_atomically(cache, text)
 
 
 _USED: set[str] = set()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from scripts.core import withdrawal
 from scripts.core.assays import assay_rows, default_assay_id
+from scripts.core.atomic_file import write_atomically
 from scripts.core.cross_checks import (
     assay_problems,
     before_birth_problems,
@@ -376,7 +377,7 @@ def _freeze(plan: dict, files: dict[str, Path], strip: Callable, cache: dict) ->
         frozen = SHEETS / f"{name}.tsv"
         frozen.parent.mkdir(parents=True, exist_ok=True)
         if not frozen.exists() or _digest(frozen, cache) != plan["sheets"][name]:
-            _write_atomically(frozen, strip(name, path.read_bytes()))
+            write_atomically(frozen, strip(name, path.read_bytes()))
     for frozen in [
         p for p in SHEETS.rglob("*.tsv") if str(p.relative_to(SHEETS).with_suffix("")) not in files
     ]:
@@ -388,11 +389,4 @@ def _freeze(plan: dict, files: dict[str, Path], strip: Callable, cache: dict) ->
 def _write_if_changed(path: Path, value: dict) -> None:
     data = (json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1) + "\n").encode()
     if not path.exists() or path.read_bytes() != data:
-        _write_atomically(path, data)
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp{os.getpid()}.{path.name}")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+        write_atomically(path, data)

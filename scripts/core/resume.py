@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+from scripts.core.atomic_file import write_atomically
 from scripts.core.run_processes import end, living_main, orphans
 
 RECORD = Path(".hcc/run.json")
@@ -43,10 +44,7 @@ def record_start(arguments: list[str], started_in: str) -> None:
         "started_in": started_in,
         "arguments": arguments,
     }
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    temporary = RECORD.with_name(f".tmp{os.getpid()}.{RECORD.name}")
-    temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, RECORD)
+    write_atomically(RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_start(run: Path) -> dict:

@@ -17,10 +17,8 @@ from scripts.core.hashing import ROOT
 from scripts.core.privacy import identifier_in_words
 
 SCHEMAS = ROOT / "config" / "schemas"
-FIRST_YEAR, LAST_YEAR = (
-    "1900",
-    "2100",
-)  # other years are fillers of hospital systems: 0001-01-01, 9999-12-31
+# Other years are fillers of hospital systems: 0001-01-01, 9999-12-31.
+FIRST_YEAR, LAST_YEAR = "1900", "2100"
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -265,9 +263,7 @@ def _cell_check(name: str, column: str):
     kind = rule.get("type", "string")
     synonyms = rule.get("x-synonyms", {})
     is_day = rule.get("format") in ("date", "day-or-time")
-    last = (
-        "9999" if rule.get("x-no-end") else LAST_YEAR
-    )  # a day that never comes: expires 9999-12-31
+    last = "9999" if rule.get("x-no-end") else LAST_YEAR  # expires 9999-12-31: never
 
     @functools.lru_cache(maxsize=100_000)
     def check(text: str):

@@ -10,12 +10,12 @@ import datetime
 import functools
 import hashlib
 import json
-import os
 import sys
 from collections import Counter
 from pathlib import Path
 
 from scripts.core import traces
+from scripts.core.atomic_file import write_atomically
 from scripts.core.hashing import digest_of, person_hash
 from scripts.core.names import names_of
 from scripts.core.sheets import allows
@@ -23,9 +23,8 @@ from scripts.core.sheets import allows
 LOG = Path("locks/withdrawals.tsv")
 BUNDLES = Path("locks/bundle_withdrawals.tsv")
 SPLIT = Path("locks/split.tsv")
-PENDING = Path(
-    ".hcc/withdrawal.json"
-)  # what a deletion that has begun will leave in LOG and BUNDLES; no ids
+# What a deletion that has begun will leave in LOG and BUNDLES; no ids.
+PENDING = Path(".hcc/withdrawal.json")
 LOG_COLUMNS = ["date", "subjects", "files", "log_files"]
 BUNDLE_COLUMNS = ["bundle", "date", "subjects", "decision"]
 DECISIONS = ("keep", "retrain")
@@ -111,10 +110,7 @@ def _promise(subjects: int, files: int, logs: int, bundles: dict[str, int]) -> N
 
 
 def _write_pending(value: dict) -> None:
-    PENDING.parent.mkdir(parents=True, exist_ok=True)
-    temporary = PENDING.with_name(f".tmp{os.getpid()}.{PENDING.name}")
-    temporary.write_text(json.dumps(value) + "\n", encoding="utf-8")
-    os.replace(temporary, PENDING)
+    write_atomically(PENDING, json.dumps(value) + "\n")
 
 
 def _keep_promise() -> None:
@@ -198,9 +194,7 @@ def forget_split(patients: set[str]) -> None:
     text = "".join(
         "\t".join(line) + "\n" for line in [columns, *([r[c] for c in columns] for r in kept)]
     )
-    temporary = SPLIT.with_name(f".tmp{os.getpid()}.{SPLIT.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, SPLIT)
+    write_atomically(SPLIT, text)
 
 
 def read_lines(path: Path) -> list[dict[str, str]]:

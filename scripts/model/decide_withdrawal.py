@@ -3,10 +3,10 @@ Source: PIPL (2021) articles 15 and 47, GDPR article 17(3): processing before a 
 """
 
 import datetime
-import os
 from pathlib import Path
 
 from scripts.core import job as core_job
+from scripts.core.atomic_file import write_atomically
 from scripts.core.withdrawal import BUNDLE_COLUMNS, DECISIONS, read_lines
 
 EXAMPLE = (
@@ -41,9 +41,7 @@ def decide(path: Path, bundle: str, decision: str, ground: str, today: str) -> i
     for row in asked:
         row["decision"] = f"{text} ({today})".replace("\t", " ").replace("\n", " ")
     lines = [BUNDLE_COLUMNS, *([row[c] for c in BUNDLE_COLUMNS] for row in rows)]
-    temporary = path.with_name(f".tmp{os.getpid()}.{path.name}")
-    temporary.write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, "".join("\t".join(line) + "\n" for line in lines))
     return len(asked)
 
 

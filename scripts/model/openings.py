@@ -3,9 +3,9 @@ Source: requirement MOD-07; the chain: chained_log.py.
 """
 
 import datetime
-import os
 from pathlib import Path
 
+from scripts.core.atomic_file import write_atomically
 from scripts.model.chained_log import append_line, chained, damage, read_log
 
 COLUMNS = ["opened_at", "bundle", "data_sha256", "patients", "events", "purpose", "chain"]
@@ -63,6 +63,4 @@ def _write(path: Path, rows: list[dict[str, str]]) -> None:
         cells = [row[c] for c in COLUMNS[:-1]]
         previous = chained(previous, cells)
         lines.append("\t".join([*cells, previous]))
-    temporary = path.with_name(f".tmp{os.getpid()}.{path.name}")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_atomically(path, "\n".join(lines) + "\n")
