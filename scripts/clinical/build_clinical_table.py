@@ -212,8 +212,8 @@ def main(job):
             settings["window_days"],
             plan["as_of"],
         )
-        values = wide_table(labs, "value", admitted).astype(float)
-        uln = wide_table(labs, "uln", admitted).astype(float)
+        values = wide_table(labs, "value", admitted)
+        uln = wide_table(labs, "uln", admitted)
         table, features, reasons = feature_table(values, uln, person, dictionary, settings)
         verdicts = verdicts_of(
             labs,

@@ -34,12 +34,11 @@ def mark_used(
     treated by `as_of` (ISO date), because they may be from after it. Without an index date the earliest row counts.
     """
     table = table.copy()
-    patient = table["patient_id"].astype(str)
-    index = pd.to_datetime(patient.map(index_date).to_numpy())
+    index = _of_patient(table["patient_id"], index_date)
     date = pd.DatetimeIndex(table["date"])
     days = (date - index).days.to_numpy(dtype=float)
     usable = (table["status"].isin(USABLE) & table["value"].notna()).to_numpy()
-    start = pd.to_datetime(patient.map(treatment).to_numpy())
+    start = _of_patient(table["patient_id"], treatment)
     treated = (date >= start) | (date.isna() & (start <= pd.Timestamp(as_of)))
     in_window = np.isnan(days) | (np.abs(days) <= window_days)
     candidate = usable & in_window & ~treated
@@ -61,14 +60,22 @@ def mark_used(
     return table
 
 
+def _of_patient(patient_id: pd.Series, day: pd.Series) -> pd.DatetimeIndex:
+    """The day of each row's patient (`day`: by patient), looked up once a patient; NaT where there is none."""
+    names = patient_id.cat
+    return pd.DatetimeIndex(pd.to_datetime(day.reindex(names.categories)))[names.codes]
+
+
 def wide_table(table: pd.DataFrame, column: str, patients: list[str]) -> pd.DataFrame:
-    """Patients x variables of the rows that count; NaN where there is none."""
+    """Patients x variables of the rows that count (at most one for each pair), float; NaN where there is none."""
     used = table[table["used"] & (table["variable"] != "")]
-    wide = used.assign(
-        patient_id=used["patient_id"].astype(str), variable=used["variable"].astype(str)
-    ).pivot(index="patient_id", columns="variable", values=column)
-    wide.columns.name = None
-    return wide.reindex(patients)
+    patient, variable = used["patient_id"].cat, used["variable"].cat
+    names = sorted(variable.categories[np.unique(variable.codes)])
+    row = pd.Index(patients).get_indexer(patient.categories)[patient.codes]
+    place = pd.Index(names).get_indexer(variable.categories)[variable.codes]
+    values = np.full((len(patients), len(names)), np.nan)
+    values[row[row >= 0], place[row >= 0]] = used[column].to_numpy(dtype=float)[row >= 0]
+    return pd.DataFrame(values, pd.Index(patients, name="patient_id"), names)
 
 
 def near_duplicates(table: pd.DataFrame) -> pd.DataFrame:

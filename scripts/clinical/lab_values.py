@@ -93,6 +93,9 @@ _NUMBER = re.compile(
     r"(?P<power>\s*(?:[eE]|[x×*]\s*10\s*(?:\^|\*\*|[eE])?)\s*(?P<exponent>[+-]?\d+))?(?P<rest>.*)",
     re.S,
 )
+_ORDINARY = re.compile(
+    r"[0-9]{1,15}(\.(?:[0-9]{1,2}|[0-9]{4,15}))?"
+)  # nearly all cells; can be read one way only
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DECIMAL_COMMA = re.compile(r"[\d.]*,\d+")
 _DECIMAL_POINT = re.compile(r"[\d,]*\.(?:\d{1,2}|\d{4,})")  # 12.450 alone may also be a thousand
@@ -138,6 +141,14 @@ def plain(text: str) -> str:
 
 def parse_value(text: str) -> ParsedValue:
     """Read one cell of labs.tsv `value`; never raises."""
+    ordinary = _ORDINARY.fullmatch(text)
+    if ordinary:
+        return ParsedValue(number=float(text), decimal=-1 if ordinary[1] else 0)
+    return _parse_other(text)
+
+
+def _parse_other(text: str) -> ParsedValue:
+    """`parse_value` of a cell that is more than digits with a point (and of those, the long way)."""
     text = plain(text)
     low = text.lower()
     if low in _NOT_MEASURED:

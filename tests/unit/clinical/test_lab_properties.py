@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.clinical.lab_values import parse_date, parse_value
+from scripts.clinical.lab_values import _parse_other, parse_date, parse_value
 from scripts.clinical.terminology import Dictionary, Units
 
 ROOT = Path(__file__).parents[3]
@@ -42,6 +42,12 @@ def test_decimal_comma_is_one_of_the_readings(number):
     parsed = parse_value(text)
     readings = [parsed.number, parsed.other]
     assert any(math.isclose(r, number, rel_tol=1e-12, abs_tol=1e-12) for r in readings)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.from_regex(r"[0-9]{1,16}(\.[0-9]{0,16})?", fullmatch=True))
+def test_ordinary_number_is_read_at_once_as_it_is_the_long_way(text):
+    assert repr(parse_value(text)) == repr(_parse_other(text))  # repr: NaN is equal to NaN
 
 
 @settings(max_examples=300, deadline=None)
