@@ -8,11 +8,13 @@ from scripts.core import progress, resume, stub
 from scripts.core.hashing import remember_code
 from scripts.core.job_rate import lift_rate_limit
 from scripts.core.planning_memory import remember_answers
+from scripts.core.planning_objects import lighten
 
 min_version("9.0")
 # The jobs of a large cohort are millions of objects that all stay: looking for garbage among them took a tenth of the planning.
 gc.set_threshold(100_000, 50, 50)
 remember_answers()
+lighten()
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"

@@ -8,10 +8,17 @@ flag, 22 times for a signature, and reads the script of every job (cProfile, 400
 import sys
 from functools import lru_cache
 
+import snakemake
 from snakemake import common, dag, io, iocontainers, jobs, rules, sourcecache
 from snakemake.settings.enums import Quietness
 
+READ = "9.27."  # the versions of Snakemake whose source was read for this
 LONG = 50  # inputs of a job from which on they are looked up and not compared one by one
+
+
+def is_read_version() -> bool:
+    """Whether this Snakemake is one whose source was read; with another one planning costs what it costs."""
+    return snakemake.__version__.startswith(READ)
 
 
 def is_flagged(value, flag: str) -> bool:
@@ -53,12 +60,17 @@ def once_a_path(path_to_source_file):
     return remembered
 
 
+def is_silent_dry_run(workflow) -> bool:
+    """Whether nothing is run and nothing is said of jobs (--quiet rules, --quiet all)."""
+    quiet = workflow.output_settings.quiet or ()
+    return workflow.dryrun and not {Quietness.RULES, Quietness.ALL}.isdisjoint(quiet)
+
+
 def shown_only(log_info):
     """`Job.log_info` that a dry run which says nothing of jobs (--quiet rules) does not fill in: files, resources, message."""
 
     def shown(job, *args, **kwargs):
-        workflow = job.dag.workflow
-        if not (workflow.dryrun and Quietness.RULES in (workflow.output_settings.quiet or ())):
+        if not is_silent_dry_run(job.dag.workflow):
             log_info(job, *args, **kwargs)
 
     return shown
@@ -87,8 +99,8 @@ def contains(inputs: list, file) -> bool:
 
 
 def remember_answers() -> None:
-    """Let Snakemake remember; a second call changes nothing."""
-    if hasattr(common.get_function_params, "cache_info"):
+    """Let Snakemake remember; a second call changes nothing, nor does one in a version that was not read for it."""
+    if hasattr(common.get_function_params, "cache_info") or not is_read_version():
         return
     parameters = lru_cache(maxsize=None)(common.get_function_params)
     common.get_function_params = rules.get_function_params = parameters

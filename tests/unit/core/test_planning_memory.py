@@ -5,6 +5,8 @@ import sys
 import snakemake.api  # noqa: F401  before its modules: they import one another
 from snakemake import common, dag, io, iocontainers, jobs, rules, sourcecache
 
+from scripts.core.planning_memory import is_read_version
+
 PLAN = """
 import re
 import snakemake.api
@@ -57,6 +59,28 @@ def test_answers_are_the_same_and_worked_out_once():
     # a process of its own: what is remembered stays remembered
     done = subprocess.run([sys.executable, "-c", PLAN], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+OTHER = """
+import snakemake.api
+from snakemake import common, io
+plain = common.get_function_params, io._IOFile.apply_wildcards
+from scripts.core.planning_memory import remember_answers
+from scripts.core.planning_objects import lighten
+snakemake.__version__ = "9.28.0"
+remember_answers()
+lighten()
+assert plain == (common.get_function_params, io._IOFile.apply_wildcards)
+"""
+
+
+def test_a_version_that_was_not_read_stays_as_it_is():
+    done = subprocess.run([sys.executable, "-c", OTHER], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_locked_version_was_read():
+    assert is_read_version()
 
 
 def test_snakemake_asks_under_these_names():
