@@ -23,6 +23,8 @@ def is_read_version() -> bool:
 
 def is_flagged(value, flag: str) -> bool:
     """As snakemake.io.is_flagged, without asking an abstract base class for every path."""
+    if type(value) is io._IOFile:
+        value = value._file
     if type(value) is str:
         return False
     flags = getattr(value, "flags", None)

@@ -6,6 +6,7 @@ second text with a place for flags, and two dictionaries; each empty set of a jo
 dry run).
 """
 
+import re
 from bisect import bisect_right
 from functools import cache, lru_cache
 
@@ -38,9 +39,20 @@ def without_empty_flags(apply_wildcards):
         )
         if flagged or self.rule is None or flags_later(self.rule):
             return apply_wildcards(self, wildcards)
-        return io.IOFile(io.apply_wildcards(str(pattern), wildcards), rule=self.rule)
+        text = io.apply_wildcards(str(pattern), wildcards)
+        if text[-1:] == "/":
+            return io.IOFile(text, rule=self.rule)
+        return _file_of(self.rule.pathvars.apply(text), self.rule)
 
     return applied
+
+
+def _file_of(text: str, rule) -> io._IOFile:
+    """As `IOFile(text, rule)` makes it of a plain text whose variables are filled in."""
+    file = str.__new__(io._IOFile, text)
+    file._is_callable, file._file, file.rule = False, text, rule
+    file._regex = file._wildcard_constraints = None
+    return file
 
 
 def unwrapped(new):
@@ -66,6 +78,38 @@ def parent_of(get_inventory_parent):
         return get_inventory_parent(self) if not folder or folder[-1] == "/" else folder
 
     return parent
+
+
+def is_stored_away(is_storage: property) -> property:
+    """`_IOFile.is_storage`: a plain text is not."""
+    return property(lambda self: type(self._file) is not str and is_storage.fget(self))
+
+
+def known_at_once(exists):
+    """`_IOFile.exists`: whether a local file is there, without a coroutine where it was found out before."""
+
+    async def there(self):
+        cache = self.rule.workflow.iocache if self.rule else None
+        if type(self._file) is str and cache is not None and cache.active:
+            known = dict.get(cache.exists_local, self)
+            if known is not None:
+                return known
+        return await exists(self)
+
+    return there
+
+
+def checked_if_unusual(check):
+    """`_IOFile.check`, which warns of unusual paths: not asked of usual ones."""
+
+    def checked(self):
+        if type(self._file) is not str or not USUAL.fullmatch(self._file):
+            check(self)
+
+    return checked
+
+
+USUAL = re.compile(r"(?!\./)[\w.-]+(?:/[\w.-]+)*")
 
 
 def shared_guards(init):
@@ -236,6 +280,9 @@ def lighten() -> None:
     file.__new__ = unwrapped(file.__new__)
     file.apply_wildcards = without_empty_flags(file.apply_wildcards)
     file.get_inventory_parent = parent_of(file.get_inventory_parent)
+    file.is_storage = is_stored_away(file.is_storage)
+    file.exists = known_at_once(file.exists)
+    file.check = checked_if_unusual(file.check)
     names._allowed_overrides = NAMES
     names.index, names.sort = map(iocontainers.AttributeGuard, NAMES)
     names.__init__ = shared_guards(names.__init__)
