@@ -7,6 +7,7 @@ from snakemake.utils import min_version
 from scripts.core import progress, resume, stub
 from scripts.core.hashing import remember_code
 from scripts.core.job_rate import lift_rate_limit
+from scripts.core.kept_rules import keep_rules
 from scripts.core.planning_memory import remember_answers
 from scripts.core.planning_objects import lighten
 
@@ -15,6 +16,7 @@ min_version("9.0")
 gc.set_threshold(100_000, 50, 50)
 remember_answers()
 lighten()
+KEPT_RULES = keep_rules()
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"
@@ -46,6 +48,7 @@ rule features:
 
 if workflow.is_main_process and RUNS:
     remember_code(CODE_CACHE)
+    KEPT_RULES.write()
 
 if config["stub"]:
     stub.replace_steps(workflow)

@@ -19,8 +19,9 @@ from scripts.core.atomic_file import write_atomically
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _module_file(dotted: str) -> Path | None:
-    path = ROOT.joinpath(*dotted.split("."))
+@functools.cache
+def _module_file(root: Path, dotted: str) -> Path | None:
+    path = root.joinpath(*dotted.split("."))
     if path.with_suffix(".py").is_file():
         return path.with_suffix(".py")
     if (path / "__init__.py").is_file():
@@ -62,7 +63,7 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
         _KNOWN[key] = _parse(source, package)
     _USED.add(key)
     digest, names = _KNOWN[key]
-    files = (_module_file(name) for name in names)
+    files = (_module_file(ROOT, name) for name in names)
     return digest, tuple(sorted({file for file in files if file is not None}))
 
 
