@@ -39,29 +39,23 @@ def without_empty_flags(apply_wildcards):
         )
         if flagged or self.rule is None or flags_later(self.rule):
             return apply_wildcards(self, wildcards)
-        text = io.apply_wildcards(str(pattern), wildcards)
-        if text[-1:] == "/":
-            return io.IOFile(text, rule=self.rule)
-        return _file_of(self.rule.pathvars.apply(text), self.rule)
+        return io.IOFile(io.apply_wildcards(str(pattern), wildcards), rule=self.rule)
 
     return applied
 
 
-def _file_of(text: str, rule) -> io._IOFile:
-    """As `IOFile(text, rule)` makes it of a plain text whose variables are filled in."""
-    file = str.__new__(io._IOFile, text)
-    file._is_callable, file._file, file.rule = False, text, rule
-    file._regex = file._wildcard_constraints = None
-    return file
-
-
-def unwrapped(new):
-    """`_IOFile.__new__`: a file of a file is one of the text inside it (each input was wrapped twice)."""
+def made_at_once(new):
+    """`_IOFile.__new__`: a file of a plain path without variables (<results>) is made at once, and one of a file is one of the
+    text inside it (each input was wrapped twice)."""
 
     def made(cls, file, rule):
-        if type(file) is cls and type(file._file) is str:
-            file = file._file
-        return new(cls, file, rule)
+        text = file._file if type(file) is cls else file
+        if type(text) is not str or not text or text[-1] == "/" or "<" in text:
+            return new(cls, file, rule)
+        own = str.__new__(cls, text)
+        own._is_callable, own._file, own.rule = False, text, rule
+        own._regex = own._wildcard_constraints = None
+        return own
 
     return staticmethod(made)
 
@@ -135,12 +129,21 @@ def with_shared_places(set_name):
     """`Namedlist._set_name`: the place of a name is the same pair in all lists, lists without names have the same ones."""
 
     def named(self, name, index, end=None):
+        if not _is_free(type(self), name):
+            set_name(self, name, index, end)  # refuses it
+            return
         if self._names is UNNAMED:
             self._names = {}
-        set_name(self, name, index, end)
         self._names[name] = _place(index, end)
+        own = list.__getitem__(self, index if end is None else slice(index, end))
+        setattr(self, name, own if end is None else iocontainers.Namedlist(toclone=own))
 
     return named
+
+
+@cache
+def _is_free(kind: type, name: str) -> bool:
+    return name in NAMES or not hasattr(kind, name)
 
 
 @lru_cache(maxsize=4096)
@@ -277,7 +280,9 @@ def lighten() -> None:
         return
     PrefixLookup.match_iter = prefixes
     file, names = io._IOFile, iocontainers.Namedlist
-    file.__new__ = unwrapped(file.__new__)
+    file.__new__ = made_at_once(file.__new__)
+    # In Snakemake both go through the text that the path holds, in Python, for every look-up in a dictionary of files.
+    file.__hash__, file.__eq__ = str.__hash__, str.__eq__
     file.apply_wildcards = without_empty_flags(file.apply_wildcards)
     file.get_inventory_parent = parent_of(file.get_inventory_parent)
     file.is_storage = is_stored_away(file.is_storage)
