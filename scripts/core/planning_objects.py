@@ -234,8 +234,8 @@ def outputs_in_outputs(check_directory_outputs):
             while folder and folder not in seen:
                 seen.add(folder)
                 folder = folder.rpartition("/")[0]
-        relative = {path[0] != "/" for path in outputs}
-        unusual = len(relative) > 1 or any("//" in path or "./" in path for path in seen)
+        absolute = {path.startswith("/") for path in outputs}
+        unusual = len(absolute) > 1 or any("//" in path or "./" in path for path in seen)
         if unusual or not seen.isdisjoint(outputs):
             check_directory_outputs(self)
 
