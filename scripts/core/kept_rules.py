@@ -2,7 +2,7 @@
 also of each job of a cluster.
 
 In: the files of rules, .cache/rules.json of the checkout. Out: the same Python. Source: snakemake 9.27 (parser.py: `parse` looks
-at the bytes, the path and the number of rules before, and at nothing else).
+at the text, the path and the number of rules before; sourcecache.py: jobs read what their main process read).
 """
 
 import contextlib
@@ -28,21 +28,25 @@ class KeptRules:
     def __init__(self, path: Path = KEPT):
         self.path = path
         self.kept: dict[str, dict] = {}
-        with contextlib.suppress(OSError, ValueError, TypeError):  # then they are read again
-            self.kept.update(json.loads(path.read_text(encoding="utf-8")))
+        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
+            read = dict(json.loads(path.read_text(encoding="utf-8")))
+            self.kept.update((key, entry) for key, entry in read.items() if _is_whole(entry))
         self.used: dict[str, dict] = {}
 
     def parsing(self, parse):
-        """`snakemake.parser.parse` that reads a file only where it is not as it was."""
+        """`snakemake.parser.parse` that makes the Python of a file only where it is not as it was. What counts is the text that
+        Snakemake would read: for a job of a running workflow the one that the main process began with."""
 
         def parsed(path, workflow, linemap, overwrite_shellcmd=None, rulecount=0):
             if not isinstance(path, LocalSourceFile) or overwrite_shellcmd or linemap:
                 return parse(path, workflow, linemap, overwrite_shellcmd, rulecount)
             name = path.get_path_or_uri(secret_free=True)
-            basis = f"{snakemake.__version__} {sys.version} {name} {rulecount}\0".encode()
-            key = hashlib.sha256(basis + Path(name).read_bytes()).hexdigest()
+            basis = f"{snakemake.__version__} {sys.version} {name} {rulecount}"
+            key = _digest(basis, path, workflow)
             if key not in self.kept:
                 code, rules = parse(path, workflow, linemap, rulecount=rulecount)
+                if _digest(basis, path, workflow) != key:  # edited in this moment
+                    return code, rules
                 self.kept[key] = {"code": code, "rules": rules, "lines": list(linemap.items())}
             self.used[key] = known = self.kept[key]
             linemap.update(known["lines"])
@@ -52,10 +56,23 @@ class KeptRules:
 
     def write(self) -> None:
         """Keep what this start took and nothing else; a checkout that may not be written to stays as it is."""
-        text = json.dumps(self.used, sort_keys=True)
+        data = json.dumps(self.used, sort_keys=True).encode()
         with contextlib.suppress(OSError):
-            if not self.path.exists() or self.path.read_text(encoding="utf-8") != text:
-                write_atomically(self.path, text)
+            if not self.path.exists() or self.path.read_bytes() != data:
+                write_atomically(self.path, data)
+
+
+def _digest(basis: str, path: LocalSourceFile, workflow) -> str:
+    with workflow.sourcecache.open(path) as handle:
+        return hashlib.sha256(f"{basis}\0{handle.read()}".encode()).hexdigest()
+
+
+def _is_whole(entry) -> bool:
+    """Whether an entry of the kept file is one that can be used."""
+    kinds = {"code": str, "rules": int, "lines": list}
+    return isinstance(entry, dict) and all(
+        isinstance(entry.get(name), kind) for name, kind in kinds.items()
+    )
 
 
 def keep_rules(path: Path = KEPT) -> KeptRules:

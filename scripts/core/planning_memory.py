@@ -31,6 +31,20 @@ def is_flagged(value, flag: str) -> bool:
     return type(flags) is dict and bool(flags.get(flag))
 
 
+def once_a_function(get_function_params):
+    """`get_function_params`: the signature of a function, once; of what cannot be a key every time."""
+    remembered = lru_cache(maxsize=None)(get_function_params)
+
+    def parameters(function):
+        try:
+            return remembered(function)
+        except TypeError:
+            return get_function_params(function)
+
+    parameters.cache_info = remembered.cache_info
+    return parameters
+
+
 def once_a_script(process_job):
     """`ScriptProcessor.process_job`, which looks whether a script is there: once for all jobs of a rule whose path has no
     wildcards, and without their parameters."""
@@ -63,16 +77,18 @@ def once_a_path(path_to_source_file):
 
 
 def is_silent_dry_run(workflow) -> bool:
-    """Whether nothing is run and nothing is said of jobs (--quiet rules, --quiet all)."""
-    quiet = workflow.output_settings.quiet or ()
-    return workflow.dryrun and not {Quietness.RULES, Quietness.ALL}.isdisjoint(quiet)
+    """Whether nothing is run and nothing is said of jobs (--quiet rules; a dry run speaks with --quiet all, too)."""
+    return workflow.dryrun and Quietness.RULES in (workflow.output_settings.quiet or ())
 
 
 def shown_only(log_info):
-    """`Job.log_info` that a dry run which says nothing of jobs (--quiet rules) does not fill in: files, resources, message."""
+    """`Job.log_info` that a dry run which says nothing of jobs (--quiet rules) fills in for one job of each rule, to find what is
+    wrong with a message or a parameter, and not for all: files, resources, message."""
+    seen = set()
 
     def shown(job, *args, **kwargs):
-        if not is_silent_dry_run(job.dag.workflow):
+        if not is_silent_dry_run(job.dag.workflow) or job.rule not in seen:
+            seen.add(job.rule)
             log_info(job, *args, **kwargs)
 
     return shown
@@ -104,19 +120,15 @@ def remember_answers() -> None:
     """Let Snakemake remember; a second call changes nothing, nor does one in a version that was not read for it."""
     if hasattr(common.get_function_params, "cache_info") or not is_read_version():
         return
-    parameters = lru_cache(maxsize=None)(common.get_function_params)
+    parameters = once_a_function(common.get_function_params)
     common.get_function_params = rules.get_function_params = parameters
     sourcecache.parse_uri = lru_cache(maxsize=None)(sourcecache.parse_uri)
     slow = io.is_flagged
     for module in list(sys.modules.values()):
-        if vars(module).get("is_flagged") is slow:
+        if getattr(module, "__dict__", {}).get("is_flagged") is slow:
             module.is_flagged = is_flagged
     dag.ScriptProcessor.process_job = once_a_script(dag.ScriptProcessor.process_job)
     jobs.Job._path_to_source_file = once_a_path(jobs.Job._path_to_source_file)
     jobs.Job.log_info = shown_only(jobs.Job.log_info)
     jobs.Job.conda_env_spec = conda_without_params(jobs.Job.conda_env_spec)
-    # two of them in each of the 20 lists of a job, all alike
-    iocontainers.AttributeGuard.__new__ = lru_cache(maxsize=None)(
-        lambda cls, name: object.__new__(cls)
-    )
     iocontainers.InputFiles.__contains__ = contains

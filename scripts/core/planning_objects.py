@@ -125,6 +125,12 @@ def shared_guards(init):
     return initialised
 
 
+def with_own_guards(self) -> dict:
+    """`Namedlist.__getstate__`: a script's own Snakemake finds in each list what it expects there."""
+    guards = {name: iocontainers.AttributeGuard(name) for name in NAMES}
+    return guards | {"_allowed_overrides": [*NAMES]} | vars(self)
+
+
 def with_shared_places(set_name):
     """`Namedlist._set_name`: the place of a name is the same pair in all lists, lists without names have the same ones."""
 
@@ -235,7 +241,7 @@ def outputs_in_outputs(check_directory_outputs):
                 seen.add(folder)
                 folder = folder.rpartition("/")[0]
         absolute = {path.startswith("/") for path in outputs}
-        unusual = len(absolute) > 1 or any("//" in path or "./" in path for path in seen)
+        unusual = len(absolute) > 1 or any("//" in path or "./" in path for path in outputs)
         if unusual or not seen.isdisjoint(outputs):
             check_directory_outputs(self)
 
@@ -264,11 +270,13 @@ def prefixes(lookup: PrefixLookup, query: str):
 
 
 def not_for_nothing(free_resources):
-    """`JobScheduler._free_resources`: a dry run takes none, and one that says nothing of jobs need not work them out to give them
-    back."""
+    """`JobScheduler._free_resources`: a dry run takes none; one that says nothing of jobs works them out for one job of each
+    rule, to find what is wrong with them, and not for all to give them back."""
+    seen = set()
 
     def freed(self, job):
-        if not is_silent_dry_run(self.workflow):
+        if not is_silent_dry_run(self.workflow) or job.is_group() or job.rule not in seen:
+            seen.update([] if job.is_group() else [job.rule])
             free_resources(self, job)
 
     return freed
@@ -290,6 +298,7 @@ def lighten() -> None:
     file.check = checked_if_unusual(file.check)
     names._allowed_overrides = NAMES
     names.index, names.sort = map(iocontainers.AttributeGuard, NAMES)
+    names.__getstate__ = with_own_guards
     names.__init__ = shared_guards(names.__init__)
     names._set_name = with_shared_places(names._set_name)
     jobs.Job.__init__ = without_empty_sets(jobs.Job.__init__)

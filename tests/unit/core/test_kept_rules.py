@@ -76,12 +76,51 @@ def test_a_version_of_snakemake_or_python_has_its_own(project, monkeypatch):
     assert len(read) == 3
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null", '"text"'])
-def test_what_cannot_be_read_is_made_again(project, text):
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[1, 2]", b"null", b'"text"', b"\xff\xfe{", b"[" * 9999]
+)
+def test_what_cannot_be_read_is_made_again(project, data):
     start, read, kept, _ = project
     first = start()
-    kept.write_text(text)
+    kept.write_bytes(data)
     assert start() == first and len(read) == 2 and len(json.loads(kept.read_text())) == 1
+
+
+@pytest.mark.parametrize("entry", [None, {}, {"code": "x", "rules": 1}, {"code": 1, "lines": []}])
+def test_an_entry_that_is_not_whole_is_made_again(project, entry):
+    start, read, kept, _ = project
+    first = start()
+    kept.write_text(json.dumps(dict.fromkeys(json.loads(kept.read_text()), entry)))
+    assert start() == first and len(read) == 2
+
+
+def test_a_job_takes_the_rules_that_its_main_process_began_with(project, monkeypatch):
+    start, read, _, rules = project
+    first = start()
+    began_with = rules.with_name("snapshot")
+    began_with.write_text(RULE)
+    rules.write_text(RULE.replace("one.txt", "two.txt"))
+    assert "two.txt" in start()[0][0]  # what another start makes of the edited file
+    snapshot = staticmethod(lambda path: open(began_with))  # noqa: SIM115
+    monkeypatch.setattr(Opener, "sourcecache", type("Cache", (), {"open": snapshot}))
+    assert start() == first
+    rules.unlink()  # moved away while jobs run
+    assert start() == first and len(read) == 3
+
+
+def test_a_file_edited_while_it_is_read_is_not_kept(project, monkeypatch):
+    start, _, kept, rules = project
+    plain = parser.parse
+
+    def late(path, *args, **kwargs):
+        rules.write_text(RULE.replace("one.txt", "two.txt"))
+        return plain(path, *args, **kwargs)
+
+    monkeypatch.setattr(parser, "parse", late)
+    assert "two.txt" in start()[0][0] and json.loads(kept.read_text()) == {}
+    monkeypatch.setattr(parser, "parse", plain)
+    rules.write_text(RULE)
+    assert "one.txt" in start()[0][0]
 
 
 def test_a_place_that_cannot_be_written_to_is_no_error(project):

@@ -19,7 +19,9 @@ from tests.workflow.runs import ROOT
 LIGHTEN = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
+from scripts.core.planning_memory import remember_answers
 from scripts.core.planning_objects import lighten
+remember_answers()
 lighten()
 lighten()
 """
@@ -56,6 +58,17 @@ import os
 items = dict(snakemake.input.items())
 assert list(snakemake.input.index) == ["raw/i.txt", "raw/j.txt"] and snakemake.input.get("sort") is None
 assert snakemake.wildcards.get("person") == snakemake.wildcards.person == snakemake.wildcards[0]
+for named in (snakemake.input, snakemake.output, snakemake.wildcards, snakemake.resources, snakemake.log, snakemake.params):
+    guarded = [name for name in ("index", "sort") if name not in named.keys()]
+    for name in guarded:
+        try:
+            getattr(named, name)()
+        except AttributeError as error:
+            assert "cannot be used on snakemake input" in str(error)
+        else:
+            raise AssertionError(name)
+snakemake.wildcards.update({"more": 1})
+assert snakemake.wildcards.more == 1 and list(snakemake.wildcards.keys()) == ["person", "more"]
 os.makedirs(snakemake.output.folder)
 open(os.path.join(snakemake.output.folder, "one"), "w").close()
 for path in (snakemake.output.made, snakemake.output["kept"], snakemake.log[0]):
@@ -141,7 +154,12 @@ def test_a_workflow_is_planned_run_and_rerun_alike(sides):
 
 @pytest.mark.parametrize(
     ("output", "refused"),
-    [("whole/file/inside.txt", True), ("whole/other.txt", False), ("whole/file.d/x.txt", False)],
+    [
+        ("whole/file/inside.txt", True),
+        ("./whole/file/inside.txt", True),
+        ("whole/other.txt", False),
+        ("whole/file.d/x.txt", False),
+    ],
 )
 def test_an_output_inside_an_output_is_refused_alike(tmp_path, output, refused):
     more = f'\nrule inside:\n    output: "{output}"\n    shell: "echo > {{output}}"\n'
@@ -151,6 +169,29 @@ def test_an_output_inside_an_output_is_refused_alike(tmp_path, output, refused):
         code, lines = Side(tmp_path / name, head, workflow).said("--dry-run", "--quiet", "rules")
         codes.append((code, any("ChildIOException" in line for line in lines)))
     assert codes == [(int(refused), refused)] * 2
+
+
+COPIES = """
+import copy, pickle
+import snakemake.api
+from snakemake import io, iocontainers
+from scripts.core.planning_memory import remember_answers
+from scripts.core.planning_objects import lighten
+remember_answers()
+lighten()
+files = iocontainers.InputFiles(fromdict={"a": io.IOFile("a.txt", None), "index": "b.txt"})
+for made in (copy.copy(files), copy.deepcopy(files._plainstrings()), pickle.loads(pickle.dumps(files._plainstrings()))):
+    assert list(made) == list(files) and made.a == "a.txt" and made.index == "b.txt"
+    assert list(made.keys()) == ["a", "index"]
+empty = pickle.loads(pickle.dumps(iocontainers.Wildcards()))
+empty.update({"x": 1})
+assert empty.x == 1 and list(iocontainers.Wildcards().keys()) == []
+"""
+
+
+def test_lists_of_files_can_be_copied_and_sent():
+    done = subprocess.run([sys.executable, "-c", COPIES], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 words = st.text("ab/", max_size=5)
