@@ -93,9 +93,8 @@ _NUMBER = re.compile(
     r"(?P<power>\s*(?:[eE]|[x×*]\s*10\s*(?:\^|\*\*|[eE])?)\s*(?P<exponent>[+-]?\d+))?(?P<rest>.*)",
     re.S,
 )
-_ORDINARY = re.compile(
-    r"[0-9]{1,15}(\.(?:[0-9]{1,2}|[0-9]{4,15}))?"
-)  # nearly all cells; can be read one way only
+# Nearly all cells: a number that can be read one way only.
+_ORDINARY = re.compile(r"[0-9]{1,15}(\.(?:[0-9]{1,2}|[0-9]{4,15}))?")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _DECIMAL_COMMA = re.compile(r"[\d.]*,\d+")
 _DECIMAL_POINT = re.compile(r"[\d,]*\.(?:\d{1,2}|\d{4,})")  # 12.450 alone may also be a thousand
@@ -307,9 +306,7 @@ def parse_date(text: str) -> str:
 
 
 def _iso(year: int, month: int, day: int) -> str:
-    if (
-        not int(FIRST_YEAR) <= year <= int(LAST_YEAR)
-    ):  # 0001-01-01, 9999-12-31: fillers of hospital systems
+    if not int(FIRST_YEAR) <= year <= int(LAST_YEAR):
         raise ValueError(f"no day of the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty")
     try:
         return datetime.date(year, month, day).isoformat()

@@ -14,3 +14,10 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     temporary = path.with_name(f".tmp{os.getpid()}.{path.name}")
     temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
     os.replace(temporary, path)
+
+
+def write_if_changed(path: Path, data: bytes | str) -> None:
+    """As `write_atomically`, where the file does not hold just that already: then it keeps its time stamp."""
+    data = data.encode("utf-8") if isinstance(data, str) else data
+    if not path.exists() or path.read_bytes() != data:
+        write_atomically(path, data)

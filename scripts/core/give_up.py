@@ -12,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+from scripts.core.atomic_file import write_atomically
 from scripts.core.failures import FailedJob, cause, failed_jobs
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.plan import PLAN
@@ -114,9 +115,7 @@ def write_rows(sheet: Path, rows: list[dict]) -> list[dict]:
     if new:
         cells = [[str(row.get(column, "")) for column in COLUMNS] for row in [*present, *new]]
         text = "".join("\t".join(line) + "\n" for line in [COLUMNS, *cells])
-        temporary = sheet.with_name(f".tmp{os.getpid()}.{sheet.name}")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, sheet)
+        write_atomically(sheet, text)
     return new
 
 

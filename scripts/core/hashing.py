@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-from scripts.core.atomic_file import write_atomically
+from scripts.core.atomic_file import write_if_changed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,8 +46,7 @@ def remember_code(cache: Path) -> None:
     """Keep what is known of the modules that this start read, if that is news."""
     used = {key: _KNOWN[key] for key in sorted(_USED & _KNOWN.keys())}
     text = json.dumps({"python": sys.version, "modules": used}, sort_keys=True) + "\n"
-    if not cache.exists() or cache.read_text(encoding="utf-8") != text:
-        write_atomically(cache, text)
+    write_if_changed(cache, text)
 
 
 _USED: set[str] = set()

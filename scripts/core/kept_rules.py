@@ -15,7 +15,7 @@ import snakemake
 from snakemake import workflow
 from snakemake.sourcecache import LocalSourceFile
 
-from scripts.core.atomic_file import write_atomically
+from scripts.core.atomic_file import write_if_changed
 from scripts.core.hashing import ROOT
 from scripts.core.planning_memory import is_read_version
 
@@ -56,10 +56,8 @@ class KeptRules:
 
     def write(self) -> None:
         """Keep what this start took and nothing else; a checkout that may not be written to stays as it is."""
-        data = json.dumps(self.used, sort_keys=True).encode()
         with contextlib.suppress(OSError):
-            if not self.path.exists() or self.path.read_bytes() != data:
-                write_atomically(self.path, data)
+            write_if_changed(self.path, json.dumps(self.used, sort_keys=True))
 
 
 def _digest(basis: str, path: LocalSourceFile, workflow) -> str:

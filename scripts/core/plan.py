@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scripts.core import withdrawal
 from scripts.core.assays import assay_rows, default_assay_id
-from scripts.core.atomic_file import write_atomically
+from scripts.core.atomic_file import write_atomically, write_if_changed
 from scripts.core.cross_checks import (
     assay_problems,
     before_birth_problems,
@@ -382,11 +382,6 @@ def _freeze(plan: dict, files: dict[str, Path], strip: Callable, cache: dict) ->
         p for p in SHEETS.rglob("*.tsv") if str(p.relative_to(SHEETS).with_suffix("")) not in files
     ]:
         frozen.unlink()
-    _write_if_changed(PLAN, plan)
-    _write_if_changed(_CACHE, cache)
-
-
-def _write_if_changed(path: Path, value: dict) -> None:
-    data = (json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1) + "\n").encode()
-    if not path.exists() or path.read_bytes() != data:
-        write_atomically(path, data)
+    for record, value in ((PLAN, plan), (_CACHE, cache)):
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
+        write_if_changed(record, text)

@@ -81,14 +81,27 @@ def is_silent_dry_run(workflow) -> bool:
     return workflow.dryrun and Quietness.RULES in (workflow.output_settings.quiet or ())
 
 
-def shown_only(log_info):
-    """`Job.log_info` that a dry run which says nothing of jobs (--quiet rules) fills in for one job of each rule, to find what is
-    wrong with a message or a parameter, and not for all: files, resources, message."""
+def first_of_its_rule():
+    """A function that says whether what a job alone says and takes is asked for: always, but in a dry run that says nothing of
+    jobs only for the first job of each rule, to find what is wrong there."""
     seen = set()
 
+    def asked(job) -> bool:
+        if job.is_group() or not is_silent_dry_run(job.dag.workflow):
+            return True
+        first = job.rule not in seen
+        seen.add(job.rule)
+        return first
+
+    return asked
+
+
+def shown_only(log_info):
+    """`Job.log_info`, filled in (files, resources, message) where it is shown or the first of its rule."""
+    asked = first_of_its_rule()
+
     def shown(job, *args, **kwargs):
-        if not is_silent_dry_run(job.dag.workflow) or job.rule not in seen:
-            seen.add(job.rule)
+        if asked(job):
             log_info(job, *args, **kwargs)
 
     return shown

@@ -14,7 +14,7 @@ from snakemake import dag, io, iocontainers, jobs
 from snakemake.common.prefix_lookup import PrefixLookup
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-from scripts.core.planning_memory import is_read_version, is_silent_dry_run
+from scripts.core.planning_memory import first_of_its_rule, is_read_version
 
 NONE = frozenset()
 UNNAMED: dict = {}
@@ -270,13 +270,12 @@ def prefixes(lookup: PrefixLookup, query: str):
 
 
 def not_for_nothing(free_resources):
-    """`JobScheduler._free_resources`: a dry run takes none; one that says nothing of jobs works them out for one job of each
-    rule, to find what is wrong with them, and not for all to give them back."""
-    seen = set()
+    """`JobScheduler._free_resources`: a dry run takes none, and one that says nothing of jobs does not work out those of all
+    jobs to give them back."""
+    asked = first_of_its_rule()
 
     def freed(self, job):
-        if not is_silent_dry_run(self.workflow) or job.is_group() or job.rule not in seen:
-            seen.update([] if job.is_group() else [job.rule])
+        if asked(job):
             free_resources(self, job)
 
     return freed

@@ -4,12 +4,12 @@ Source: docs/modelling.md, "Split"; requirements MOD-06 and MOD-09.
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from scripts.core import job as core_job
+from scripts.core.atomic_file import write_atomically
 from scripts.core.linked_people import groups_of
 from scripts.fusion import blocks
 from scripts.fusion.blocks import read_tsv
@@ -121,10 +121,7 @@ def write_frozen(path: Path, table: pd.DataFrame) -> None:
         raise ValueError(f"{path} would lose or change lines; nothing was written")
     if len(before) == len(table) and path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp{os.getpid()}.{path.name}")
-    table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
-    os.replace(temporary, path)
+    write_atomically(path, table.to_csv(sep="\t", index=False, lineterminator="\n"))
 
 
 def split_across(table: pd.DataFrame, groups: dict[str, str]) -> list[str]:

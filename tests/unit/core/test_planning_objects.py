@@ -186,6 +186,8 @@ for made in (copy.copy(files), copy.deepcopy(files._plainstrings()), pickle.load
 empty = pickle.loads(pickle.dumps(iocontainers.Wildcards()))
 empty.update({"x": 1})
 assert empty.x == 1 and list(iocontainers.Wildcards().keys()) == []
+one, other = iocontainers.InputFiles(), iocontainers.Namedlist(fromdict={"other": 2})
+assert one.sort is other.sort and one.sort is not one.index
 """
 
 
@@ -210,6 +212,7 @@ def test_snakemake_is_built_as_it_is_taken_to_be():
         rules.Rule.expand_input
     )
     assert "os.path.dirname(self)" in inspect.getsource(io._IOFile.get_inventory_parent)
+    assert "AttributeGuard(name)" in inspect.getsource(iocontainers.Namedlist.__init__)
     assert "_allowed_overrides" in inspect.getsource(iocontainers.Namedlist._set_name)
     assert "self.touch_output = set()" in inspect.getsource(jobs.Job.__init__)
     assert "tg.create_task(get_mtime(f)) for f in self.output" in inspect.getsource(
