@@ -1,4 +1,5 @@
 # hcc-omics: from raw files of every modality to a validated model and a report. Start with README.md.
+import atexit
 import gc
 import sys
 
@@ -14,6 +15,7 @@ from scripts.core.planning_objects import lighten
 min_version("9.0")
 # The jobs of a large cohort are millions of objects that all stay: looking for garbage among them took a tenth of the planning.
 gc.set_threshold(100_000, 50, 50)
+atexit.register(gc.freeze)  # Python's end need not look through them either: half a second
 remember_answers()
 lighten()
 KEPT_RULES = keep_rules()

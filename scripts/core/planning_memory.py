@@ -9,7 +9,7 @@ import sys
 from functools import lru_cache
 
 import snakemake
-from snakemake import common, dag, io, iocontainers, jobs, rules, sourcecache
+from snakemake import common, dag, io, iocontainers, jobs, persistence, rules, sourcecache
 from snakemake.settings.enums import Quietness
 
 READ = "9.27."  # the versions of Snakemake whose source was read for this
@@ -117,6 +117,18 @@ def conda_without_params(conda_env_spec: property) -> property:
     return property(spec)
 
 
+def table_where_pandas_is(serialize_param_pandas):
+    """`_serialize_param_pandas`, which imports pandas to ask whether a parameter is one of its tables: before something else used
+    pandas there is none."""
+
+    def serialized(self, value):
+        if "pandas.core" in sys.modules:
+            return serialize_param_pandas(self, value)
+        return self._serialize_param_builtin(value)
+
+    return serialized
+
+
 def contains(inputs: list, file) -> bool:
     """Whether a job reads a file. Snakemake asks for every file that the job makes and every job that wants it: with lists the
     cost of a cohort step that each patient's step reads from grows with the square of the cohort."""
@@ -137,11 +149,13 @@ def remember_answers() -> None:
     common.get_function_params = rules.get_function_params = parameters
     sourcecache.parse_uri = lru_cache(maxsize=None)(sourcecache.parse_uri)
     slow = io.is_flagged
-    for module in list(sys.modules.values()):
-        if getattr(module, "__dict__", {}).get("is_flagged") is slow:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("snakemake") and vars(module).get("is_flagged") is slow:
             module.is_flagged = is_flagged
     dag.ScriptProcessor.process_job = once_a_script(dag.ScriptProcessor.process_job)
     jobs.Job._path_to_source_file = once_a_path(jobs.Job._path_to_source_file)
     jobs.Job.log_info = shown_only(jobs.Job.log_info)
     jobs.Job.conda_env_spec = conda_without_params(jobs.Job.conda_env_spec)
     iocontainers.InputFiles.__contains__ = contains
+    base = persistence.PersistenceBase
+    base._serialize_param_pandas = table_where_pandas_is(base._serialize_param_pandas)

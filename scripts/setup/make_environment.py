@@ -22,6 +22,7 @@ from scripts.setup.package_sources import clean_environment, package_sources
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = {False: "requirements.lock", True: "requirements-dev.lock"}
 FOR_SETUP = ROOT / "scripts" / "setup"
+START = "hcc_omics_start"  # what snakemake_start.py is called in the environment
 HEARTBEAT = 15  # seconds between two signs of life
 _NETWORK = re.compile(
     r"name resolution|NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|CERTIFICATE|UnknownIssuer"
@@ -67,6 +68,20 @@ def read_state(venv: Path) -> dict:
         return {}
 
 
+def place_start(venv: Path) -> None:
+    """Put `snakemake_start` where Python reads it at its start; nothing where it is there already."""
+    for folder in (venv / "lib").glob("python*/site-packages"):
+        for name, text in (
+            (f"{START}.py", (FOR_SETUP / "snakemake_start.py").read_bytes()),
+            (f"{START}.pth", f"import {START}\n".encode()),
+        ):
+            path = folder / name
+            if not path.exists() or path.read_bytes() != text:
+                partial = folder / f".{name}.{os.getpid()}"
+                partial.write_bytes(text)
+                os.replace(partial, path)
+
+
 class Setup:
     """One making of the environment below `root`."""
 
@@ -101,6 +116,7 @@ class Setup:
             if installer == "uv":
                 raise SetupError(f"uv could not install {lock.name}; see {self.shown(self.log)}")
             self._install_with_pip(lock)
+        place_start(self.venv)
         self._check_imports()
         partial.unlink()
         self._write_state(dev)
@@ -312,6 +328,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return is_ready(root / ".venv", root, given.dev) and not other
 
     if ready():
+        place_start(root / ".venv")
         return 0
     try:
         with only_one(root):

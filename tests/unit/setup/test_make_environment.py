@@ -101,3 +101,18 @@ def test_lock_has_hashes_and_no_host_names(lock):
 def test_state_is_written_whole(checkout):
     state = json.loads((checkout / ".venv" / "hcc-omics.json").read_text())
     assert set(state) == {"root", "requirements.lock", "requirements-dev.lock"}
+
+
+def test_start_of_snakemake_is_placed_once_and_renewed(checkout):
+    folder = checkout / ".venv" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    module, hook = folder / f"{setup.START}.py", folder / f"{setup.START}.pth"
+    assert setup.main([], checkout) == 0
+    assert hook.read_text() == f"import {setup.START}\n"
+    assert module.read_bytes() == (setup.FOR_SETUP / "snakemake_start.py").read_bytes()
+    placed = module.stat().st_ino, hook.stat().st_ino
+    assert setup.main([], checkout) == 0
+    assert (module.stat().st_ino, hook.stat().st_ino) == placed
+    module.write_text("old")
+    assert setup.main([], checkout) == 0
+    assert module.read_text() != "old" and len(list(folder.iterdir())) == 2

@@ -1,0 +1,92 @@
+"""What a process of Snakemake need not load at its start: pandas and numpy, half of the time until it looks at a workflow.
+
+In: the command of a process of the environment. Out: pandas and numpy loaded when they are first used, garbage looked for seldom;
+other processes stay as they are. `make_environment` puts this file into the environment as `hcc_omics_start`, which Python reads
+at its start (docs.python.org, module site: .pth files).
+Source: snakemake-executor-plugin-slurm 2.8.0 (efficiency_report.py) and yte 1.9.4 (value_handler.py), which import them in every
+process of Snakemake, also in each job of a cluster, for a report and for values that are rarely there.
+"""
+
+import gc
+import sys
+import threading
+from types import ModuleType
+
+WHEN_USED = ("pandas", "numpy")
+# What the import system and `importlib.util.find_spec` look at without using a module.
+BESIDE = {"__class__", "__name__", "__spec__"}
+_LOADING = threading.RLock()
+
+
+class Awaited(ModuleType):
+    """A module that is loaded when something of it is asked for. As importlib.util.LazyLoader makes them, but a second `import`
+    of the module is not yet a use, and other threads wait until it is whole."""
+
+    def __getattribute__(self, name: str):
+        """What the loaded module has; ImportError, each time, where it cannot be loaded."""
+        if name not in BESIDE:
+            with _LOADING:
+                if type(self) is Awaited and not self.__spec__.loader.at_work:
+                    self.__spec__.loader.load(self)
+        return ModuleType.__getattribute__(self, name)
+
+
+class WhenUsed:
+    """The loader of a module, put off until the module is used."""
+
+    def __init__(self, loader):
+        self.loader = loader
+        self.at_work = False
+
+    def create_module(self, spec):
+        """The empty module that the real loader makes."""
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave the module as it is until something of it is used."""
+        module.__class__ = Awaited
+
+    def load(self, module: ModuleType) -> None:
+        """Load the module now; where that fails it stays one that waits."""
+        self.at_work = True
+        try:
+            self.loader.exec_module(module)
+        finally:
+            self.at_work = False
+        module.__spec__.loader = module.__loader__ = self.loader
+        module.__class__ = ModuleType
+
+    def __getattr__(self, name: str):
+        return getattr(self.loader, name)  # the rest of a loader: files, sources
+
+
+class Finder:
+    """Finds what everybody finds, and puts the loading of WHEN_USED off."""
+
+    def find_spec(self, name: str, path=None, target=None):
+        """The spec of a module of WHEN_USED; None for any other, which the next finder looks for."""
+        if name not in WHEN_USED:
+            return None
+        others = (finder.find_spec for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, (find(name, path, target) for find in others)), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = WhenUsed(spec.loader)
+        return spec
+
+
+def is_snakemake(command: list[str]) -> bool:
+    """Whether a command of Python is `python -m snakemake ...` or the program `snakemake`."""
+    program = command[1].rsplit("/", 1)[-1] if len(command) > 1 else ""
+    return program == "snakemake" or ("-m", "snakemake") in zip(command, command[1:], strict=False)
+
+
+def start(command: list[str]) -> None:
+    """Let a process of Snakemake load WHEN_USED late; a million objects are made at its start and all stay, so that garbage need
+    not be looked for every 700."""
+    if is_snakemake(command):
+        gc.set_threshold(100_000, 50, 50)
+        sys.meta_path.insert(0, Finder())
+
+
+if __name__ == "hcc_omics_start":
+    start(sys.orig_argv)
