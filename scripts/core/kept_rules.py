@@ -1,13 +1,16 @@
-"""The Python that Snakemake makes of each file of rules, kept beside the code: making it again takes a third of a second a start,
-also of each job of a cluster.
+"""The Python that Snakemake makes of each file of rules, kept beside the code as text and compiled: making it again takes a third
+of a second a start, also of each job of a cluster.
 
 In: the files of rules, .cache/rules.json of the checkout. Out: the same Python. Source: snakemake 9.27 (parser.py: `parse` looks
-at the text, the path and the number of rules before; sourcecache.py: jobs read what their main process read).
+at the text, the path and the number of rules before; sourcecache.py: jobs read what their main process read; workflow.py:
+`include` compiles the text); marshal, as in Python's own .pyc files.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
+import marshal
 import sys
 from pathlib import Path
 
@@ -32,6 +35,7 @@ class KeptRules:
             read = dict(json.loads(path.read_text(encoding="utf-8")))
             self.kept.update((key, entry) for key, entry in read.items() if _is_whole(entry))
         self.used: dict[str, dict] = {}
+        self.of_text: dict[tuple[str, str], dict] = {}
 
     def parsing(self, parse):
         """`snakemake.parser.parse` that makes the Python of a file only where it is not as it was. What counts is the text that
@@ -47,12 +51,25 @@ class KeptRules:
                 code, rules = parse(path, workflow, linemap, rulecount=rulecount)
                 if _digest(basis, path, workflow) != key:  # edited in this moment
                     return code, rules
-                self.kept[key] = {"code": code, "rules": rules, "lines": list(linemap.items())}
+                self.kept[key] = {
+                    "code": code,
+                    "rules": rules,
+                    "lines": list(linemap.items()),
+                    "compiled": _packed(compile(code, name, "exec")),
+                }
             self.used[key] = known = self.kept[key]
+            self.of_text[name, known["code"]] = known
             linemap.update(known["lines"])
             return known["code"], known["rules"]
 
         return parsed
+
+    def compiling(self, source: str, name: str, mode: str):
+        """`compile`, for what `parsing` gave (its key holds the name and Python's version): as it was kept."""
+        known = self.of_text.get((name, source), {})
+        with contextlib.suppress(KeyError, ValueError, TypeError, EOFError):
+            return marshal.loads(base64.b64decode(known["compiled"], validate=True))
+        return compile(source, name, mode)
 
     def write(self) -> None:
         """Keep what this start took and nothing else; a checkout that may not be written to stays as it is."""
@@ -65,9 +82,13 @@ def _digest(basis: str, path: LocalSourceFile, workflow) -> str:
         return hashlib.sha256(f"{basis}\0{handle.read()}".encode()).hexdigest()
 
 
+def _packed(code) -> str:
+    return base64.b64encode(marshal.dumps(code)).decode()
+
+
 def _is_whole(entry) -> bool:
     """Whether an entry of the kept file is one that can be used."""
-    kinds = {"code": str, "rules": int, "lines": list}
+    kinds = {"code": str, "rules": int, "lines": list, "compiled": str}
     return isinstance(entry, dict) and all(
         isinstance(entry.get(name), kind) for name, kind in kinds.items()
     )
@@ -78,4 +99,5 @@ def keep_rules(path: Path = KEPT) -> KeptRules:
     kept = KeptRules(path)
     if is_read_version():
         workflow.parse = kept.parsing(workflow.parse)
+        workflow.compile = kept.compiling  # in the place of Python's own
     return kept

@@ -1,10 +1,11 @@
-"""What a process of Snakemake need not load at its start: pandas and numpy, half of the time until it looks at a workflow.
+"""What a process of Snakemake need not do at its start: half of the time until it looks at a workflow.
 
-In: the command of a process of the environment. Out: pandas and numpy loaded when they are first used, garbage looked for seldom;
-other processes stay as they are. `make_environment` puts this file into the environment as `hcc_omics_start`, which Python reads
-at its start (docs.python.org, module site: .pth files).
-Source: snakemake-executor-plugin-slurm 2.8.0 (efficiency_report.py) and yte 1.9.4 (value_handler.py), which import them in every
-process of Snakemake, also in each job of a cluster, for a report and for values that are rarely there.
+In: the command of a process of the environment. Out: pandas, numpy and requests loaded when they are first used, the packages of
+the environment listed once, garbage looked for seldom; other processes stay as they are. `make_environment` puts this file into
+the environment as `hcc_omics_start`, which Python reads at its start (docs.python.org, module site: .pth files).
+Source: what every process of Snakemake does, also each job of a cluster: snakemake-executor-plugin-slurm 2.8.0
+(efficiency_report.py), yte 1.9.4 (value_handler.py) and smart_open 7.7 (http.py) import modules that are rarely used;
+snakemake-interface-common 1.23 (plugin_registry) lists the packages of the environment for each of its four kinds of plugins.
 """
 
 import gc
@@ -12,7 +13,7 @@ import sys
 import threading
 from types import ModuleType
 
-WHEN_USED = ("pandas", "numpy")
+WHEN_USED = ("pandas", "numpy", "requests")
 # What the import system and `importlib.util.find_spec` look at without using a module.
 BESIDE = {"__class__", "__name__", "__spec__"}
 _LOADING = threading.RLock()
@@ -74,6 +75,21 @@ class Finder:
         return spec
 
 
+def listed_once(iter_modules):
+    """`pkgutil.iter_modules`: what lies on the path, listed anew only where the path is another one."""
+    known: dict[tuple, list] = {}
+
+    def listed(path=None, prefix=""):
+        if path is not None:
+            return iter_modules(path, prefix)
+        key = (prefix, *sys.path)
+        if key not in known:
+            known[key] = list(iter_modules(path, prefix))
+        return iter(known[key])
+
+    return listed
+
+
 def is_snakemake(command: list[str]) -> bool:
     """Whether a command of Python is `python -m snakemake ...` or the program `snakemake`."""
     program = command[1].rsplit("/", 1)[-1] if len(command) > 1 else ""
@@ -81,9 +97,12 @@ def is_snakemake(command: list[str]) -> bool:
 
 
 def start(command: list[str]) -> None:
-    """Let a process of Snakemake load WHEN_USED late; a million objects are made at its start and all stay, so that garbage need
-    not be looked for every 700."""
+    """Let a process of Snakemake load WHEN_USED late and list packages once; a million objects are made at its start and all
+    stay, so that garbage need not be looked for every 700."""
     if is_snakemake(command):
+        import pkgutil
+
+        pkgutil.iter_modules = listed_once(pkgutil.iter_modules)
         gc.set_threshold(100_000, 50, 50)
         sys.meta_path.insert(0, Finder())
 

@@ -40,6 +40,11 @@ def project(tmp_path):
             LocalSourceFile(str(path)), Opener, lines, rulecount=rulecount
         )
         kept_now.write()
+        done = kept_now.compiling(made[0], str(path), "exec")
+        assert (done.co_code, done.co_filename) == (
+            compile(made[0], str(path), "exec").co_code,
+            str(path),
+        )
         return made, lines
 
     return start, read, kept, rules
@@ -94,6 +99,28 @@ def test_an_entry_that_is_not_whole_is_made_again(project, entry):
     assert start() == first and len(read) == 2
 
 
+@pytest.mark.parametrize("compiled", ["", "AAAA", "not base64", "4wAAAA=="])
+def test_what_was_compiled_and_cannot_be_read_is_compiled_again(project, compiled):
+    start, _, kept, _ = project
+    first = start()
+    changed = {
+        key: entry | {"compiled": compiled} for key, entry in json.loads(kept.read_text()).items()
+    }
+    kept.write_text(json.dumps(changed))
+    assert start() == first
+
+
+def test_equal_texts_of_two_files_keep_their_names(project, tmp_path):
+    kept = KeptRules(tmp_path / "kept.json")
+    parse, names = kept.parsing(parser.parse), []
+    for name in ("one.py.smk", "two.py.smk"):
+        path = tmp_path / name
+        path.write_text("value = 1\n")
+        code, _ = parse(LocalSourceFile(str(path)), Opener, {}, rulecount=0)
+        names.append(kept.compiling(code, str(path), "exec").co_filename)
+    assert names == [str(tmp_path / "one.py.smk"), str(tmp_path / "two.py.smk")]
+
+
 def test_a_job_takes_the_rules_that_its_main_process_began_with(project, monkeypatch):
     start, read, _, rules = project
     first = start()
@@ -131,7 +158,9 @@ def test_a_place_that_cannot_be_written_to_is_no_error(project):
 
 def test_rules_of_the_workflow_are_kept_beside_the_code():
     assert kept_rules.KEPT == ROOT / ".cache" / "rules.json"
-    assert "code, rulecount = parse(" in inspect.getsource(workflow.Workflow.include)
+    included = inspect.getsource(workflow.Workflow.include)
+    assert "code, rulecount = parse(" in included
+    assert 'compile(code, snakefile.get_path_or_uri(secret_free=True), "exec")' in included
     assert "workflow.sourcecache.open(path)" in inspect.getsource(parser.Snakefile.__init__)
     ignored = subprocess.run(["git", "check-ignore", "-q", ".cache/rules.json"], cwd=ROOT)
     assert ignored.returncode in (0, 128)  # 128: an unpacked archive, no repository

@@ -1,5 +1,6 @@
 """Modules that a process of Snakemake loads when it uses them are, then, what they always are."""
 
+import pkgutil
 import subprocess
 import sys
 import threading
@@ -7,7 +8,7 @@ import threading
 import pytest
 
 from scripts.setup import snakemake_start
-from scripts.setup.snakemake_start import Finder, is_snakemake
+from scripts.setup.snakemake_start import Finder, is_snakemake, listed_once
 
 SNAKEMAKE = """
 import sys
@@ -15,18 +16,19 @@ from scripts.setup.snakemake_start import start
 start(["python", "-m", "snakemake"])
 import importlib.util
 import snakemake.cli, snakemake_executor_plugin_slurm
-import numpy, pandas
+import numpy, pandas, requests
 from scripts.core.planning_memory import remember_answers
 from scripts.core.planning_objects import lighten
 remember_answers()
 lighten()
 assert importlib.util.find_spec("pandas").name == "pandas"
-assert not {"pandas.core", "numpy.linalg"} & set(sys.modules), "loaded at the start"
+assert not {"pandas.core", "numpy.linalg", "requests.api"} & set(sys.modules), "loaded at the start"
 from snakemake_executor_plugin_slurm.efficiency_report import parse_maxrss
 assert parse_maxrss("2G") == 2048  # asks pandas
 import pandas.api.types
 from pandas import DataFrame
 assert type(pandas) is type(sys) and type(numpy) is type(sys)
+assert issubclass(requests.HTTPError, requests.exceptions.RequestException)
 assert DataFrame({"a": numpy.arange(3)}).a.sum() == 3
 assert pandas.__file__ == pandas.__spec__.origin and pandas.__spec__.loader is pandas.__loader__
 """
@@ -110,3 +112,21 @@ def test_threads_wait_until_a_module_is_whole(awaited):
     for thread in threads:
         thread.join()
     assert seen == [2, 2, 2, 2]
+
+
+def test_packages_are_listed_anew_where_the_path_is_another(tmp_path, monkeypatch):
+    asked = []
+
+    def iter_modules(path, prefix):
+        asked.append(path)
+        return pkgutil.iter_modules(path, prefix)
+
+    listed = listed_once(iter_modules)
+    before = list(listed())
+    assert before == list(listed()) == list(pkgutil.iter_modules()) and len(asked) == 1
+    (tmp_path / "one_more").mkdir()
+    (tmp_path / "one_more" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert {module.name for module in listed()} == {module.name for module in before} | {"one_more"}
+    assert [module.name for module in listed([str(tmp_path)])] == ["one_more"]
+    assert [module.name for module in listed(None, "a.")][0].startswith("a.")
