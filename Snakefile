@@ -48,8 +48,8 @@ rule features:
         feature_targets,
 
 
-if workflow.is_main_process and RUNS:
-    remember_code(CODE_CACHE)
+if workflow.is_main_process:
+    remember_code(CODE_CACHES if RUNS else CODE_CACHES[:1])
     KEPT_RULES.write()
 
 if config["stub"]:

@@ -138,7 +138,7 @@ rule check_custody:
     params:
         code=code_of("scripts/clinical/check_custody.py"),
         settings=config["clinical"]["custody"],
-        plan=digest_of([PLAN["as_of"], PLAN["patients"], PLAN["assays"]]),
+        plan=plan_digest("as_of", "patients", "assays"),
         sheets=sheet_digest(
             "samples", "sample_events", "aliquots", "extractions", "patients", "consents"
         ),
@@ -191,7 +191,7 @@ rule build_store:
         runtime=minutes(20),
     params:
         code=code_of("scripts/clinical/build_store.py"),
-        plan=digest_of([PLAN[key] for key in ("as_of", "purpose", "patients", "refused")]),
+        plan=plan_digest("as_of", "purpose", "patients", "refused"),
     message:
         "Building the store -> {output.store} (log: {log})"
     script:
@@ -225,7 +225,7 @@ rule check_people:
     params:
         code=code_of("scripts/clinical/check_people.py"),
         settings=config["clinical"]["people"],
-        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        plan=plan_digest("as_of", "patients", "blocks"),
         acts=lambda wildcards: acts_digest(),
         sheets=sheet_digest(
             "personnel",
@@ -274,7 +274,7 @@ rule check_quality_records:
         settings=config["clinical"]["quality"],
         folder=config["sheets"],
         documents=lambda wildcards: document_stamps(),
-        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        plan=plan_digest("as_of", "patients", "blocks"),
         acts=lambda wildcards: acts_digest(),
         sheets=sheet_digest(
             "qc_records",
@@ -319,7 +319,7 @@ rule check_examinations:
     params:
         code=code_of("scripts/clinical/check_examinations.py"),
         settings=config["clinical"]["examinations"],
-        plan=digest_of([PLAN[key] for key in ("as_of", "patients", "blocks")]),
+        plan=plan_digest("as_of", "patients", "blocks"),
         acts=lambda wildcards: acts_digest(),
         sheets=sheet_digest("imaging_studies", "equipment", "pathology", "history", "patients"),
     message:

@@ -1,4 +1,5 @@
 # Shared by the rules. The plan of the run (gate, frozen sheets, blocks), look-ups, resources.
+import functools
 import json
 import sys
 from pathlib import Path
@@ -38,8 +39,9 @@ except ConfigError as error:
     sys.stderr.write(f"The new patients cannot be predicted:\n{error}\n")
     sys.exit(1)
 SMALL_FILE = 1_000_000  # bytes; up to here Snakemake too looks at the bytes of a touched file
-CODE_CACHE = Path(".hcc/code.json")
-recall_code(CODE_CACHE)
+# What is known of the modules: beside the code or, where that may not be written to, in the folder of the run.
+CODE_CACHES = [Path(workflow.basedir) / ".cache" / "code.json", Path(".hcc/code.json")]
+recall_code(CODE_CACHES)
 # Sheets are frozen, and what withdrew is deleted, by a start that runs jobs.
 RUNS = runs_jobs(workflow.output_settings.dryrun, sys.argv)
 LOCKED_FOLDER = any(Path(".snakemake/locks").glob("*.lock"))
@@ -150,6 +152,13 @@ def sheet_digest(*names: str) -> str:
     return digest_of([PLAN["sheets"].get(name, "") for name in names])
 
 
+@functools.cache
+def plan_digest(*keys: str) -> str:
+    """Changes when parts of the plan change, or anything of it; worked out once for all rules."""
+    return digest_of([PLAN[key] for key in keys] if keys else PLAN)
+
+
+@functools.cache
 def acts_digest() -> str:
     """Changes when what assays.tsv says of day, person, device and batch changes, not when a file does."""
     names = ("date", "reader", "operator_id", "equipment_id", "batch")

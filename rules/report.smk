@@ -24,7 +24,7 @@ rule assess_conformance:
     params:
         code=code_of("scripts/report/assess_conformance.py"),
         plan=".hcc/plan.json",
-        plan_digest=digest_of(PLAN),
+        plan_digest=plan_digest(),
         ledgers=["results/qc/ledger", "results/external/qc/ledger"],
         searched=["results", "logs", "benchmarks", ".snakemake", "locks", "bundles"],
         watch_list=config["privacy"]["watch_list"],
@@ -62,7 +62,7 @@ rule write_report:
         code=code_of("scripts/report/write_report.py"),
         settings=config["report"],
         plan=".hcc/plan.json",
-        plan_digest=digest_of(PLAN),
+        plan_digest=plan_digest(),
         openings="locks/openings.tsv",
         iterations="locks/iterations.tsv",
         withdrawals="locks/bundle_withdrawals.tsv",
@@ -127,7 +127,7 @@ rule write_conformance_report:
         code=code_of("scripts/report/write_conformance_report.py"),
         settings=config["report"],
         plan=".hcc/plan.json",
-        plan_digest=digest_of(PLAN),
+        plan_digest=plan_digest(),
     message:
         "Conformance report for auditors -> {output.report} (log: {log})"
     script:
@@ -160,7 +160,7 @@ rule write_quality_report:
         settings=config["report"],
         clinical={key: config["clinical"][key] for key in ("bins", "outlier_z")},
         plan=".hcc/plan.json",
-        plan_digest=digest_of(PLAN),
+        plan_digest=plan_digest(),
     message:
         "Data-quality report -> {output.report} (log: {log})"
     script:

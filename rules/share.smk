@@ -20,7 +20,7 @@ rule share_package:
     params:
         code=code_of("scripts/share/share_package.py"),
         settings=config["share"],
-        plan=digest_of([PLAN[key] for key in ("as_of", "purpose", "patients", "refused")]),
+        plan=plan_digest("as_of", "purpose", "patients", "refused"),
         sheets=sheet_digest("patients", "consents", "assays"),
         blocks=[
             [
@@ -58,7 +58,7 @@ rule write_crate:
     params:
         code=code_of("scripts/share/write_crate.py"),
         config=digest_of(config),
-        plan=digest_of(PLAN),
+        plan=plan_digest(),
     message:
         "RO-Crate of the run -> {output.crate} (log: {log})"
     script:

@@ -7,6 +7,7 @@ parameter.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import json
@@ -33,20 +34,21 @@ def _module_file(root: Path, dotted: str) -> Path | None:
 _KNOWN: dict[str, list] = {}
 
 
-def recall_code(cache: Path) -> None:
-    """Take up what an earlier start found out about modules (parsing them all costs half a second a start, on each node)."""
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
-        _KNOWN.update(known["modules"] if known["python"] == sys.version else {})
-    except (OSError, ValueError, KeyError, TypeError):
-        return
+def recall_code(caches: list[Path]) -> None:
+    """Take up what earlier starts found out about modules (parsing them all costs one to two seconds a start, on each node)."""
+    for cache in caches:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            known = json.loads(cache.read_text(encoding="utf-8"))
+            _KNOWN.update(known["modules"] if known["python"] == sys.version else {})
 
 
-def remember_code(cache: Path) -> None:
-    """Keep what is known of the modules that this start read, if that is news."""
+def remember_code(caches: list[Path]) -> None:
+    """Keep what is known of the modules that this start read, if that is news, in the first place that may be written to."""
     used = {key: _KNOWN[key] for key in sorted(_USED & _KNOWN.keys())}
     text = json.dumps({"python": sys.version, "modules": used}, sort_keys=True) + "\n"
-    write_if_changed(cache, text)
+    for cache in caches:
+        with contextlib.suppress(OSError):
+            return write_if_changed(cache, text)
 
 
 _USED: set[str] = set()

@@ -88,9 +88,9 @@ def test_value_digest_does_not_depend_on_the_order_of_keys():
 def test_digests_kept_between_starts_are_those_of_the_code_as_it_is_now(project, tmp_path):
     cache = tmp_path / "run" / "code.json"
     before = both()
-    hashing.remember_code(cache)
+    hashing.remember_code([cache])
     hashing._KNOWN.clear()
-    hashing.recall_code(cache)
+    hashing.recall_code([cache])
     project("step.py", "def main(job):\n    from scripts.shared import deep\n")
     assert both() == before
     project("deep.py", "def f():\n    return 2\n")
@@ -103,7 +103,7 @@ def test_spoilt_or_foreign_cache_is_not_used(project, tmp_path):
     for text in ("", "[]", '{"python": "3.5", "modules": {"a": ["b", []]}}'):
         cache.write_text(text)
         hashing._KNOWN.clear()
-        hashing.recall_code(cache)
+        hashing.recall_code([cache])
         assert hashing._KNOWN == {}
     assert both() == before
 
@@ -111,10 +111,22 @@ def test_spoilt_or_foreign_cache_is_not_used(project, tmp_path):
 def test_cache_holds_only_the_modules_in_use_and_keeps_its_time(project, tmp_path):
     cache = tmp_path / "code.json"
     both()
-    hashing.remember_code(cache)
+    hashing.remember_code([cache])
     time = cache.stat().st_mtime_ns
-    hashing.remember_code(cache)
+    hashing.remember_code([cache])
     assert cache.stat().st_mtime_ns == time
+
+
+def test_what_cannot_be_kept_beside_the_code_is_kept_with_the_run(project, tmp_path):
+    before = both()
+    (tmp_path / "checkout").write_text("a file where a folder should be")
+    caches = [tmp_path / "checkout" / "code.json", tmp_path / "run" / "code.json"]
+    hashing.remember_code(caches)
+    assert caches[1].exists()
+    hashing._KNOWN.clear()
+    hashing.recall_code(caches)
+    known = dict(hashing._KNOWN)
+    assert known and both() == before and known == hashing._KNOWN
 
 
 def test_stamps_tell_files_in_folders_at_any_depth_by_size_and_time(tmp_path):
