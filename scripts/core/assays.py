@@ -36,6 +36,6 @@ def assay_rows(rows: list[dict], folder: Path) -> list[dict]:
         row["block"] = block_of(row)
         for column in FILE_COLUMNS:
             if column in row:
-                row[column] = os.path.normpath(folder / row[column])
+                row[column] = os.path.normpath(os.path.join(folder, row[column]))
         out.append(row)
     return out

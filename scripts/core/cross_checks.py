@@ -48,29 +48,31 @@ def reference_problems(sheet: Sheet, known: Callable[[str, str], set[str] | None
 def identifier_problems(sheet: Sheet, watched: re.Pattern | None = None) -> list[Problem]:
     """Cells that look like an identifier of a person, paths that hold what reads like a name, cells with an entry of the watch
     list; the value itself is never repeated."""
-    problems = []
-    seen: dict[tuple[str, bool], list[str]] = {}
-    for row, line in zip(sheet.rows, sheet.lines, strict=True):
-        for column, value in row.items():
+    found = []
+    for column in sheet.columns:
+        if column.endswith(("_hash", "sha256", "md5")):
+            continue
+        is_path, free = column in FILE_COLUMNS, (sheet.name, column) in _FREE_TEXT
+        seen: dict[str, list[str]] = {}
+        for place, row in enumerate(sheet.rows):
+            value = row.get(column)
             if not isinstance(value, str) or (not watched and len(value) < 6 and value.isascii()):
                 continue
-            if column.endswith(("_hash", "sha256", "md5")):
-                continue
-            is_path = column in FILE_COLUMNS
-            if (value, is_path) not in seen:
-                free = (sheet.name, column) in _FREE_TEXT
-                seen[value, is_path] = _personal(value, is_path, free, watched)
-            problems += [
-                Problem(
-                    f"{sheet.name}.tsv",
-                    line,
-                    column,
-                    "(hidden)",
-                    f"looks like {what}; use a study id",
-                )
-                for what in seen[value, is_path]
-            ]
-    return problems
+            if value not in seen:
+                seen[value] = _personal(value, is_path, free, watched)
+            if seen[value]:
+                found.append((place, column, seen[value]))
+    return [
+        Problem(
+            f"{sheet.name}.tsv",
+            sheet.lines[place],
+            column,
+            "(hidden)",
+            f"looks like {what}; use a study id",
+        )
+        for place, column, kinds in sorted(found, key=lambda entry: entry[0])
+        for what in kinds
+    ]
 
 
 def _personal(value: str, is_path: bool, free: bool, watched: re.Pattern | None) -> list[str]:

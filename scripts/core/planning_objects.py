@@ -1,16 +1,16 @@
 """What planning keeps of every job and file, and need not: the same graph from fewer and smaller objects.
 
 In: the classes of Snakemake. Out: the same jobs, files, messages. Source: snakemake 9.27 (io/__init__.py, iocontainers.py,
-jobs.py, dag.py, common/prefix_lookup.py, scheduling/job_scheduler.py). With all modalities a job has 14 files; each was a text, a
-second text with a place for flags, and two dictionaries; each empty set of a job took 216 bytes (counted over all objects of a
-dry run).
+jobs.py, rules.py, path_modifier.py, dag.py, common/prefix_lookup.py, scheduling/job_scheduler.py). With all modalities a job has
+14 files; each was a text, a second text with a place for flags, and two dictionaries; each empty set of a job took 216 bytes
+(counted over all objects of a dry run).
 """
 
 import re
 from bisect import bisect_right
 from functools import cache, lru_cache
 
-from snakemake import dag, io, iocontainers, jobs
+from snakemake import dag, io, iocontainers, jobs, rules
 from snakemake.common.prefix_lookup import PrefixLookup
 from snakemake.scheduling.job_scheduler import JobScheduler
 
@@ -190,6 +190,58 @@ def without_tasks(output_mintime: property) -> property:
     return property(oldest)
 
 
+def unmodified(apply_path_modifier):
+    """`Rule.apply_path_modifier`: a path stays as it is where there is neither a prefix nor a default storage (two files more
+    for each input that a function names)."""
+
+    def applied(self, item, path_modifier, property=None):
+        if isinstance(item, str) and path_modifier is not None and not _modifies(path_modifier):
+            return item
+        return apply_path_modifier(self, item, path_modifier, property=property)
+
+    return applied
+
+
+def _modifies(modifier) -> bool:
+    return (
+        modifier.prefix is not None
+        or modifier._prefix_replacements is not None
+        or modifier.inner_modifier is not None
+        or modifier.workflow.storage_settings.default_storage_provider is not None
+    )
+
+
+def logs_at_once(expand_log):
+    """`Rule.expand_log`: paths without flags and functions have their wildcards filled in as those of outputs have (Snakemake
+    has seen that they are those of the outputs)."""
+
+    def expanded(self, wildcards):
+        if not _are_plain(self):
+            return expand_log(self, wildcards)
+        logs = iocontainers.Log(file.apply_wildcards(wildcards) for file in self.log)
+        logs._take_names(self.log._get_names())
+        for file in logs:
+            file.check()
+        return logs
+
+    return expanded
+
+
+@cache
+def _are_plain(rule) -> bool:
+    return all(type(file) is io._IOFile and type(file._file) is str for file in rule.log)
+
+
+def temporary_where_there_are(handle_temp):
+    """`DAG.handle_temp`, asked after each job: only where the job or one before it has a temporary output."""
+
+    async def handled(self, job):
+        if job.is_group() or any(j.temp_output for j in (job, *self._dependencies[job])):
+            await handle_temp(self, job)
+
+    return handled
+
+
 def without_empty_sets(init):
     """`Job.__init__`: sets that are empty, and are not filled later, are one set."""
 
@@ -300,6 +352,9 @@ def lighten() -> None:
     names.__getstate__ = with_own_guards
     names.__init__ = shared_guards(names.__init__)
     names._set_name = with_shared_places(names._set_name)
+    rules.Rule.apply_path_modifier = unmodified(rules.Rule.apply_path_modifier)
+    rules.Rule.expand_log = logs_at_once(rules.Rule.expand_log)
+    dag.DAG.handle_temp = temporary_where_there_are(dag.DAG.handle_temp)
     jobs.Job.__init__ = without_empty_sets(jobs.Job.__init__)
     dag.DAG.update_needrun = smaller_graph(dag.DAG.update_needrun)
     dag.DAG.check_directory_outputs = outputs_in_outputs(dag.DAG.check_directory_outputs)

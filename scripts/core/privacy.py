@@ -97,9 +97,15 @@ def without_numbers(text: str, instead: str) -> tuple[str, int]:
     return text, len(spans)
 
 
+# What each kind of identifier needs: most cells have nothing of it.
+_SUSPECT = re.compile(r"[^\x00-\x7f]|\d(?:[- ]?\d){9}|name|mrn|hospital|record|address", re.I)
+
+
 def identifier_in_words(text: str) -> list[str]:
     """What a cell or free text holds: the kinds of `identifier_in`, also as a float of Excel (13800138000.0), and a name,
     hospital number or address that says what it is."""
+    if not _SUSPECT.search(text):
+        return []
     text = _OF_EXCEL.sub("", _narrow(text))
     found = _numbers_in(text)
     for what, pattern in (

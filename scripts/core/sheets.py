@@ -139,11 +139,8 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
         raise SheetErrors(
             [Problem(path.name, reader.line_num, "", "", f"not tab-separated text ({error})")]
         ) from None
-    lines = [
-        (number, [cell.strip() for cell in row])
-        for number, row in lines
-        if any(cell.strip() for cell in row)
-    ]
+    stripped = ((number, [cell.strip() for cell in row]) for number, row in lines)
+    lines = [(number, row) for number, row in stripped if any(row)]
     if not lines:
         raise SheetErrors([Problem(path.name, 0, "", "", "empty; it needs at least a header line")])
     header = lines[0][1]
@@ -162,6 +159,8 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
                 f"{len(row)} cells under a header of {len(header)} columns; look for a stray tab"
             )
             problems.append(Problem(path.name, number, "", "", allowed))
+        if "\t" not in "".join(row):
+            continue
         for column, cell in zip(header, row, strict=False):
             if "\t" in cell:
                 allowed = (
@@ -183,16 +182,19 @@ def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
     schema = schema_of(name)
     header, cells, lines, encoding = read_text_table(path)
     problems = _header_problems(path.name, header, schema)
-    checks = {column: _cell_check(name, column) for column in header if _rule_of(schema, column)}
+    checks = [
+        (column, _cell_check(name, column) if _rule_of(schema, column) else None)
+        for column in header
+    ]
     required = [column for column in schema.get("required", []) if column in header]
     rows: list[dict] = []
     wrong: dict[tuple[str, str, str], list[int]] = {}
     for number, row in zip(lines, cells, strict=True):
         typed = {}
-        for column, text in zip(header, row, strict=True):
-            if text == "" or column not in checks:
+        for (column, check), text in zip(checks, row, strict=True):
+            if text == "" or check is None:
                 continue
-            value, allowed = checks[column](text)
+            value, allowed = check(text)
             if allowed:
                 wrong.setdefault((column, text, allowed), []).append(number)
             typed[column] = value

@@ -32,7 +32,13 @@ def raw(wildcards):
 def old(wildcards):
     return f"raw/{wildcards.person}.txt"
 rule all:
-    input: expand("out/{person}/{kind}.txt", person=PEOPLE, kind=["x", "y"]), "whole/file", cohort="cohort.txt"
+    input:
+        expand("out/{person}/{kind}.txt", person=PEOPLE, kind=["x", "y"]), "whole/file", "part/made/a.txt",
+        cohort="cohort.txt"
+module part:
+    snakefile: "part.smk"
+    prefix: "part"
+use rule * from part as part_*
 rule first:
     input: unpack(raw), code=ancient("raw/code.txt")
     output: made=temp("tmp/{person}.txt"), folder=directory("dirs/{person}"), kept=protected("kept/{person}.txt")
@@ -44,7 +50,9 @@ rule first:
 rule second:
     input: rules.first.output.made, folder="dirs/{person}", again=ancient(old)
     output: multiext("out/{person}/x", ".txt", ".log"), y="out/{person}/y.txt"
-    shell: "cat {input[0]} {input.again} > {output[0]}; echo {params} > {output[1]}; ls {input.folder} > {output.y}"
+    log: "log/{person}.all", parts=["log/{person}.1", "log/{person}.2"], last="log/{person}.last"
+    shell: "echo {log.parts} {log[0]} {log.last} > {log.last}; "
+        "cat {input[0]} {input.again} > {output[0]}; echo {params} > {output[1]}; ls {input.folder} > {output.y}"
 rule cohort:
     input: x=expand("out/{person}/x.txt", person=PEOPLE), kept=expand("kept/{person}.txt", person=PEOPLE)
     output: "cohort.txt", touch("done.flag")
@@ -52,6 +60,13 @@ rule cohort:
 rule whole:
     output: "whole/file"
     shell: "echo whole > {output}"
+"""
+PART = """
+rule one:
+    input: lambda wildcards: f"raw/{wildcards.name}.txt"
+    output: "made/{name}.txt"
+    log: "log/{name}.txt"
+    shell: "cat {input} > {output}; echo {input} {log} > {log}"
 """
 SCRIPT = """
 import os
@@ -93,6 +108,9 @@ class Side:
             (folder / f"raw/{name}.txt").write_text(f"{name}\n")
         (folder / "Snakefile").write_text(head + workflow)
         (folder / "first.py").write_text(SCRIPT)
+        (folder / "part.smk").write_text(PART)
+        (folder / "part/raw").mkdir(parents=True)
+        (folder / "part/raw/a.txt").write_text("of a part\n")
         self.folder = folder
 
     def said(self, *arguments: str) -> tuple[int, list[str]]:
@@ -136,6 +154,8 @@ def test_a_workflow_is_planned_run_and_rerun_alike(sides):
     assert both()[0] == 0
     plain, light = (side.contents() for side in sides)
     assert light == plain and len(plain["cohort.txt"].splitlines()) == 6
+    assert plain["part/log/a.txt"] == "part/raw/a.txt part/log/a.txt\n"
+    assert plain["log/a.last"] == "log/a.1 log/a.2 log/a.all log/a.last\n"
     assert not (sides[1].folder / "tmp/a.txt").exists()
     assert any("Nothing to be done" in line for line in both()[1])
     for side in sides:

@@ -1,5 +1,10 @@
-import pytest
+import re
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scripts.core import privacy
 from scripts.core.privacy import (
     identifier_in,
     identifier_in_words,
@@ -138,3 +143,20 @@ def test_numbers_of_persons_are_taken_out_and_nothing_else(text, left, count):
 )
 def test_words_of_a_laboratory_are_no_names(text, name):
     assert looks_like_a_name(text) is name
+
+
+_PIECES = (
+    "name:", "Patient's name = Li", "患者名", "MRN", " hospital no. ", "record number #", "address: ", "住院号", "姓名：",
+    "A12345", "138", "0013", "8000", "13800138000", "11010519491231002X", "+86 ", "-", " ", ".0", "．", "１３８",
+    "LongStreet 12", "raw/P0001/",
+)  # fmt: skip
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES) | st.text("0189-. Xx+:#=", max_size=5), max_size=7))
+def test_what_is_not_looked_at_closely_is_no_identifier(pieces):
+    text = "".join(pieces)
+    found = identifier_in_words(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(privacy, "_SUSPECT", re.compile(""))  # every text is
+        assert identifier_in_words(text) == found
