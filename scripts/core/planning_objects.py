@@ -232,6 +232,18 @@ def _are_plain(rule) -> bool:
     return all(type(file) is io._IOFile and type(file._file) is str for file in rule.log)
 
 
+def asked_in_turn(check_protected_output):
+    """`Job.check_protected_output`: each local file is asked in turn, without a task of its own; what is found is said by
+    Snakemake."""
+
+    async def checked(job):
+        for file in job.output:
+            if file.is_storage or await file.protected():
+                return await check_protected_output(job)
+
+    return checked
+
+
 def temporary_where_there_are(handle_temp):
     """`DAG.handle_temp`, asked after each job: only where the job or one before it has a temporary output."""
 
@@ -354,6 +366,7 @@ def lighten() -> None:
     names._set_name = with_shared_places(names._set_name)
     rules.Rule.apply_path_modifier = unmodified(rules.Rule.apply_path_modifier)
     rules.Rule.expand_log = logs_at_once(rules.Rule.expand_log)
+    jobs.Job.check_protected_output = asked_in_turn(jobs.Job.check_protected_output)
     dag.DAG.handle_temp = temporary_where_there_are(dag.DAG.handle_temp)
     jobs.Job.__init__ = without_empty_sets(jobs.Job.__init__)
     dag.DAG.update_needrun = smaller_graph(dag.DAG.update_needrun)

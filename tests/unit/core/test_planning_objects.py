@@ -168,6 +168,11 @@ def test_a_workflow_is_planned_run_and_rerun_alike(sides):
     both("--dry-run", "--batch", "all=1/2")
     assert both("--summary")[0] == both("--detailed-summary")[0] == both("--dag")[0] == 0
     both("--force", "cohort.txt")
+    (sides[0].folder / "kept/a.txt").chmod(0o400)
+    (sides[1].folder / "kept/a.txt").chmod(0o400)
+    refused = both("--forceall", "--dry-run")
+    if os.geteuid():  # root may write to everything
+        assert refused[0] == 1 and any("ProtectedOutput" in line for line in refused[1])
     plain, light = (side.contents() for side in sides)
     assert light == plain
 
