@@ -8,6 +8,7 @@ SHELL := /bin/sh
 
 CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 RUN := runs/demo
+ASKED := $(RUN)/.cohort_asked
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/python -m snakemake
 DEMO := $(SNAKEMAKE) --directory "$(RUN)" --configfile config/demo/config.yaml --cores $(CORES)
@@ -29,8 +30,9 @@ help: ## list the targets
 demo: environment ## make the demo cohort, run everything on it, say where the report is
 	@mkdir -p "$(RUN)"
 	@# A start of Snakemake takes seconds: asked only when the cohort is missing or something that may make another one is newer.
-	@[ -f "$(RUN)/cohort/manifest.tsv" ] && [ -z "$$(find config rules scripts -type f -not -name '*.pyc' \
-	  -newer "$(RUN)/cohort/manifest.tsv" -print -quit)" ] || $(DEMO) make_cohort
+	@[ -f "$(RUN)/cohort/manifest.tsv" ] && [ -f "$(ASKED)" ] && [ -z "$$(find config rules scripts -type f -not -name '*.pyc' \
+	  -newer "$(ASKED)" -print -quit)" ] || \
+	  { touch "$(ASKED).now" && $(DEMO) make_cohort && mv "$(ASKED).now" "$(ASKED)"; }
 	@$(DEMO)
 	@echo "The report of the demo: $(RUN)/results/report/report.html"
 
