@@ -321,6 +321,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument(
         "--this-python", action="store_true", help="rebuild when .venv has another Python version"
     )
+    parser.add_argument("--look", action="store_true", help="only look: exit code 1 when not ready")
     given = parser.parse_args(arguments)
 
     def ready() -> bool:
@@ -330,6 +331,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if ready():
         place_start(root / ".venv")
         return 0
+    if given.look:
+        return 1
     try:
         with only_one(root):
             if ready():

@@ -29,6 +29,14 @@ def test_second_time_there_is_nothing_to_do(checkout, monkeypatch):
     assert setup.main(["--dev"], checkout) == 0
 
 
+def test_a_look_changes_nothing(checkout, monkeypatch, capsys):
+    monkeypatch.setattr(setup.Setup, "make", lambda *_: pytest.fail("installed"))
+    assert setup.main(["--look"], checkout) == 0
+    (checkout / "requirements-dev.lock").write_text("a==2 --hash=sha256:1\n")
+    assert setup.main(["--look", "--dev"], checkout) == 1
+    assert capsys.readouterr() == ("", "")
+
+
 def test_development_environment_serves_a_run_too(checkout):
     assert ready(checkout, dev=False)
 
