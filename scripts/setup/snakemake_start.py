@@ -10,25 +10,33 @@ snakemake-interface-common 1.23 (plugin_registry) lists the packages of the envi
 
 import gc
 import sys
-import threading
+from importlib import _bootstrap
 from types import ModuleType
 
 WHEN_USED = ("pandas", "numpy", "requests")
 # What the import system and `importlib.util.find_spec` look at without using a module.
 BESIDE = {"__class__", "__name__", "__spec__"}
-_LOADING = threading.RLock()
 
 
 class Awaited(ModuleType):
     """A module that is loaded when something of it is asked for. As importlib.util.LazyLoader makes them, but a second `import`
-    of the module is not yet a use, and other threads wait until it is whole."""
+    of the module is not yet a use, and threads wait for one another as they do at an `import`."""
 
     def __getattribute__(self, name: str):
         """What the loaded module has; ImportError, each time, where it cannot be loaded."""
-        if name not in BESIDE:
-            with _LOADING:
+        if name not in BESIDE and type(self) is Awaited:
+            lock = _bootstrap._get_module_lock(self.__name__)
+            try:
+                lock.acquire()
+            except (
+                _bootstrap._DeadlockError
+            ):  # who loads it waits for this thread: as `import` does, take what is there
+                return ModuleType.__getattribute__(self, name)
+            try:
                 if type(self) is Awaited and not self.__spec__.loader.at_work:
                     self.__spec__.loader.load(self)
+            finally:
+                lock.release()
         return ModuleType.__getattribute__(self, name)
 
 
@@ -104,7 +112,8 @@ def start(command: list[str]) -> None:
 
         pkgutil.iter_modules = listed_once(pkgutil.iter_modules)
         gc.set_threshold(100_000, 50, 50)
-        sys.meta_path.insert(0, Finder())
+        if hasattr(_bootstrap, "_get_module_lock") and hasattr(_bootstrap, "_DeadlockError"):
+            sys.meta_path.insert(0, Finder())
 
 
 if __name__ == "hcc_omics_start":

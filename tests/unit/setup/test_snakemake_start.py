@@ -1,5 +1,6 @@
 """Modules that a process of Snakemake loads when it uses them are, then, what they always are."""
 
+import importlib
 import pkgutil
 import subprocess
 import sys
@@ -112,6 +113,30 @@ def test_threads_wait_until_a_module_is_whole(awaited):
     for thread in threads:
         thread.join()
     assert seen == [2, 2, 2, 2]
+
+
+def test_threads_that_import_a_part_meanwhile_do_not_wait_for_each_other_for_good(
+    awaited, tmp_path
+):
+    folder = tmp_path / "awaited_one"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "import time\ntime.sleep(0.3)\nfrom awaited_one import part\n"
+    )
+    (folder / "part.py").write_text("value = 1\n")
+    module = __import__("awaited_one")
+    seen: list[int] = []
+    uses = (lambda: importlib.import_module("awaited_one.part").value, lambda: module.part.value)
+    threads = [
+        threading.Thread(target=lambda use=use: seen.append(use()), daemon=True)
+        for use in (*uses, *uses)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    sys.modules.pop("awaited_one.part", None)
+    assert seen == [1, 1, 1, 1]
 
 
 def test_packages_are_listed_anew_where_the_path_is_another(tmp_path, monkeypatch):
