@@ -16,6 +16,7 @@ from types import ModuleType
 WHEN_USED = ("pandas", "numpy", "requests")
 # What the import system and `importlib.util.find_spec` look at without using a module.
 BESIDE = {"__class__", "__name__", "__spec__"}
+_AT_WORK: set[str] = set()  # names of modules that are being loaded
 
 
 class Awaited(ModuleType):
@@ -24,20 +25,25 @@ class Awaited(ModuleType):
 
     def __getattribute__(self, name: str):
         """What the loaded module has; ImportError, each time, where it cannot be loaded."""
-        if name not in BESIDE and type(self) is Awaited:
-            lock = _bootstrap._get_module_lock(self.__name__)
-            try:
-                lock.acquire()
-            except (
-                _bootstrap._DeadlockError
-            ):  # who loads it waits for this thread: as `import` does, take what is there
-                return ModuleType.__getattribute__(self, name)
-            try:
-                if type(self) is Awaited and not self.__spec__.loader.at_work:
-                    self.__spec__.loader.load(self)
-            finally:
-                lock.release()
+        if type(self) is Awaited and name not in BESIDE:
+            _load(self, of_part=name == "__path__")
         return ModuleType.__getattribute__(self, name)
+
+
+def _load(module: Awaited, of_part: bool) -> None:
+    """Load a module unless this thread is at it, or wait for the thread that is; the import of a part of it does not wait."""
+    if of_part and module.__name__ in _AT_WORK:
+        return
+    lock = _bootstrap._get_module_lock(module.__name__)
+    try:
+        lock.acquire()
+    except _bootstrap._DeadlockError:
+        return  # who loads it waits for this thread: `import`, too, takes what is there
+    try:
+        if type(module) is Awaited and module.__name__ not in _AT_WORK:
+            module.__spec__.loader.load(module)
+    finally:
+        lock.release()
 
 
 class WhenUsed:
@@ -45,7 +51,6 @@ class WhenUsed:
 
     def __init__(self, loader):
         self.loader = loader
-        self.at_work = False
 
     def create_module(self, spec):
         """The empty module that the real loader makes."""
@@ -57,13 +62,14 @@ class WhenUsed:
 
     def load(self, module: ModuleType) -> None:
         """Load the module now; where that fails it stays one that waits."""
-        self.at_work = True
+        name = module.__name__
+        _AT_WORK.add(name)
         try:
             self.loader.exec_module(module)
         finally:
-            self.at_work = False
-        module.__spec__.loader = module.__loader__ = self.loader
+            _AT_WORK.discard(name)
         module.__class__ = ModuleType
+        module.__spec__.loader = module.__loader__ = self.loader
 
     def __getattr__(self, name: str):
         return getattr(self.loader, name)  # the rest of a loader: files, sources

@@ -5,6 +5,7 @@ import pkgutil
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -126,13 +127,14 @@ def test_threads_that_import_a_part_meanwhile_do_not_wait_for_each_other_for_goo
     (folder / "part.py").write_text("value = 1\n")
     module = __import__("awaited_one")
     seen: list[int] = []
-    uses = (lambda: importlib.import_module("awaited_one.part").value, lambda: module.part.value)
+    uses = (lambda: module.part.value, lambda: importlib.import_module("awaited_one.part").value)
     threads = [
         threading.Thread(target=lambda use=use: seen.append(use()), daemon=True)
         for use in (*uses, *uses)
     ]
     for thread in threads:
         thread.start()
+        time.sleep(0.05)  # the first loads, the second wants a part, which the first comes to later
     for thread in threads:
         thread.join(timeout=20)
     sys.modules.pop("awaited_one.part", None)
