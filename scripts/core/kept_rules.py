@@ -45,7 +45,7 @@ class KeptRules:
             if not isinstance(path, LocalSourceFile) or overwrite_shellcmd or linemap:
                 return parse(path, workflow, linemap, overwrite_shellcmd, rulecount)
             name = path.get_path_or_uri(secret_free=True)
-            basis = f"{snakemake.__version__} {sys.version} {name} {rulecount}"
+            basis = f"{snakemake.__version__} {sys.version} {sys.flags.optimize} {name} {rulecount}"
             key = _digest(basis, path, workflow)
             if key not in self.kept:
                 code, rules = parse(path, workflow, linemap, rulecount=rulecount)

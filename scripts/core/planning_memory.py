@@ -9,7 +9,6 @@ import sys
 from functools import lru_cache
 
 import snakemake
-import yaml
 from snakemake import common, dag, io, iocontainers, jobs, persistence, rules, sourcecache
 from snakemake.settings.enums import Quietness
 
@@ -158,8 +157,5 @@ def remember_answers() -> None:
     jobs.Job.log_info = shown_only(jobs.Job.log_info)
     jobs.Job.conda_env_spec = conda_without_params(jobs.Job.conda_env_spec)
     iocontainers.InputFiles.__contains__ = contains
-    yaml.FullLoader = getattr(
-        yaml, "CFullLoader", yaml.FullLoader
-    )  # the same in C, for configfile:
     base = persistence.PersistenceBase
     base._serialize_param_pandas = table_where_pandas_is(base._serialize_param_pandas)

@@ -98,7 +98,9 @@ def without_numbers(text: str, instead: str) -> tuple[str, int]:
 
 
 # What each kind of identifier needs: most cells have nothing of it.
-_SUSPECT = re.compile(r"[^\x00-\x7f]|\d(?:[- ]?\d){9}|name|mrn|hospital|record|address", re.I)
+_SUSPECT = re.compile(
+    r"[^\x00-\x7f]|\d(?:(?:\.0+)?[- ]?\d){9}|name|mrn|hospital|record|address", re.I
+)
 
 
 def identifier_in_words(text: str) -> list[str]:

@@ -68,18 +68,28 @@ def read_state(venv: Path) -> dict:
         return {}
 
 
+def start_files(venv: Path) -> dict[Path, bytes]:
+    """What `snakemake_start` is in an environment, {path: bytes}: the module, and the line that Python reads at its start."""
+    module = (FOR_SETUP / "snakemake_start.py").read_bytes()
+    return {
+        folder / name: text
+        for folder in (venv / "lib").glob("python*/site-packages")
+        for name, text in ((f"{START}.py", module), (f"{START}.pth", f"import {START}\n".encode()))
+    }
+
+
+def has_start(venv: Path) -> bool:
+    """Whether `snakemake_start` is in an environment as it is now."""
+    files = start_files(venv).items()
+    return all(path.exists() and path.read_bytes() == text for path, text in files)
+
+
 def place_start(venv: Path) -> None:
-    """Put `snakemake_start` where Python reads it at its start; nothing where it is there already."""
-    for folder in (venv / "lib").glob("python*/site-packages"):
-        for name, text in (
-            (f"{START}.py", (FOR_SETUP / "snakemake_start.py").read_bytes()),
-            (f"{START}.pth", f"import {START}\n".encode()),
-        ):
-            path = folder / name
-            if not path.exists() or path.read_bytes() != text:
-                partial = folder / f".{name}.{os.getpid()}"
-                partial.write_bytes(text)
-                os.replace(partial, path)
+    """Put `snakemake_start` into an environment."""
+    for path, text in start_files(venv).items():
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_bytes(text)
+        os.replace(partial, path)
 
 
 class Setup:
@@ -328,11 +338,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         other = given.this_python and version_of(root / ".venv") != machine.VERSION
         return is_ready(root / ".venv", root, given.dev) and not other
 
-    if ready():
-        place_start(root / ".venv")
-        return 0
     if given.look:
-        return 1
+        return 0 if ready() and has_start(root / ".venv") else 1
+    if ready():
+        if not has_start(root / ".venv"):
+            with contextlib.suppress(OSError):  # of somebody else: Snakemake starts more slowly
+                place_start(root / ".venv")
+        return 0
     try:
         with only_one(root):
             if ready():

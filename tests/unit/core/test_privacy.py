@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scripts.core import privacy
@@ -153,6 +153,8 @@ _PIECES = (
 
 
 @settings(max_examples=2000, deadline=None)
+@example(["139.0-1234-5678"])
+@example(["+86 138.00-0013.0-8000"])
 @given(st.lists(st.sampled_from(_PIECES) | st.text("0189-. Xx+:#=", max_size=5), max_size=7))
 def test_what_is_not_looked_at_closely_is_no_identifier(pieces):
     text = "".join(pieces)

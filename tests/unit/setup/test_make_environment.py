@@ -29,14 +29,6 @@ def test_second_time_there_is_nothing_to_do(checkout, monkeypatch):
     assert setup.main(["--dev"], checkout) == 0
 
 
-def test_a_look_changes_nothing(checkout, monkeypatch, capsys):
-    monkeypatch.setattr(setup.Setup, "make", lambda *_: pytest.fail("installed"))
-    assert setup.main(["--look"], checkout) == 0
-    (checkout / "requirements-dev.lock").write_text("a==2 --hash=sha256:1\n")
-    assert setup.main(["--look", "--dev"], checkout) == 1
-    assert capsys.readouterr() == ("", "")
-
-
 def test_development_environment_serves_a_run_too(checkout):
     assert ready(checkout, dev=False)
 
@@ -111,10 +103,16 @@ def test_state_is_written_whole(checkout):
     assert set(state) == {"root", "requirements.lock", "requirements-dev.lock"}
 
 
-def test_start_of_snakemake_is_placed_once_and_renewed(checkout):
+@pytest.fixture
+def packages(checkout) -> Path:
+    """The folder of the packages of the environment."""
     folder = checkout / ".venv" / "lib" / "python3.11" / "site-packages"
     folder.mkdir(parents=True)
-    module, hook = folder / f"{setup.START}.py", folder / f"{setup.START}.pth"
+    return folder
+
+
+def test_start_of_snakemake_is_placed_once_and_renewed(checkout, packages):
+    module, hook = packages / f"{setup.START}.py", packages / f"{setup.START}.pth"
     assert setup.main([], checkout) == 0
     assert hook.read_text() == f"import {setup.START}\n"
     assert module.read_bytes() == (setup.FOR_SETUP / "snakemake_start.py").read_bytes()
@@ -123,4 +121,21 @@ def test_start_of_snakemake_is_placed_once_and_renewed(checkout):
     assert (module.stat().st_ino, hook.stat().st_ino) == placed
     module.write_text("old")
     assert setup.main([], checkout) == 0
-    assert module.read_text() != "old" and len(list(folder.iterdir())) == 2
+    assert module.read_text() != "old" and len(list(packages.iterdir())) == 2
+
+
+def test_a_look_changes_nothing(checkout, packages, monkeypatch, capsys):
+    monkeypatch.setattr(setup.Setup, "make", lambda *_: pytest.fail("installed"))
+    assert setup.main(["--look"], checkout) == 1 and not list(packages.iterdir())
+    assert setup.main([], checkout) == setup.main(["--look"], checkout) == 0
+    (checkout / "requirements-dev.lock").write_text("a==2 --hash=sha256:1\n")
+    assert setup.main(["--look", "--dev"], checkout) == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_environment_of_somebody_else_serves_without_it(checkout, packages, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(setup.os, "replace", refuse)
+    assert setup.main([], checkout) == 0

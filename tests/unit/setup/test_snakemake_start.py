@@ -1,38 +1,55 @@
-"""Modules that a process of Snakemake loads when it uses them are, then, what they always are."""
+"""What Snakemake's packages import for rare uses is there when they use it; everybody else imports as ever."""
 
-import importlib
 import pkgutil
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 from scripts.setup import snakemake_start
 from scripts.setup.snakemake_start import Finder, is_snakemake, listed_once
 
-SNAKEMAKE = """
+HEAD = """
 import sys
-from scripts.setup.snakemake_start import start
+from scripts.setup.snakemake_start import RARELY_USED, start
 start(["python", "-m", "snakemake"])
-import importlib.util
-import snakemake.cli, snakemake_executor_plugin_slurm
-import numpy, pandas, requests
+import snakemake.cli, snakemake_executor_plugin_slurm, smart_open, yte
+assert set(RARELY_USED) <= set(sys.modules)
+"""
+# What uses them, and whether anything but these uses brings them in.
+USES = """
 from scripts.core.planning_memory import remember_answers
 from scripts.core.planning_objects import lighten
 remember_answers()
 lighten()
-assert importlib.util.find_spec("pandas").name == "pandas"
-assert not {"pandas.core", "numpy.linalg", "requests.api"} & set(sys.modules), "loaded at the start"
+assert not {"pandas", "numpy", "requests"} & set(sys.modules), "loaded at the start"
 from snakemake_executor_plugin_slurm.efficiency_report import parse_maxrss
-assert parse_maxrss("2G") == 2048  # asks pandas
-import pandas.api.types
-from pandas import DataFrame
-assert type(pandas) is type(sys) and type(numpy) is type(sys)
-assert issubclass(requests.HTTPError, requests.exceptions.RequestException)
-assert DataFrame({"a": numpy.arange(3)}).a.sum() == 3
-assert pandas.__file__ == pandas.__spec__.origin and pandas.__spec__.loader is pandas.__loader__
+assert parse_maxrss("2G") == 2048 and "pandas" in sys.modules  # asks pandas
+import numpy, pandas, requests
+assert yte.process_yaml("a: [1, x]") == {"a": [1, "x"]}
+from yte.value_handler import ValueHandler
+assert ValueHandler().postprocess({"a": numpy.arange(2), "b": [numpy.str_("x")]}) == {"a": [0, 1], "b": ["x"]}
+from smart_open import http
+assert http.requests.Session is requests.Session and callable(http.requests.get)
+try:
+    http.requests.no_such_name
+except AttributeError as error:
+    assert "no_such_name" in str(error)
+assert sys.modules["pandas"] is pandas and type(pandas) is type(sys)
+"""
+# A part that is imported first is the part of the whole.
+PARTS = """
+from pandas.errors import EmptyDataError
+from requests.exceptions import ConnectionError as Lost
+from numpy.exceptions import AxisError
+import numpy, pandas, requests
+assert EmptyDataError is pandas.errors.EmptyDataError and Lost is requests.ConnectionError
+assert AxisError is numpy.exceptions.AxisError
+import io
+try:
+    pandas.read_csv(io.StringIO(""))
+except EmptyDataError:
+    pass
 """
 
 
@@ -43,18 +60,17 @@ def python(*command: str) -> str:
     return run.stdout + run.stderr
 
 
-def test_snakemake_loads_pandas_and_numpy_when_it_uses_them():
-    python("-c", SNAKEMAKE)
+@pytest.mark.parametrize("text", [USES, PARTS], ids=["uses", "parts"])
+def test_packages_of_snakemake_get_what_they_use(text):
+    python("-c", HEAD + text)
 
 
 def test_the_environment_has_it():
     """`make environment` put it there, and it is read before anything of Snakemake."""
     said = python("-X", "importtime", "-m", "snakemake", "--version")
     loaded = {line.rpartition("|")[2].strip() for line in said.splitlines()}
-    assert (
-        "snakemake_executor_plugin_slurm.efficiency_report" in loaded
-        and "pandas.core" not in loaded
-    )
+    assert "snakemake_executor_plugin_slurm.efficiency_report" in loaded
+    assert not {"pandas", "numpy", "requests"} & loaded
 
 
 @pytest.mark.parametrize(
@@ -74,71 +90,43 @@ def test_other_processes_stay_as_they_are(command, expected):
 
 
 @pytest.fixture
-def awaited(tmp_path, monkeypatch):
-    """A function that imports a module with a given text as Snakemake would."""
-    monkeypatch.setattr(snakemake_start, "WHEN_USED", ("awaited_one",))
+def consumer(tmp_path, monkeypatch):
+    """A function that imports a module with a given text, which is one that rarely uses `rare_one`."""
+    monkeypatch.setattr(snakemake_start, "RARELY_USED", {"consumer_one": {"rare_one"}})
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
 
-    def imported(text: str):
-        (tmp_path / "awaited_one.py").write_text(text)
-        return __import__("awaited_one")
+    def imported(text: str, rare: str | None):
+        (tmp_path / "consumer_one.py").write_text(text)
+        if rare is not None:
+            (tmp_path / "rare_one.py").write_text(rare)
+        return __import__("consumer_one")
 
     yield imported
-    sys.modules.pop("awaited_one", None)
+    for name in ("consumer_one", "rare_one"):
+        sys.modules.pop(name, None)
 
 
-def test_module_that_cannot_be_loaded_says_so_at_each_use(awaited):
-    module = awaited("import no_such_module_at_all\n")
+OPTIONAL = "try:\n    import rare_one as rare\nexcept ImportError:\n    rare = None\n"
+
+
+def test_a_module_that_is_not_installed_is_missed_at_the_import(consumer):
+    assert consumer(OPTIONAL, None).rare is None
+
+
+def test_a_module_that_cannot_be_loaded_says_so_at_the_use(consumer):
+    module = consumer(OPTIONAL, "import no_such_module_at_all\n")
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
-            module.anything  # noqa: B018
+            module.rare.anything  # noqa: B018
 
 
-def test_name_that_is_not_there_is_missing_as_ever(awaited):
-    with pytest.raises(AttributeError, match="awaited_one.*missing_name"):
-        awaited("value = 1\n").missing_name  # noqa: B018
-
-
-def test_module_that_reads_itself_while_it_is_loaded(awaited):
-    module = awaited("import awaited_one\nvalue = 1\nself_read = awaited_one.value\n")
-    assert module.self_read == 1
-
-
-def test_threads_wait_until_a_module_is_whole(awaited):
-    module = awaited("import time\nfirst = 1\ntime.sleep(0.3)\nlast = 2\n")
-    seen: list[int] = []
-    threads = [threading.Thread(target=lambda: seen.append(module.last)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert seen == [2, 2, 2, 2]
-
-
-def test_threads_that_import_a_part_meanwhile_do_not_wait_for_each_other_for_good(
-    awaited, tmp_path
-):
-    folder = tmp_path / "awaited_one"
-    folder.mkdir()
-    (folder / "__init__.py").write_text(
-        "import time\ntime.sleep(0.3)\nfrom awaited_one import part\n"
+def test_a_name_that_is_taken_from_a_module_is_taken_at_once(consumer):
+    module = consumer("from rare_one import value\nimport rare_one\n", "value = 1\n")
+    assert module.value == 1 and module.rare_one is sys.modules["rare_one"]
+    assert module.__spec__.loader is module.__loader__ and not isinstance(
+        module.__loader__, snakemake_start.Loader
     )
-    (folder / "part.py").write_text("value = 1\n")
-    module = __import__("awaited_one")
-    seen: list[int] = []
-    uses = (lambda: module.part.value, lambda: importlib.import_module("awaited_one.part").value)
-    threads = [
-        threading.Thread(target=lambda use=use: seen.append(use()), daemon=True)
-        for use in (*uses, *uses)
-    ]
-    for thread in threads:
-        thread.start()
-        time.sleep(0.05)  # the first loads, the second wants a part, which the first comes to later
-    for thread in threads:
-        thread.join(timeout=20)
-    sys.modules.pop("awaited_one.part", None)
-    assert seen == [1, 1, 1, 1]
 
 
 def test_packages_are_listed_anew_where_the_path_is_another(tmp_path, monkeypatch):
