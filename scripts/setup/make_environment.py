@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from scripts.core.atomic_file import write_atomically, write_if_changed
 from scripts.setup import requirements_of_machine as machine
 from scripts.setup.package_sources import clean_environment, package_sources
 
@@ -87,9 +87,7 @@ def has_start(venv: Path) -> bool:
 def place_start(venv: Path) -> None:
     """Put `snakemake_start` into an environment."""
     for path, text in start_files(venv).items():
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        partial.write_bytes(text)
-        os.replace(partial, path)
+        write_if_changed(path, text)
 
 
 class Setup:
@@ -223,9 +221,7 @@ class Setup:
         if dev:
             locks[LOCKS[False]] = state_of_lock(self.root / LOCKS[False])
         text = json.dumps({"root": str(self.root), **locks}, indent=1) + "\n"
-        temporary = self.venv / ".hcc-omics.json"
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, self.venv / "hcc-omics.json")
+        write_atomically(self.venv / "hcc-omics.json", text)
         for name in ("tmp", "compiler", "zig", "headers"):
             shutil.rmtree(self.cache / name, ignore_errors=True)
 
@@ -341,9 +337,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if given.look:
         return 0 if ready() and has_start(root / ".venv") else 1
     if ready():
-        if not has_start(root / ".venv"):
-            with contextlib.suppress(OSError):  # of somebody else: Snakemake starts more slowly
-                place_start(root / ".venv")
+        with contextlib.suppress(OSError):  # of somebody else: Snakemake starts more slowly
+            place_start(root / ".venv")
         return 0
     try:
         with only_one(root):

@@ -137,5 +137,5 @@ def test_an_environment_of_somebody_else_serves_without_it(checkout, packages, m
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(setup.os, "replace", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     assert setup.main([], checkout) == 0
