@@ -14,11 +14,12 @@ import pandas as pd
 
 from scripts.core.job import InputDefect
 from scripts.core.privacy import identifier_in_words, looks_like_a_name
-from scripts.core.sheets import decode
+from scripts.core.sheets import decode, numbered_records
 
 COLUMNS = ("patient_id", "analyte", "value", "unit", "date", "laboratory", "method", "uln")
 NEEDED = COLUMNS[:4]
 HIDDEN = "(hidden)"
+_BLANK = re.compile(r"(?:[ \t]*\n)*")
 _HAN = re.compile("[\u4e00-\u9fff]+")
 
 
@@ -31,9 +32,12 @@ def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
     """
     try:
         text, encoding = decode(Path(path).read_bytes())
+        text = re.sub("\r\n?", "\n", text)
+        above = _BLANK.match(text)[0].count("\n")
         table = pd.read_csv(
             io.StringIO(text),
             sep="\t",
+            skiprows=above,
             dtype="category",
             na_filter=False,
             skip_blank_lines=False,
@@ -42,7 +46,7 @@ def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
     except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         line = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise _unusable(f"no tab-separated text ({line})") from None
-    header = [cell.strip().strip('"') for cell in text.splitlines()[0].split("\t")]
+    header = [cell.strip().strip('"') for cell in text.split("\n")[above].split("\t")]
     table.columns = [str(column).strip() for column in table.columns]
     absent = [column for column in NEEDED if column not in table]
     if absent:
@@ -58,22 +62,23 @@ def read_labs(path: str | Path) -> tuple[pd.DataFrame, str]:
             for column in COLUMNS
         }
     )
-    table["line"] = _last_lines(text, len(table))
+    table["line"] = _first_lines(text, len(table), above)
     return table[table["patient_id"] != ""].reset_index(drop=True), encoding
 
 
-def _last_lines(text: str, rows: int) -> np.ndarray:
-    """The line of the file in which each row ends, the header being 1: as other sheets are numbered (scripts/core/sheets.py).
+def _first_lines(text: str, rows: int, skipped: int) -> np.ndarray:
+    """The line of the site's file in which each row begins, the first line being 1: as in scripts/core/sheets.py.
 
-    A quoted cell may hold line breaks; only then the rows are counted one by one.
+    A quoted cell may hold line breaks; only then the records are counted one by one. skipped : blank lines above the header.
     """
-    if '"' in text and text.count("\n") + (not text.endswith("\n")) != rows + 1:
+    lines = text.count("\n") + (not text.endswith("\n"))
+    if '"' in text and lines != rows + skipped + 1:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
         with contextlib.suppress(csv.Error):
-            counted = [reader.line_num for _ in reader][1:]
+            counted = [line for line, _ in numbered_records(reader)][skipped + 1 :]
             if len(counted) == rows:
                 return np.array(counted)
-    return np.arange(2, rows + 2)
+    return np.arange(2 + skipped, rows + 2 + skipped)
 
 
 def _unusable(reason: str) -> InputDefect:

@@ -124,30 +124,30 @@ class Names:
         """A sheet without their rows, as UTF-8, and their ids masked in other people's text cells; the same bytes when it
         does not name them.
 
+        Blank lines stand where their rows stood, so that every other record keeps the line that it has in the site's file.
         allows : whether a column may hold a text. One that may not hold a mask has words of its own, which name nobody.
         """
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         if not wide and not any(name in data for name in self._plain):
             return data
         text, _ = decode(data)
-        header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
-        header = [cell.strip() for cell in header]
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
+        records = [(record, reader.line_num) for record in reader]
+        place = next((i for i, (cells, _) in enumerate(records) if any(map(str.strip, cells))), 0)
+        header = [cell.strip() for cell in records[place][0]] if records else []
         keyed = [(i, self.ids.get(c, set())) for i, c in enumerate(header) if c in KEYS]
-        kept = [r for r in rows if not any(i < len(r) and r[i].strip() in own for i, own in keyed)]
         plain = [(i, c) for i, c in enumerate(header) if c not in (*KEYS, *_PATHS)]
-        changed = len(kept) < len(rows)
-        codes: dict[str, str] = {}
-        for row in kept:
+        changed, codes = False, {}
+        for number, (row, end) in enumerate(records[place + 1 :], start=place + 1):
+            if any(i < len(row) and row[i].strip() in own for i, own in keyed):
+                records[number], changed = ([], end), True
+                continue
             for i, column in plain:
                 if i < len(row) and self.found(row[i]):
                     masked = self._mask(column, row[i].strip(), codes)
                     if masked != row[i] and allows(column, masked):
                         row[i], changed = masked, True
-        if not changed:
-            return data
-        out = io.StringIO(newline="")
-        csv.writer(out, delimiter="\t", lineterminator="\n").writerows([header, *kept])
-        return out.getvalue().encode()
+        return _in_their_lines(records).encode() if changed else data
 
     def _mask(self, column: str, text: str, codes: dict[str, str]) -> str:
         """What stands for a cell: the same code for the same word, so that those whom it links stay linked, and no others."""
@@ -155,6 +155,21 @@ class Names:
         if re.fullmatch("[A-Za-z0-9_-]+", text) and (links or self.masked(text) == MASK):
             return codes.setdefault(text, f"withdrawn-{len(codes) + 1}")
         return self.masked(text)
+
+
+def _in_their_lines(records: list[tuple[list[str], int]]) -> str:
+    """Tab-separated text of (cells, line in which the record ended): what became shorter is filled up with blank lines."""
+    out, line = io.StringIO(newline=""), 0
+    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+    for cells, end in records:
+        start = out.tell()
+        if cells:
+            writer.writerow(cells)
+        out.seek(start)
+        line += sum(1 for _ in out)
+        out.write("\n" * (end - line))
+        line = end
+    return out.getvalue()
 
 
 def _any_of(names: set[str], before: str, after: str) -> re.Pattern | None:

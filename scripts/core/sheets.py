@@ -10,6 +10,7 @@ import functools
 import io
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,8 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a sheet. `row` is the line of the file, 1 = header; 0 = the whole
-    file."""
+    """One thing that is wrong in a sheet. `row` is the line of the site's file in which the record begins, 1 = the
+    first line (usually the header); 0 = the whole file."""
 
     file: str
     row: int
@@ -57,8 +58,8 @@ class SheetErrors(Exception):
 
 @dataclass
 class Sheet:
-    """A checked sheet. `rows` hold only cells that are not empty; `lines` are their line numbers in
-    the file."""
+    """A checked sheet. `rows` hold only cells that are not empty; `lines` are the lines of the site's file in which they
+    begin."""
 
     name: str
     encoding: str
@@ -110,6 +111,17 @@ def _is_misread_chinese(data: bytes, text: str) -> bool:
     return bool(re.fullmatch(rb"(?:[\x00-\x7f]|[\xb0-\xd7][\xa1-\xfe])*", data))
 
 
+def numbered_records(reader) -> Iterator[tuple[int, list[str]]]:
+    """Records of a csv.reader, each with the line of the file in which it begins, the first line being 1.
+
+    A quoted cell may hold line breaks, so a record may span several lines; a blank line is an empty record.
+    """
+    start = reader.line_num + 1
+    for record in reader:
+        yield start, record
+        start = reader.line_num + 1
+
+
 def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[int], str]:
     """Header, rows, line numbers and encoding of a tab-separated file; SheetErrors when it cannot
     be read as one."""
@@ -134,7 +146,7 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
         )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
     try:
-        lines = [(reader.line_num, row) for row in reader]
+        lines = list(numbered_records(reader))
     except csv.Error as error:
         raise SheetErrors(
             [Problem(path.name, reader.line_num, "", "", f"not tab-separated text ({error})")]
@@ -164,7 +176,7 @@ def read_text_table(path: str | Path) -> tuple[list[str], list[list[str]], list[
         for column, cell in zip(header, row, strict=False):
             if "\t" in cell:
                 allowed = (
-                    "a quotation mark opens above and closes here: whole rows became one cell; "
+                    "a quotation mark opens here and closes lines below: whole rows became one cell; "
                     "remove the quotation marks"
                 )
                 problems.append(Problem(path.name, number, column, "", allowed))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.core.sheets import Problem, SheetErrors, decode
+from scripts.core.sheets import Problem, SheetErrors, decode, numbered_records
 
 
 def stream_table(path: str | Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
@@ -51,10 +51,10 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _rows(reader, path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
-        for row in reader:
+        for number, row in numbered_records(reader):
             cells = [cell.strip() for cell in row]
             if any(cells):
-                yield reader.line_num, cells
+                yield number, cells
     except csv.Error as error:
         text = f"not tab-separated text ({error})"
         raise SheetErrors([Problem(path.name, reader.line_num, "", "", text)]) from None

@@ -28,15 +28,17 @@ def read_classes(path: str | Path) -> pd.Series:
     return table[table["class"] != ""].set_index("patient_id")["class"]
 
 
-def read_ready_table(path: str | Path) -> pd.DataFrame:
-    """A ready-made feature table (patient_id, then numbers; empty or NA = missing) as float64."""
+def read_ready_table(path: str | Path) -> tuple[pd.DataFrame, list[int]]:
+    """A ready-made feature table (patient_id, then numbers; empty or NA = missing) as float64, and the line of the site's
+    file in which each row stands."""
     header, rows = stream_table(path)
-    patients, values = [], []
-    for _, cells in rows:
+    patients, values, lines = [], [], []
+    for line, cells in rows:
+        lines.append(line)
         patients.append(cells[0])
         values.append(np.array([float(c) if c not in ("", "NA") else np.nan for c in cells[1:]]))
     index = pd.Index(patients, name=header[0], dtype=object)
-    return pd.DataFrame(np.array(values).reshape(len(patients), -1), index, header[1:])
+    return pd.DataFrame(np.array(values).reshape(len(patients), -1), index, header[1:]), lines
 
 
 def read_made_table(path: str | Path) -> pd.DataFrame:

@@ -108,10 +108,12 @@ def restrict(found: Collected, admitted: list[str], barred: list[str]) -> list[s
     return dropped
 
 
-def record_strangers(step, block: str, index: pd.Index, patients: str) -> None:
-    """QC record of rows of a ready-made table that belong to nobody in the patients sheet (their ids may say too much)."""
+def record_strangers(step, block: str, people: dict[int, str], patients: str) -> None:
+    """QC record of rows of a ready-made table, {line of the file: patient_id}, that belong to nobody in the patients sheet.
+
+    Their ids may say too much, so only the lines are named."""
     known = {row["patient_id"] for row in read_sheet(patients, "patients").rows}
-    lines = [number for number, patient in enumerate(index, start=2) if patient not in known]
+    lines = [line for line, patient in people.items() if patient not in known]
     if not lines:
         return
     shown = ", ".join(map(str, lines[:5])) + (" ..." if len(lines) > 5 else "")
@@ -240,9 +242,11 @@ def main(job):
                 blocks.read_made_table(table), blocks.read_verdicts(verdicts), block
             )
         ready = [blocks.read_ready_table(path) for path in given("ready")]
-        for table in ready:
-            record_strangers(step, block, table.index, job.params.patients)
-        both = [p for table in ready for p in add_ready_made(found, table)]
+        for table, lines in ready:
+            record_strangers(
+                step, block, dict(zip(lines, table.index, strict=True)), job.params.patients
+            )
+        both = [p for table, _ in ready for p in add_ready_made(found, table)]
         acted = [
             line
             for path in given("exclusions")

@@ -6,6 +6,7 @@ levels of the Metabolomics Standards Initiative (Sumner et al. 2007, Metabolomic
 
 import csv
 import hashlib
+import io
 import math
 import re
 import unicodedata
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
-from scripts.core.sheets import decode
+from scripts.core.sheets import decode, numbered_records
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,14 +85,16 @@ def read_standards(path: str | Path) -> list[Standard]:
         text, _ = decode(Path(path).read_bytes())
     except UnicodeError:
         raise _unusable(["not UTF-8, UTF-16 or GB18030 text"]) from None
-    reader = csv.DictReader(text.splitlines(), delimiter="\t")
-    header = reader.fieldnames or []
+    records = numbered_records(csv.reader(io.StringIO(text, newline=""), delimiter="\t"))
+    filled = [(line, cells) for line, cells in records if any(map(str.strip, cells))]
+    header = [cell.strip() for cell in filled[0][1]] if filled else []
     problems = [f"unknown column {column}" for column in header if column not in COLUMNS]
     problems += [f"no column {column}" for column in ("name", "rt") if column not in header]
     out: list[Standard] = []
-    for number, row in enumerate(reader if not problems else [], start=2):
+    for number, cells in filled[1:] if not problems else []:
+        row = dict.fromkeys(header, "") | dict(zip(header, map(str.strip, cells), strict=False))
         try:
-            out.append(_standard({key: (value or "").strip() for key, value in row.items() if key}))
+            out.append(_standard({key: value for key, value in row.items() if key}))
         except ValueError as error:
             problems.append(f"row {number}: {error}")
     names = [feature_name(s.name) for s in out]

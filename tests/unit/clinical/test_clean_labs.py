@@ -411,7 +411,12 @@ def test_line_break_inside_a_cell_does_not_shift_the_lines_below(tmp_path, end):
     path.write_bytes(text.replace("\n", end).encode())
     table = read_labs(path)[0]
     assert table["analyte"].tolist()[::2] == ["ALT", "GGT"]
-    assert table["line"].tolist() == [2, 4, 6, 7]  # a row is where it ends, as in every other sheet
+    assert table["line"].tolist() == [
+        2,
+        3,
+        6,
+        7,
+    ]  # where the record begins, as in every other sheet
 
 
 def test_quotation_marks_alone_leave_the_lines_as_they_are(tmp_path):

@@ -1,10 +1,13 @@
 """Recognising people in texts, paths and sheets, without taking others for them."""
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
 
 from scripts.core.names import MASK, Names, names_of
+from scripts.core.sheets import numbered_records
 
 
 def names(patients=("P7",), others=(), **ids) -> Names:
@@ -64,11 +67,31 @@ def test_bare_number_means_a_person_only_where_an_id_stands(text, found):
 def test_sheet_loses_their_rows_and_keeps_the_others_as_they_are():
     sheet = "patient_id\tsample_id\tnote\nP1\tS1\tsister of P2\nP2\tS2\t\nP3\tS3\tfine\n"
     gone = names(["P02"], sample_id=["S2"])
-    assert gone.without_rows(sheet.encode()) == sheet.replace("P2\tS2\t\n", "").encode()
+    assert gone.without_rows(sheet.encode()) == sheet.replace("P2\tS2\t\n", "\n").encode()
     gone = Names({"patient_id": {"Pat2"}}, set(), set())
     text = sheet.replace("P2", "Pat2")
     kept = gone.without_rows(text.encode()).decode()
-    assert kept == f"patient_id\tsample_id\tnote\nP1\tS1\tsister of {MASK}\nP3\tS3\tfine\n"
+    assert kept == f"patient_id\tsample_id\tnote\nP1\tS1\tsister of {MASK}\n\nP3\tS3\tfine\n"
+
+
+def test_every_other_record_keeps_its_line_of_the_file():
+    """Blank lines, breaks inside cells, a masked cell that becomes shorter, a header below a blank line."""
+    text = (
+        "\n\npatient_id\tnote\nPat1\tone\n\n"
+        'Pat2\t"two\nlines of Pat2"\nPat3\t"about Pat2\n\n"\nPat4\tfour\nPat2\tagain\nPat5\tfive'
+    )
+    gone = Names({"patient_id": {"Pat2"}}, set(), set())
+    kept = gone.without_rows(text.encode()).decode()
+    assert "Pat2" not in kept
+
+    def lines(sheet: str) -> dict[str, int]:
+        records = numbered_records(csv.reader(io.StringIO(sheet, newline=""), delimiter="\t"))
+        return {cells[0]: line for line, cells in records if cells and cells[0] != "Pat2"}
+
+    # counted by hand: header on line 3, Pat2 on 6 and 7, Pat3 on 8 to 10
+    expected = {"patient_id": 3, "Pat1": 4, "Pat3": 8, "Pat4": 11, "Pat5": 13}
+    assert lines(text) == expected
+    assert lines(kept) == expected
 
 
 def test_sheet_that_does_not_name_them_is_the_same_bytes():
@@ -78,7 +101,7 @@ def test_sheet_that_does_not_name_them_is_the_same_bytes():
 
 def test_chinese_sheet_is_kept_as_utf8():
     data = "patient_id\tsex\nP001\t\u7537\nP002\t\u5973\n".encode("gb18030")
-    assert names(["P002"]).without_rows(data).decode() == "patient_id\tsex\nP001\t\u7537\n"
+    assert names(["P002"]).without_rows(data).decode() == "patient_id\tsex\nP001\t\u7537\n\n"
 
 
 @pytest.fixture

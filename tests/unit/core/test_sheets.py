@@ -242,5 +242,5 @@ def test_rows_inside_quotation_marks_are_refused_not_swallowed(tmp_path):
         'P2\tAFP\t5\tng/mL\tLAB1"\n',
         encoding="utf-8",
     )
-    with pytest.raises(SheetErrors, match="row 4, column laboratory: .*remove the quotation marks"):
+    with pytest.raises(SheetErrors, match="row 2, column laboratory: .*remove the quotation marks"):
         read_sheet(path)

@@ -68,13 +68,13 @@ def rows_of(folder):
 
 def test_rows_of_nobody_are_counted_with_their_lines_and_not_used(run, tmp_path):
     ready = tmp_path / "lcms.tsv"
-    ready.write_text("patient_id\ta\nQC-pool\t1\nP1\t2\nP99\t3\nP2\t4\n")
+    ready.write_text("patient_id\ta\nQC-pool\t1\nP1\t2\n\nP99\t3\nP2\t4\n")
     table, _, _ = run(ready=[str(ready)])
     assert list(table.index) == ["P1", "P2"]
     records = [json.loads(line) for line in (tmp_path / "out.ledger").read_text().splitlines()]
     [told] = [r for r in records if r["check"] == "ids of the table are known"]
     assert (told["verdict"], told["value"]) == ("WARN", 2)
-    assert told["reason"].endswith("not used: row 2, 4") and "QC-pool" not in told["reason"]
+    assert told["reason"].endswith("not used: row 2, 5") and "QC-pool" not in told["reason"]
 
 
 def test_failed_row_is_dropped_and_listed_with_its_reason(run, tmp_path):
