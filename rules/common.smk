@@ -73,6 +73,9 @@ if workflow.is_main_process:
     except ExportRefused as refused:
         sys.stderr.write(f"Nothing is shared: {refused}\n")
         sys.exit(1)
+    if have_sheets and not PLAN["patients"] and (RUNS or workflow.output_settings.dryrun):
+        sys.stderr.write(progress.why_nobody(PLAN, config["sheets"]))
+        sys.exit(1)
     if RUNS:
         freeze_config(config)
     limit_status_interval(config["cluster"]["status_seconds"])
@@ -249,7 +252,7 @@ def final_targets(wildcards) -> list[str]:
     """What `all` makes: the reports, as pages and, where the machine can print, as PDF, and the store; of new patients their predictions."""
     if NEW:
         return predict_targets(wildcards)
-    if not PLAN["patients"]:
+    if not PLAN["patients"]:  # without a folder of sheets
         sys.stderr.write(progress.why_nobody(PLAN, config["sheets"]))
         raise SystemExit(1)  # an exception here would come with a traceback
     pages = ("report", "conformance", "data_quality")

@@ -208,7 +208,7 @@ def refusal_of_domain(
     waived = [d for d in held.holding("waiver") if covers(d)]
     covering = [d for d in held.holding("data_use") if covers(d)] + waived
     if not covering:
-        return refuse("ETH-02", f"{domain} is outside the scope of the consent")
+        return refuse("ETH-02", _out_of_scope(domain))
     if not any(purpose in d.get("scope_purposes", "").split(";") for d in covering):
         return refuse("ETH-02", f"purpose {purpose} is outside the scope of the consent")
     if not waived and not held.holding("base"):
@@ -223,6 +223,23 @@ def refusal_of_domain(
     return None
 
 
+def _out_of_scope(domain: str) -> str:
+    return f"{domain} is outside the scope of the consent"
+
+
+def refusals_of_everything(refusals: list[Refusal]) -> list[Refusal]:
+    """Refusals of all domains of a patient as refusals of the patient: one for each requirement and reason.
+
+    Domains that no document names say nothing where another one is named and refused for a reason of its own.
+    """
+    named = [r for r in refusals if r.reason != _out_of_scope(r.domain)]
+    if not named:
+        reason = "no kind of data is within the scope of the consent"
+        return [Refusal(refusals[0].patient_id, "*", "ETH-02", reason)]
+    whole = [Refusal(r.patient_id, "*", r.requirement_id, r.reason) for r in named]
+    return list(dict.fromkeys(whole))
+
+
 def not_consented_on(
     patient: dict, documents: list[dict], day: str, domains: set[str], as_of: str
 ) -> str:
@@ -233,6 +250,23 @@ def not_consented_on(
         if domains <= set(waiver.get("scope_modalities", "").split(";")):
             return ""
     return held.not_consented_on(day, needs_proxy(patient))
+
+
+def _rows_of_domain(rows: dict[str, list[dict]], domain: str) -> list[dict]:
+    return [
+        r for modality, rs in rows.items() if DOMAIN_OF_MODALITY[modality] == domain for r in rs
+    ]
+
+
+def _first_collection(
+    patient: dict, domain: str, rows: dict[str, list[dict]], examined: dict[str, str]
+) -> str | None:
+    """First day on which material or images of a domain were taken: assays, else the index date; imaging also studies."""
+    index = patient.get("index_date")
+    dates = [row.get("date") or index for row in _rows_of_domain(rows, domain)] or [index]
+    if domain == "imaging":
+        dates.append(examined.get(patient["patient_id"]))
+    return min((day for day in dates if day), default=None)
 
 
 def compute_gate(
@@ -250,7 +284,7 @@ def compute_gate(
     Returns
     -------
     patients : {patient_id: {centre, role, diagnosis, domains}} of those who may enter; `domains`
-    lists what may be used
+    lists what may be used and is never empty: admission is of data
     assays : {modality: {patient_id: [row, ...]}}, rows of assays.tsv of samples that may be used
     runs : {modality: [row, ...]}, QC, blank, standard and ladder runs (no patient)
     refused : [Refusal, ...] as dicts, without those who withdrew their base consent
@@ -284,29 +318,24 @@ def compute_gate(
             if whole:
                 refused += whole
                 continue
-        domains = []
-        for domain in DOMAINS:
-            rows = [
-                r
-                for m, rs in by_patient.get(subject, {}).items()
-                if DOMAIN_OF_MODALITY[m] == domain
-                for r in rs
-            ]
-            refusal = None
-            if consents is not None:
-                dates = [r.get("date") or patient.get("index_date") for r in rows] or [
-                    patient.get("index_date")
-                ]
-                if domain == "imaging":
-                    dates = [*dates, (examined or {}).get(subject)]
-                collected = min((d for d in dates if d), default=None)
+        refusals: dict[str, Refusal] = {}
+        if consents is not None:
+            for domain in DOMAINS:
+                collected = _first_collection(
+                    patient, domain, by_patient.get(subject, {}), examined or {}
+                )
                 refusal = refusal_of_domain(
                     patient, documents[subject], domain, collected, as_of, purpose
                 )
-            if refusal:
-                refused.append(refusal)
-                continue
-            domains.append(domain)
+                if refusal:
+                    refusals[domain] = refusal
+        if len(refusals) == len(DOMAINS):
+            refused += refusals_of_everything(list(refusals.values()))
+            continue
+        refused += refusals.values()
+        domains = [domain for domain in DOMAINS if domain not in refusals]
+        for domain in domains:
+            rows = _rows_of_domain(by_patient.get(subject, {}), domain)
             for row in rows:
                 reason = reasons.get((subject, row["modality"]))
                 if reason is not None:

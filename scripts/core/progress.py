@@ -16,6 +16,7 @@ from scripts.core.failures import cause, failed_jobs
 from scripts.core.sheets import read_sheet, sheet_names
 
 SHOWN = 20
+REASONS = 5  # of refusals, on the terminal
 
 
 def _say(lines: list[str]) -> None:
@@ -39,8 +40,24 @@ def started(plan: dict) -> None:
         "Every job says which patient and step it is, where its log is and where its result will be.",
     ]
     if refused:
-        lines.insert(1, f"Refused (reasons in .hcc/plan.json and in the report): {_some(refused)}")
+        lines[1:1] = [f"Refused: {_some(refused)}", *_why_refused(plan)]
+    partly = Counter(row["domain"] for row in plan["refused"] if row["domain"] != "*")
+    if partly:
+        counted = ", ".join(f"{domain} of {n}" for domain, n in sorted(partly.items()))
+        lines.append(f"Kept out of admitted patients by their consents (see the report): {counted}")
     _say(lines)
+
+
+def _why_refused(plan: dict) -> list[str]:
+    """Requirement, reason and number of people kept out as a whole, the most frequent first."""
+    first: dict[str, str] = {}
+    for row in plan["refused"]:
+        if row["domain"] == "*":
+            first.setdefault(row["patient_id"], f"{row['requirement_id']}: {row['reason']}")
+    common = Counter(first.values()).most_common()
+    lines = [f"  {number} x {reason}" for reason, number in common[:REASONS]]
+    rest = sum(number for _, number in common[REASONS:])
+    return lines + ([f"  {rest} for other reasons (.hcc/plan.json)"] if rest else [])
 
 
 def noticed(plan: dict, folder: str, today: str = "") -> None:
@@ -86,10 +103,13 @@ def why_nobody(plan: dict, folder: str) -> str:
             f"config key sheets: no folder {folder!r} (relative to the run folder, {Path.cwd()}); "
             "see docs/inputs.md\n"
         )
-    why = Counter(f"{row['requirement_id']}: {row['reason']}" for row in plan["refused"])
-    why["ETH-06: consent withdrawn"] += sum(plan["withdrawn"].values())
-    lines = [f"No patient of {folder} may enter on {plan['as_of']} (patients.tsv, consents.tsv)"]
-    lines += [f"  {number} x {reason}" for reason, number in why.most_common(5) if number]
+    lines = [f"No patient of {folder} may enter on {plan['as_of']} (patients.tsv, consents.tsv):"]
+    lines += _why_refused(plan)
+    if withdrawn := sum(plan["withdrawn"].values()):
+        lines.append(f"  {withdrawn} x ETH-06: consent withdrawn")
+    if not plan["refused"] and not withdrawn:
+        lines.append("  patients.tsv has no row")
+    lines.append("Mend patients.tsv or consents.tsv (docs/inputs.md, Consents) and start again.")
     return "".join(f"{line}\n" for line in lines)
 
 

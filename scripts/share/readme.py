@@ -32,6 +32,7 @@ def readme(
         f"- 用途 / purpose: {settings['purpose']}",
         f"- 日期 / date: {today}",
         f"- 人数 / people: {len(terms.people)}",
+        f"- 未共享的入组者 / enrolled people left out: {terms.enrolled - len(terms.people)} of {terms.enrolled}",
     ]
     if GENETIC in settings["domains"]:
         lines.append(

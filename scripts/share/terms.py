@@ -21,10 +21,12 @@ class ExportRefused(Exception):
 
 @dataclass
 class Terms:
-    """Who may be shared: {patient_id: domains}; `left_out`: {domain: {reason: n}}, counts of patients of the run."""
+    """Who may be shared: {patient_id: domains}; `left_out`: {domain: {reason: n}}, counts of everybody else who was enrolled,
+    withdrawn and refused people too; `enrolled`: all of them."""
 
     people: dict[str, list[str]] = field(default_factory=dict)
     left_out: dict[str, Counter] = field(default_factory=dict)
+    enrolled: int = 0
 
     def count(self, domain: str) -> int:
         """How many people are shared with this kind of data."""
@@ -80,16 +82,22 @@ def people_to_share(
         for purpose in purposes_of(settings, plan["purpose"])
     ]
     reasons: dict[tuple[str, str], str] = {}
-    for gate in reversed(gates):
+    for gate in [*reversed(gates), plan]:
         for row in gate["refused"]:
             for domain in wanted if row["domain"] == "*" else [row["domain"]]:
                 reasons[row["patient_id"], domain] = f"{row['requirement_id']}: {_plain(row)}"
-    terms = Terms(left_out={domain: Counter() for domain in wanted})
-    for patient, entry in sorted(plan["patients"].items()):
-        domains = []
+    withdrawn = sum(plan["withdrawn"].values())
+    terms = Terms(enrolled=len(patients) + withdrawn)
+    terms.left_out = {
+        domain: Counter({"ETH-06: consent withdrawn": withdrawn} if withdrawn else {})
+        for domain in wanted
+    }
+    for patient in sorted(row["patient_id"] for row in patients):
+        entry, domains = plan["patients"].get(patient, {"domains": []}), []
         for domain in wanted:
             if domain not in entry["domains"]:
-                terms.left_out[domain]["not admitted to the run"] += 1
+                why = reasons.get((patient, domain), "not admitted to the run")
+                terms.left_out[domain][why] += 1
             elif any(
                 domain not in g["patients"].get(patient, {}).get("domains", ()) for g in gates
             ):

@@ -271,6 +271,31 @@ def test_first_collection_of_a_domain_decides():
     assert [r["requirement_id"] for r in plan["refused"]] == ["ETH-05"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "refusals"),
+    [
+        (
+            {"scope_modalities": None},
+            [("ETH-02", "no kind of data is within the scope of the consent")],
+        ),
+        (
+            {"scope_purposes": "diagnosis_service"},
+            [("ETH-02", "purpose research is outside the scope of the consent")],
+        ),
+        (
+            {"scope_modalities": "genomics"},
+            [("ETH-03", "no special notice for genomics (no special consent)")],
+        ),
+    ],
+)
+def test_patient_of_whom_no_data_may_be_used_is_not_admitted(changes, refusals):
+    documents = [consent("base"), consent("data_use", **changes)]
+    gate = compute_gate([PATIENT], documents, [], as_of=AS_OF, purpose="research")
+    assert gate["patients"] == {}
+    found = [(r["domain"], r["requirement_id"], r["reason"]) for r in gate["refused"]]
+    assert found == [("*", *refusal) for refusal in refusals]
+
+
 def test_cohort_without_consents_lets_everybody_in():
     plan = compute_gate([PATIENT], None, [], as_of=AS_OF, purpose="research")
     assert plan["patients"]["P1"]["domains"] == ALL.split(";")

@@ -54,9 +54,19 @@ def test_start_tells_admitted_and_refused(capsys):
         "purpose": "research",
         "patients": {"P1": {"role": "development"}, "P2": {"role": "external"}},
         "refused": [
-            {"patient_id": "P3", "domain": "*"},
-            {"patient_id": "P3", "domain": "*"},
-            {"patient_id": "P1", "domain": "genomics"},
+            {
+                "patient_id": "P3",
+                "domain": "*",
+                "requirement_id": "ETH-01",
+                "reason": "no base consent",
+            },
+            {"patient_id": "P3", "domain": "*", "requirement_id": "ETH-04", "reason": "no proxy"},
+            {
+                "patient_id": "P1",
+                "domain": "genomics",
+                "requirement_id": "ETH-03",
+                "reason": "none",
+            },
         ],
         "withdrawn": {"C1": 2},
         "blocks": {"lcms": {}},
@@ -64,7 +74,10 @@ def test_start_tells_admitted_and_refused(capsys):
     progress.started(plan)
     said = capsys.readouterr().err
     assert "2 patients admitted (1 development, 1 external), 1 refused, 2 withdrew" in said
-    assert "P3" in said and "lcms" in said
+    assert "Refused: P3\n  1 x ETH-01: no base consent\n" in said and "lcms" in said
+    assert (
+        "Kept out of admitted patients by their consents (see the report): genomics of 1\n" in said
+    )
 
 
 def test_end_names_the_report_only_when_it_is_there(tmp_path, capsys):
@@ -78,12 +91,16 @@ def test_end_names_the_report_only_when_it_is_there(tmp_path, capsys):
 def test_why_nobody_may_enter():
     plan = {"sheets": {}, "as_of": "", "refused": [], "withdrawn": {}}
     assert "config key sheets: no folder 'nowhere'" in progress.why_nobody(plan, "nowhere")
-    refused = [{"requirement_id": "ETH-01", "reason": "no base consent"}] * 2
+    refused = [
+        {"patient_id": p, "domain": "*", "requirement_id": "ETH-01", "reason": "no base consent"}
+        for p in ("P1", "P2")
+    ]
     plan |= {"sheets": {"patients": "x"}, "as_of": "2026-03-01", "refused": refused}
     assert progress.why_nobody(plan | {"withdrawn": {"C1": 1}}, "cohort").splitlines() == [
-        "No patient of cohort may enter on 2026-03-01 (patients.tsv, consents.tsv)",
+        "No patient of cohort may enter on 2026-03-01 (patients.tsv, consents.tsv):",
         "  2 x ETH-01: no base consent",
         "  1 x ETH-06: consent withdrawn",
+        "Mend patients.tsv or consents.tsv (docs/inputs.md, Consents) and start again.",
     ]
 
 

@@ -60,6 +60,7 @@ class Export:
         self.consents[ids[2]] = signed(ids[2], "research")
         narrow = {"scope_modalities": "clinical", "document_id": "HCC-004-more"}
         self.consents[ids[3]] = [*signed(ids[3], "research"), signed(ids[3])[1] | narrow]
+        self.withdrawn: dict[str, int] = {}  # by centre; nothing else of these people is kept
         self.settings = default_config()["share"] | {
             "recipient": "Hospital X",
             "purpose": "research",
@@ -82,7 +83,7 @@ class Export:
         settings = self.settings | settings
         consents = [row for rows in self.consents.values() for row in rows]
         gate = compute_gate(self.patients, consents, [], as_of="2026-03-01", purpose="research")
-        gate["folder"] = "cohort"
+        gate |= {"folder": "cohort", "withdrawn": self.withdrawn}
         (self.folder / ".hcc").mkdir(exist_ok=True)
         (self.folder / ".hcc/plan.json").write_text(json.dumps(gate), encoding="utf-8")
         inputs = {
@@ -239,6 +240,28 @@ def test_every_file_is_described_and_every_hash_right(export):
         if table not in ("scope", "data_dictionary"):
             columns = set(rows_of(path)[0]) - ({"subject"} if "/" in table else set())
             assert {(table, column) for column in columns} <= described
+
+
+def test_everybody_who_was_enrolled_is_shared_or_counted_as_left_out(export):
+    """Beside those whose consent does not reach that far: one refused at the gate and one who withdrew."""
+    refused = person(6)
+    export.patients.append(refused)
+    export.consents[refused["patient_id"]] = [
+        row | ({"status": "withdrawn"} if row["kind"] == "data_use" else {})
+        for row in signed(refused["patient_id"])
+    ]
+    export.withdrawn = {"SiteA": 1}
+    package = export.run()
+    scope = rows_of(package / "scope.tsv")
+    for domain in {row["domain"] for row in scope}:
+        assert sum(int(row["n"]) for row in scope if row["domain"] == domain) == 7
+    assert {
+        "domain": "clinical",
+        "state": "left out",
+        "reason": "ETH-06: consent withdrawn",
+        "n": "1",
+    } in scope
+    assert "left out: 3 of 7" in (package / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_export_is_recorded_and_no_line_is_lost(export):
