@@ -235,8 +235,6 @@ rule relock_bundle:
         references=reference_inputs(),
     log:
         "logs/relock_bundle.log",
-    benchmark:
-        "benchmarks/relock_bundle.tsv"
     conda:
         "../envs/model.yaml"
     threads: 1
@@ -326,8 +324,6 @@ rule validate_external:
 rule decide_withdrawal:
     log:
         "logs/decide_withdrawal.log",
-    benchmark:
-        "benchmarks/decide_withdrawal.tsv"
     conda:
         "../envs/model.yaml"
     threads: 1
@@ -352,8 +348,6 @@ rule recalibrate:
         lock=LOCK_FILE,
     log:
         "logs/recalibrate.log",
-    benchmark:
-        "benchmarks/recalibrate.tsv"
     conda:
         "../envs/model.yaml"
     threads: 1

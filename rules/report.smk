@@ -192,12 +192,11 @@ rule print_reports:
         "../scripts/report/print_reports.py"
 
 
-# `snakemake plan`: runs nothing but this. It has no output, so that it tells the present state whenever it is asked for.
+# `snakemake plan`: runs nothing but this. It has no output and no benchmark (for Snakemake a file like an output), so that it
+# tells the present state whenever it is asked for.
 rule plan:
     log:
         "logs/plan/cohort.log",
-    benchmark:
-        "benchmarks/plan/cohort.tsv"
     localrule: True
     conda:
         "../envs/report.yaml"
@@ -218,14 +217,12 @@ rule plan:
         "../scripts/report/plan.py"
 
 
-# `snakemake check_conformance`: the verdict as an exit code. It has no output, so that it runs whenever it is asked for.
+# `snakemake check_conformance`: the verdict as an exit code. Like `plan` it runs whenever it is asked for.
 rule check_conformance:
     input:
         conformance="results/report/conformance.json",
     log:
         "logs/check_conformance/cohort.log",
-    benchmark:
-        "benchmarks/check_conformance/cohort.tsv"
     localrule: True
     conda:
         "../envs/report.yaml"

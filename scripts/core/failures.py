@@ -4,11 +4,15 @@ In: Snakemake's log, the logs of the steps, on Slurm the logs of its jobs and `s
 Source: the log formats of Snakemake 9.27 and of slurmstepd 22.05-24.05; docs/cluster.md.
 """
 
+import functools
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from scripts.core.hashing import ROOT
 
 _ERROR_IN_RULE = re.compile(r"^Error in rule (\S+?):", re.M)
 _ERROR_IN_GROUP = re.compile(r"^ {4}message: Error in group ")
@@ -188,9 +192,46 @@ def cause(job: FailedJob, snakemake_log: str | Path = "") -> str:
             f"Slurm did not take or not start it{said}: has a partition so much memory, time and cores, and may "
             "your account use it? docs/cluster.md, Partitions"
         )
+    if not lines or ended_by_itself(job):
+        died = _exception_of(_tail(job.cluster_log)) or import_error(job.rule)
+        if died:
+            return f"its code could not be loaded: {died}"
     if not lines:
         return "it wrote no log" + (f"; see {job.cluster_log}" if job.cluster_log else "")
     return f"stopped without an error of its own (killed, out of memory or time?); its log ends: {lines[-1]}"
+
+
+def ended_by_itself(job: FailedJob) -> bool:
+    """Whether the log of a step is one of a step that came to its end, without an error of the program."""
+    step = _tail(job.log)
+    return bool(_STEP_ENDED.search(step)) and not _last_error(step.splitlines())
+
+
+@functools.cache
+def import_error(rule: str) -> str:
+    """The exception that the script of a rule raises when it is imported; "" when it can be loaded, or is not ours.
+
+    A job that dies at its imports has no log yet, and on one machine Snakemake keeps no copy of what it wrote to stderr.
+    """
+    script = next(ROOT.glob(f"scripts/*/{rule}.py"), None)
+    if script is None:
+        return ""
+    module = ".".join(script.relative_to(ROOT).with_suffix("").parts)
+    command = [sys.executable, "-c", f"import {module}"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return (
+        _exception_of(done.stderr) or f"it ended with {done.returncode}" if done.returncode else ""
+    )
+
+
+def _exception_of(text: str) -> str:
+    """The line of the last exception in a text that ends with a traceback, else ""."""
+    if "Traceback (most recent call last)" not in text and "SyntaxError" not in text:
+        return ""
+    return next((line for line in reversed(text.splitlines()) if _EXCEPTION.match(line)), "")
 
 
 def _last_error(lines: list[str]) -> str:

@@ -32,6 +32,7 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 )
+_WARNINGS = logging.getLogger("py.warnings")  # the name that logging.captureWarnings uses
 _RANK = {"pass": 0, "warn": 1, "fail": 2}
 _VERDICT_OF_STATUS = {"FAIL": "fail", "WARN": "warn"}
 
@@ -285,7 +286,20 @@ def _logger(job, path: str | None) -> logging.Logger:
         handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
+    if path:  # warnings of libraries belong into the log, not on the terminal
+        logging.captureWarnings(True)
+        _WARNINGS.propagate = False
+        _WARNINGS.addHandler(handler)
     return logger
+
+
+def _close(logger: logging.Logger) -> None:
+    for handler in list(logger.handlers):
+        handler.close()
+        logger.removeHandler(handler)
+        _WARNINGS.removeHandler(handler)
+    logging.captureWarnings(False)
+    _WARNINGS.propagate = True
 
 
 def _peak_memory_mb() -> float:
@@ -344,9 +358,7 @@ def step(job, seed: int | None = None):
     finally:
         current._discard()
         log.info("took %.1f s, peak memory %.0f MB", time.monotonic() - started, _peak_memory_mb())
-        for handler in list(log.handlers):
-            handler.close()
-            log.removeHandler(handler)
+        _close(log)
     if current.failed and getattr(job, "by_hand", False):
         reasons = current.reasons + [
             reason for b in current.blocks.values() for reason in b["reasons"]
@@ -357,5 +369,8 @@ def step(job, seed: int | None = None):
 
 def entry(main, snakemake=None) -> None:
     """Run `main(job)` under Snakemake (`snakemake` is its job object) or from the command line
-    (None)."""
-    main(snakemake if snakemake is not None else job_from_command_line(main))
+    (None). Ctrl-C ends it without a traceback, with exit code 130 as a shell would."""
+    try:
+        main(snakemake if snakemake is not None else job_from_command_line(main))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

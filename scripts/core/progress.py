@@ -12,10 +12,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from scripts.core.failures import cause, failed_jobs
+from scripts.core.failures import cause, ended_by_itself, failed_jobs
 from scripts.core.sheets import read_sheet, sheet_names
 
 SHOWN = 20
+# Rules whose exit code is a verdict and no failure.
+VERDICTS = {
+    "check_conformance": "Not conformant: the verdicts stand above, who has to act on what in results/report/conformance.html"
+}
 REASONS = 5  # of refusals, on the terminal
 
 
@@ -167,6 +171,11 @@ def failed(snakemake_logs: list[str]) -> None:
     """Say for each failed job the patient, the step, why it failed and the cure, and how to go on."""
     logs = [log for log in snakemake_logs if Path(log).is_file()]
     found = [(job, log) for log in logs for job in failed_jobs(log)]
+    verdicts = [job for job, _ in found if job.rule in VERDICTS and ended_by_itself(job)]
+    found = [(job, log) for job, log in found if job not in verdicts]
+    if verdicts and not found:
+        _say([VERDICTS[job.rule] for job in verdicts])
+        return
     lines = [f"{len(found)} failed jobs:"] if found else ["The run stopped before it was done."]
     for job, log in found[:SHOWN]:
         lines += [f"  {_subject(job.log)}, step {job.rule}: {cause(job, log)}"]

@@ -44,9 +44,9 @@ def main(job):
             conformance = json.loads(path.read_text(encoding="utf-8"))
             code = exit_code(conformance["verdict"], getattr(job.params, "which", "process"))
         except (OSError, ValueError, KeyError) as error:
-            raise InputDefect(
-                f"{path.name} cannot be read ({type(error).__name__}); run the workflow first"
-            ) from None
+            text = f"{path.name} cannot be read ({type(error).__name__}); run the workflow first"
+            step.log.error("%s", text)  # no verdict, unlike the exit codes below
+            raise InputDefect(text) from None
         for line in lines_of(conformance):
             sys.stdout.write(line + "\n")
             step.log.info("%s", line)

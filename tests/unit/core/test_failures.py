@@ -2,7 +2,8 @@
 
 import pytest
 
-from scripts.core.failures import FailedJob, cause, failed_jobs
+from scripts.core import failures
+from scripts.core.failures import FailedJob, cause, failed_jobs, import_error
 
 GROUP = """[Thu Nov 26 00:49:45 2026]
     message: Error in group images
@@ -176,3 +177,21 @@ def test_local_step_killed_from_outside_is_told_from_snakemakes_log(run):
     )
     assert "was killed from outside" in cause(FailedJob("align_reads", step), log)
     assert "stopped without an error" in cause(FailedJob("call_variants", step), log)
+
+
+def test_step_that_died_at_its_imports_is_named_with_the_exception(run, monkeypatch):
+    code = write(run / "code/scripts/imaging/broken_step.py", "import no_such_library\n")
+    monkeypatch.setattr(failures, "ROOT", run / "code")
+    told = "its code could not be loaded: ModuleNotFoundError: No module named 'no_such_library'"
+    assert cause(FailedJob("broken_step")) == told
+    # a log of the attempt before, which ended well, is no log of this one
+    ended = write(run / "logs/broken_step/P1.log", STEP + "x INFO took 1.0 s, peak memory 9 MB\n")
+    import_error.cache_clear()
+    assert cause(FailedJob("broken_step", ended)) == told
+    assert code and "it wrote no log" in cause(FailedJob("no_rule_of_ours"))
+
+
+def test_step_on_a_node_that_died_at_its_imports_is_named_by_its_cluster_log(run):
+    text = 'Traceback (most recent call last):\n  File "x.py", line 1\nImportError: libhts.so.3: no such file\n'
+    log = write(run / ".snakemake/slurm_logs/rule_x/7.log", text)
+    assert "could not be loaded: ImportError: libhts.so.3" in cause(FailedJob("x", "", log))

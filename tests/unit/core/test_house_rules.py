@@ -103,8 +103,12 @@ def test_rule_is_complete(path):
             continue
         script = re.search(r'"\.\./(scripts/\w+/\w+\.py)"', text).group(1)
         assert f'code_of("{script}")' in text, f"{rule}: no code_of its script"
-        for part in ("log:", "benchmark:", "threads:", "resources:", "conda:", "message:"):
+        for part in ("log:", "threads:", "resources:", "conda:", "message:"):
             assert part in text, f"{rule} has no {part}"
+        # A rule without output runs whenever it is asked for; a benchmark would count as one.
+        assert ("benchmark:" in text) == ("output:" in text), (
+            f"{rule}: benchmark and output go together"
+        )
 
 
 @pytest.mark.parametrize("path", [ROOT / "Snakefile", *RULE_FILES], ids=name_of)

@@ -317,3 +317,22 @@ def test_raw_file_that_is_not_that_of_the_sheet_is_a_defect(job, tmp_path):
         step.require_md5()
     assert step.verdict == "fail"
     assert step.reasons == ["a.raw is not the file whose md5 stands in assays.tsv; copy it again"]
+
+
+def test_warnings_of_libraries_stand_in_the_log_and_not_on_the_terminal(job, capfd):
+    with core_job.step(job):
+        np.float32(1e300)
+    assert "RuntimeWarning: overflow" in Path(job.log[0]).read_text()
+    assert capfd.readouterr().err == ""
+
+
+def test_interrupt_from_the_keyboard_ends_a_step_without_a_traceback(job, capfd):
+    def main(job):
+        with core_job.step(job) as step:
+            step.path(job.output.row).write_text("{}")
+            raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        core_job.entry(main, job)
+    assert ended.value.code == 130 and left_over(job) == []
+    assert capfd.readouterr().err == ""

@@ -48,6 +48,27 @@ def test_failed_jobs_are_named_once_each_with_patient_step_and_error(tmp_path, m
     assert "give the same command again" in said
 
 
+def test_verdict_by_exit_code_is_no_failed_job(tmp_path, monkeypatch, capsys):
+    """check_conformance ends with 3 or 4 when the cohort does not conform (docs/report.md)."""
+    monkeypatch.chdir(tmp_path)
+    log = "logs/check_conformance/cohort.log"
+    (tmp_path / "run.log").write_text(
+        f"Error in rule check_conformance:\n    log: {log} (check log file(s) for error details)\n"
+    )
+    (tmp_path / log).parent.mkdir(parents=True)
+    (tmp_path / log).write_text(
+        "d t,1 INFO cohort: not conformant\nd t,1 INFO took 0.1 s, peak memory 60 MB\n"
+    )
+    progress.failed(["run.log"])
+    said = capsys.readouterr().err
+    assert said.startswith("Not conformant: ") and said.count("\n") == 1
+    (tmp_path / log).write_text(
+        "d t,1 ERROR no verdict\nd t,1 INFO took 0.1 s, peak memory 60 MB\n"
+    )
+    progress.failed(["run.log"])
+    assert "1 failed jobs:\n  cohort, step check_conformance: no verdict" in capsys.readouterr().err
+
+
 def test_start_tells_admitted_and_refused(capsys):
     plan = {
         "as_of": "2026-03-01",
