@@ -33,6 +33,18 @@ def stream_table(path: str | Path) -> tuple[list[str], Iterator[tuple[int, list[
     return header, _filled(rows, len(header), path)
 
 
+def filled_columns(path: str | Path) -> set[str]:
+    """Columns of which at least one row says something. Reading stops when nothing can be added."""
+    header, rows = stream_table(path)
+    blank = dict(enumerate(header))
+    for _, cells in rows:
+        for place in [place for place in blank if cells[place]]:
+            del blank[place]
+        if not blank:
+            break
+    return set(header) - set(blank.values())
+
+
 def _lines(path: Path) -> Iterator[str]:
     data = path.read_bytes()
     if not data.isascii():

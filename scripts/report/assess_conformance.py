@@ -13,7 +13,7 @@ from pathlib import Path
 from scripts.core import job as core_job
 from scripts.core.ledger import STATUSES, read_records
 from scripts.core.sheets import read_sheet
-from scripts.report import identifiers, nonconformities, whole_run
+from scripts.report import evidence, identifiers, nonconformities, whole_run
 
 COLUMNS = [
     "requirement_id",
@@ -253,7 +253,8 @@ def conformance(findings: list[dict], requirements: dict, plan: dict) -> dict:
         for name, requirement in requirements.items()
     }
     own = assessed["TRC-02"]
-    if own["status"] == "NOT_ASSESSED":
+    recorded = any(finding["step"] != whole_run.STEP for finding in findings)
+    if recorded and not by_requirement["TRC-02"]:
         own |= {"status": "PASS", "data_status": "PASS", "counts": {"PASS": 1}, "subjects": 1}
     centres = {}
     for centre in sorted({row["centre"] for row in plan["patients"].values()}):
@@ -322,6 +323,8 @@ def main(job) -> None:
         centre_of = {row["patient_id"]: row["centre"] for row in patients}
         exports = getattr(job.params, "exports", "")
         findings = findings_of(records, requirements, plan, centre_of, exports)
+        available = evidence.Available(plan, Path(job.params.plan).parent / "sheets")
+        findings += evidence.without_evidence(findings, requirements, available, step.rule)
         step.log.info("%d ledger files, %d findings", len(files), len(findings))
         write_findings(step.path(job.output.findings), findings)
         result = conformance(findings, requirements, plan)

@@ -7,6 +7,7 @@ Source: requirement TRC-02; docs/report.md, "Nonconformities".
 from collections import Counter
 from pathlib import Path
 
+from scripts.report.evidence import wanted
 from scripts.report.identifiers import write_masked
 
 COLUMNS = [
@@ -70,10 +71,10 @@ def _row(key: tuple, group: list[dict], requirement: dict) -> dict:
     others = len(reasons) - 1
     what += f" (and {others} other reason{'s' * (others > 1)})" if others else ""
     owner = requirement["owner"]
-    evidence = ", ".join(requirement["evidence"])
     action, action_zh = owner["action_en"], owner["action_zh"]
     if status == "NOT_ASSESSED":
-        action, action_zh = f"supply the evidence: {evidence}", f"补充证据：{evidence}"
+        asked = wanted(requirement)
+        action, action_zh = f"supply the evidence: {asked.en}", f"补充证据：{asked.zh}"
     return {
         "requirement_id": name,
         "status": status,

@@ -9,6 +9,7 @@ from pathlib import Path
 from scripts.core.gate import DOMAIN_OF_MODALITY
 from scripts.core.withdrawal import read_lines
 from scripts.report import stored_files
+from scripts.report.evidence import listed
 
 STEP = "assess_conformance"
 OF_EXPORTS = ("ETH-08", "SHR-01")  # what must hold when data leave the site
@@ -55,7 +56,7 @@ def without_record(requirement: dict, plan: dict, exports: str = "") -> dict:
         return _without_none(
             _record(name, check, "NOT_ASSESSED", requirement["not_assessed"]["en"])
         )
-    text = f"no step recorded anything; evidence would be {', '.join(requirement['evidence'])}"
+    text = f"no step recorded anything; evidence would be {listed(requirement)}"
     return _without_none(_record(name, check, "NOT_ASSESSED", text))
 
 
