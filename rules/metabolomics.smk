@@ -50,7 +50,7 @@ rule detect_lcms:
         runtime=minutes(20),
     params:
         code=code_of("scripts/metabolomics/detect_lcms.py"),
-        settings=config["metabolomics"]["lcms"],
+        settings=settings_of("detect_lcms", config["metabolomics"]["lcms"]),
         subject=lambda wildcards: run_named("lcms", wildcards.run)["patient"] or wildcards.run,
         md5=lambda wildcards: md5_of([run_named("lcms", wildcards.run)["row"]]),
     message:
@@ -93,7 +93,7 @@ rule fit_lcms:
         runtime=minutes(60),
     params:
         code=code_of("scripts/metabolomics/fit_lcms.py"),
-        settings=config["metabolomics"]["lcms"],
+        settings=settings_of("fit_lcms", config["metabolomics"]["lcms"]),
         runs=lambda wildcards: described(fit_runs("lcms", wildcards.block)),
     message:
         "Learning the LC-MS reference of {wildcards.block} -> {output.reference} (log: {log})"
@@ -135,14 +135,12 @@ rule fit_lcms_batch:
         runtime=minutes(20),
     params:
         code=code_of("scripts/metabolomics/fit_lcms_batch.py"),
-        settings=config["metabolomics"]["lcms"],
+        settings=settings_of("fit_lcms_batch", config["metabolomics"]["lcms"]),
         runs=lambda wildcards: described(
             runs_in("lcms", wildcards.block, wildcards.batch, "qc", "blank")
         ),
         orders=lambda wildcards: [
-            run["order"]
-            for run in runs_in("lcms", wildcards.block, wildcards.batch)
-            if run["order"]
+            run["order"] for run in runs_in("lcms", wildcards.block, wildcards.batch)
         ],
     message:
         "Learning the drift of LC-MS batch {wildcards.batch} -> {output.batch} (log: {log})"
@@ -192,7 +190,7 @@ rule apply_lcms:
         runtime=minutes(10),
     params:
         code=code_of("scripts/metabolomics/apply_lcms.py"),
-        settings=config["metabolomics"]["lcms"],
+        settings=settings_of("apply_lcms", config["metabolomics"]["lcms"]),
         runs=lambda wildcards: described(runs_of_patient("lcms", wildcards.patient)),
     message:
         "Scoring LC-MS of {wildcards.patient} -> {output.row} (log: {log})"
@@ -221,7 +219,7 @@ rule detect_gcms:
         runtime=minutes(20),
     params:
         code=code_of("scripts/metabolomics/detect_gcms.py"),
-        settings=config["metabolomics"]["gcms"],
+        settings=settings_of("detect_gcms", config["metabolomics"]["gcms"]),
         ladders=lambda wildcards: [run["assay"] for run in ladders_of(wildcards.run)],
         batch=lambda wildcards: run_named("gcms", wildcards.run)["batch"],
         subject=lambda wildcards: run_named("gcms", wildcards.run)["patient"] or wildcards.run,
@@ -263,7 +261,7 @@ rule fit_gcms:
         runtime=minutes(20),
     params:
         code=code_of("scripts/metabolomics/fit_gcms.py"),
-        settings=config["metabolomics"]["gcms"],
+        settings=settings_of("fit_gcms", config["metabolomics"]["gcms"]),
         runs=lambda wildcards: described(fit_runs("gcms", wildcards.block)),
     message:
         "Learning the GC-MS reference of {wildcards.block} -> {output.reference} (log: {log})"
@@ -313,7 +311,7 @@ rule apply_gcms:
         runtime=minutes(10),
     params:
         code=code_of("scripts/metabolomics/apply_gcms.py"),
-        settings=config["metabolomics"]["gcms"],
+        settings=settings_of("apply_gcms", config["metabolomics"]["gcms"]),
         runs=lambda wildcards: described(runs_of_patient("gcms", wildcards.patient)),
         qcs=lambda wildcards: described(qcs_beside("gcms", wildcards.patient)),
     message:

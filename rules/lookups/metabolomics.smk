@@ -1,4 +1,6 @@
 # Metabolomics: runs of LC-MS and GC-MS by assay, patient, batch and block. Look-ups for rules/metabolomics.smk and its neighbours.
+from scripts.metabolomics.step_settings import settings_of
+
 SPECTROMETRY_RUNS: dict[str, dict[str, dict]] = {}
 
 

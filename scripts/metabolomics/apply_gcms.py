@@ -13,7 +13,8 @@ from scripts.metabolomics.drift import Drift, fit_drift
 from scripts.metabolomics.fit_gcms import GcReference, load_gc_reference, load_passed, usable
 from scripts.metabolomics.mass_spectra import REQUIREMENT
 from scripts.metabolomics.normalisation import dilution, nanmedian, to_reference_level
-from scripts.metabolomics.run_sheet import listed, run_order
+from scripts.metabolomics.run_length import require_whole
+from scripts.metabolomics.run_sheet import listed, require_any, run_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,9 @@ def score_run(step, row: dict, path: str, qcs: list, reference: GcReference, set
     import numpy as np
 
     assay, compounds = row["assay"], load_compounds(path)
-    own = usable([qc for qc in qcs if qc[0]["batch"] == row["batch"]], settings["min_signal_ratio"])
+    require_whole(step, assay, compounds.times, reference.window, settings)
+    beside = [qc for qc in qcs if qc[0]["batch"] == row["batch"]]
+    own, _ = usable(beside, settings, reference.window)
     expected = float(np.median([c.signal for _, c in own])) if own else reference.signal
     found = float(np.isfinite(compounds.log2_area(reference.name.tolist())).mean())
     for check, value, limit in (
@@ -95,6 +98,7 @@ def score_block(step, runs: list[tuple[dict, dict]], qcs: list, settings: dict) 
     """{feature: value} of one block: the median of the runs that can be used; InputDefect when none can."""
     import numpy as np
 
+    require_any(step, [inputs["statuses"] for _, inputs in runs])
     step.require(runs[0][1]["reference_statuses"])
     reference = load_gc_reference(runs[0][1]["references"])
     scored, defects = [], []

@@ -15,13 +15,15 @@ from scripts.metabolomics.ion_chromatograms import SortedCentroids, load_centroi
 from scripts.metabolomics.lcms_reference import (
     Reference,
     align_to,
+    described,
     load_reference,
     log2_areas,
 )
 from scripts.metabolomics.mass_spectra import REQUIREMENT
 from scripts.metabolomics.normalisation import dilution, nanmedian, to_reference_level
 from scripts.metabolomics.retention_alignment import Alignment
-from scripts.metabolomics.run_sheet import listed, run_order
+from scripts.metabolomics.run_length import require_whole
+from scripts.metabolomics.run_sheet import listed, require_any, run_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -148,14 +150,15 @@ def score_run(step, inputs: dict, row: dict, settings: dict) -> Scored:
     reference = load_reference(inputs["references"])
     batch = load_batch(inputs["batches"])
     features, about = load_features(inputs["features"])
-    if about["polarity"] != str(reference.polarity):
+    common = described({"polarity": reference.polarity, "voltage": reference.voltage})
+    if described(about) != common:
         raise core_job.InputDefect(
-            f"{assay}: {about['polarity']} polarity, but the QC runs are {reference.polarity}; "
-            "check the sheet (sequence pos or neg)",
+            f"{assay}: acquired in {described(about)}, but the QC runs in {common}; check the sheet (sequence) and the file",
             requirement_id=REQUIREMENT,
             check="one polarity",
             evidence=assay,
         )
+    require_whole(step, assay, about["times"], reference.window, settings)
     order = run_order(row)
     scored = score(features, load_centroids(inputs["centroids"]), order, reference, batch, settings)
     check_signal(step, assay, about, features.size, scored.raw, reference, batch, settings)
@@ -167,6 +170,7 @@ def score_block(step, runs: list[tuple[dict, dict]], settings: dict) -> dict[str
     """{feature: value} of one block: the median of the runs that can be used; InputDefect when none can."""
     import numpy as np
 
+    require_any(step, [inputs["statuses"] for inputs, _ in runs])
     step.require(runs[0][0]["reference_statuses"])
     scored, defects = [], []
     for inputs, row in runs:

@@ -13,6 +13,7 @@ from scripts.metabolomics.detect_lcms import Features, load_features
 from scripts.metabolomics.feature_linking import link_features, medians
 from scripts.metabolomics.ion_chromatograms import load_centroids
 from scripts.metabolomics.lcms_reference import align_to, log2_areas
+from scripts.metabolomics.run_length import usual_window, why_incomplete
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """One run of the fit: row of the sheet ({assay, role, batch, order}), features, {tic, polarity}, path of centroids."""
+    """One run of the fit: row of the sheet, features and more as `load_features` gives them, path of centroids."""
 
     row: dict
     features: Features
@@ -38,16 +39,25 @@ def load_runs(rows: list[dict], features: list, statuses: list, centroids: dict)
     return runs
 
 
-def usable(runs: list[Run], min_tic_ratio: float) -> tuple[list[Run], list[str]]:
-    """Runs whose total ion current is not below a share of their median, and the assays that are left out."""
+def usable(
+    runs: list[Run], settings: dict, window: tuple[float, float] | None = None
+) -> tuple[list[Run], dict[str, str]]:
+    """Runs that may stand for others, and {assay: why} of those that are left out.
+
+    Left out are runs shorter than `window` (start, end in seconds; default: that of most of the runs) and those whose total
+    ion current is below a share of the median.
+    """
     import numpy as np
 
-    if not runs:
-        return [], []
-    limit = min_tic_ratio * float(np.median([run.about["tic"] for run in runs]))
-    return [r for r in runs if r.about["tic"] >= limit], [
-        r.row["assay"] for r in runs if r.about["tic"] < limit
-    ]
+    window = window or usual_window([run.about["times"] for run in runs])
+    why = {run.row["assay"]: why_incomplete(run.about["times"], window, settings) for run in runs}
+    left_out = {assay: reason for assay, reason in why.items() if reason}
+    whole = [run for run in runs if run.row["assay"] not in left_out]
+    limit = settings["min_tic_ratio"] * float(np.median([r.about["tic"] for r in whole] or [0.0]))
+    for run in whole:
+        if run.about["tic"] < limit:
+            left_out[run.row["assay"]] = "hardly any signal"
+    return [run for run in whole if run.row["assay"] not in left_out], left_out
 
 
 def consensus(runs: list[Run], settings: dict, log=None) -> dict:

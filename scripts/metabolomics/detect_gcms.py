@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scripts.core import job as core_job
 from scripts.metabolomics.deconvolution import find_components
 from scripts.metabolomics.ei_library import Hit, identify, read_msp
-from scripts.metabolomics.mass_spectra import REQUIREMENT, read_ms1
+from scripts.metabolomics.mass_spectra import REQUIREMENT, check_reading, read_ms1
 from scripts.metabolomics.retention_index import Ladder, ladder_from_run, read_ladder
 from scripts.metabolomics.run_sheet import listed
 from scripts.metabolomics.standards import feature_name
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compounds:
-    """Compounds of one run (arrays): feature name, library label, quantifier m/z, index, cosine, area; `signal`: all areas."""
+    """Compounds of one run (arrays): feature name, library label, quantifier m/z, index, cosine, area.
+
+    `signal`: all areas; `times` (scans,) and `peaks` (components,) in seconds, of all components whether named or not.
+    """
 
     name: "np.ndarray"
     label: "np.ndarray"
@@ -32,6 +35,8 @@ class Compounds:
     area: "np.ndarray"
     signal: float
     components: int
+    times: "np.ndarray"
+    peaks: "np.ndarray"
 
     def log2_area(self, names: list[str]) -> "np.ndarray":
         """(names,) log2 areas in the given order, NaN for what the run does not show."""
@@ -41,7 +46,7 @@ class Compounds:
         return np.log2(np.array([areas.get(name, np.nan) for name in names], dtype="float64"))
 
 
-def tabulate(hits: list[Hit], signal: float, components: int) -> Compounds:
+def tabulate(hits: list[Hit], components: list, times: "np.ndarray") -> Compounds:
     """Hits as arrays, sorted by feature name; of two library names that make one feature name the better hit stays."""
     import numpy as np
 
@@ -57,8 +62,10 @@ def tabulate(hits: list[Hit], signal: float, components: int) -> Compounds:
         index=np.array([hit.index for hit in rows], dtype="float64"),
         score=np.array([hit.score for hit in rows], dtype="float64"),
         area=np.array([hit.area for hit in rows], dtype="float64"),
-        signal=signal,
-        components=components,
+        signal=float(sum(component.area.sum() for component in components)),
+        components=len(components),
+        times=times,
+        peaks=np.array([component.rt for component in components], dtype="float64"),
     )
 
 
@@ -91,7 +98,7 @@ def batch_ladder(
         )
     if paths[0].lower().endswith((".csv", ".tsv", ".txt")):
         return read_ladder(paths[0], assays[0], settings["ladder_rt_unit"])
-    run = read_ms1(paths[0], assays[0], settings["profile"], log, settings["min_run_s"])
+    run = read_ms1(paths[0], assays[0], settings, log, polarity_required=False)
     first, last = settings["ladder_carbons"]
     return ladder_from_run(find_components(run, settings), first, last, assays[0])
 
@@ -117,10 +124,9 @@ def main(job):
                 requirement_id=REQUIREMENT,
                 check="EI library",
             )
-        run = read_ms1(job.input.run, assay, settings["profile"], step.log, settings["min_run_s"])
-        step.check(
-            REQUIREMENT, "mzML readable", "PASS", value=run.rt.size, unit="scans", evidence=assay
-        )
+        # Electron ionisation makes positive ions; many converters do not say so.
+        run = read_ms1(job.input.run, assay, settings, step.log, polarity_required=False)
+        check_reading(step, run, assay)
         ladders = listed(job.input, "ladders")
         ladder = batch_ladder(
             ladders, list(job.params.ladders), job.params.batch, settings, step.log
@@ -140,8 +146,8 @@ def main(job):
             reason="" if hits else f"{assay}: no compound of the library was found",
             acts=False,
         )
-        signal = float(sum(component.area.sum() for component in components))
-        save_compounds(step.path(job.output.compounds), tabulate(hits, signal, len(components)))
+        table = tabulate(hits, components, run.rt)
+        save_compounds(step.path(job.output.compounds), table)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
-from scripts.metabolomics.mass_spectra import REQUIREMENT, Centroids, openms_output, read_ms1
+from scripts.metabolomics.mass_spectra import (
+    REQUIREMENT,
+    Centroids,
+    check_reading,
+    openms_output,
+    read_ms1,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +125,7 @@ def _experiment(run: Centroids, noise: float):
 
 
 def save_run(path: Path, features: Features, run: Centroids, noise: float) -> None:
-    """Write the feature table with the run's total ion current (median over scans), noise, polarity."""
+    """Write the feature table with the run's scan times, total ion current (median over scans), noise, polarity, voltage."""
     import numpy as np
 
     np.savez_compressed(
@@ -132,11 +138,13 @@ def save_run(path: Path, features: Features, run: Centroids, noise: float) -> No
         tic=np.float64(np.median(run.total_ion_current())),
         noise=np.float64(noise),
         polarity=np.array(run.polarity),
+        voltage=np.float64(np.nan if run.voltage is None else run.voltage),
+        times=run.rt,
     )
 
 
 def load_features(path: str | Path) -> tuple[Features, dict]:
-    """Feature table of a run and {tic, noise, polarity}."""
+    """Feature table of a run and {tic, noise, polarity, voltage (NaN without FAIMS), times (scans,)}."""
     import numpy as np
 
     with np.load(path) as data:
@@ -145,6 +153,8 @@ def load_features(path: str | Path) -> tuple[Features, dict]:
             "tic": float(data["tic"]),
             "noise": float(data["noise"]),
             "polarity": str(data["polarity"]),
+            "voltage": float(data["voltage"]),
+            "times": data["times"],
         }
     return table, about
 
@@ -163,12 +173,8 @@ def main(job):
         settings, assay = job.params.settings, job.wildcards.run
         step.subject = getattr(job.params, "subject", assay)
         step.require_md5()
-        run = read_ms1(job.input.run, assay, settings["profile"], step.log, settings["min_run_s"])
-        step.check(
-            REQUIREMENT, "mzML readable", "PASS", value=run.rt.size, unit="scans", evidence=assay
-        )
-        kind = "profile, centroided here by PeakPickerHiRes" if run.picked_here else "centroided"
-        step.check(REQUIREMENT, "kind of spectra", "PASS", value=kind, evidence=assay)
+        run = read_ms1(job.input.run, assay, settings, step.log)
+        check_reading(step, run, assay)
         noise = noise_level(run, settings["ppm"], settings["noise_quantile"])
         features = find_features(run, noise, settings, step.log)
         found = features.size > 0

@@ -14,6 +14,15 @@ from scripts.core.features import Feature, write_dictionary
 from scripts.metabolomics.detect_gcms import Compounds, load_compounds
 from scripts.metabolomics.fit_tables import write_quality, write_stability
 from scripts.metabolomics.normalisation import blank_ratio, nanmedian, qc_quality
+from scripts.metabolomics.run_length import (
+    check_ends,
+    check_left_out,
+    cut_at_an_end,
+    nothing_to_learn_from,
+    usual_window,
+    why_failed,
+    why_incomplete,
+)
 from scripts.metabolomics.run_sheet import listed
 
 if TYPE_CHECKING:
@@ -24,11 +33,15 @@ SOURCE = "GC-MS, area of the quantifier ion, QC drift corrected, PQN"
 
 @dataclass(frozen=True)
 class GcReference:
-    """name, level (features,): log2 area of the pooled QC, also the PQN spectrum; signal: median summed area of QC runs."""
+    """name, level (features,): log2 area of the pooled QC, also the PQN spectrum.
+
+    signal: median summed area of QC runs; window: (start, end) that they cover, in seconds.
+    """
 
     name: "np.ndarray"
     level: "np.ndarray"
     signal: float
+    window: tuple[float, float]
 
 
 def load_gc_reference(path: str | Path) -> GcReference:
@@ -36,15 +49,29 @@ def load_gc_reference(path: str | Path) -> GcReference:
     import numpy as np
 
     with np.load(path) as data:
-        return GcReference(data["name"], data["level"], float(data["signal"]))
+        window = float(data["start"]), float(data["end"])
+        return GcReference(data["name"], data["level"], float(data["signal"]), window)
 
 
-def usable(runs: list[tuple[dict, Compounds]], limit: float) -> list[tuple[dict, Compounds]]:
-    """Runs whose summed area is not below a share of the median."""
+def usable(
+    runs: list[tuple[dict, Compounds]], settings: dict, window: tuple[float, float] | None = None
+) -> tuple[list[tuple[dict, Compounds]], dict[str, str]]:
+    """Runs that may stand for others, and {assay: why} of those that are left out.
+
+    Left out are runs shorter than `window` (start, end in seconds; default: that of most of the runs) and those whose summed
+    area is below a share of the median.
+    """
     import numpy as np
 
-    middle = float(np.median([compounds.signal for _, compounds in runs])) if runs else 0.0
-    return [run for run in runs if run[1].signal >= limit * middle]
+    window = window or usual_window([compounds.times for _, compounds in runs])
+    why = {row["assay"]: why_incomplete(table.times, window, settings) for row, table in runs}
+    left_out = {assay: reason for assay, reason in why.items() if reason}
+    whole = [run for run in runs if run[0]["assay"] not in left_out]
+    middle = float(np.median([compounds.signal for _, compounds in whole] or [0.0]))
+    for row, compounds in whole:
+        if compounds.signal < settings["min_signal_ratio"] * middle:
+            left_out[row["assay"]] = "hardly any signal"
+    return [run for run in whole if run[0]["assay"] not in left_out], left_out
 
 
 def load_passed(rows: list[dict], tables: list, statuses: list) -> list[tuple[dict, Compounds]]:
@@ -56,14 +83,16 @@ def load_passed(rows: list[dict], tables: list, statuses: list) -> list[tuple[di
     return out
 
 
-def fit(runs: list[tuple[dict, Compounds]], settings: dict) -> tuple[GcReference, dict]:
-    """Reference and quality table {column: (candidates,)}; InputDefect when there is nothing to learn from."""
+def fit(
+    runs: list[tuple[dict, Compounds]], settings: dict
+) -> tuple[GcReference, dict, dict[str, str]]:
+    """Reference, quality table {column: (candidates,)}, {QC run left out: why}; InputDefect with nothing to learn from."""
     import numpy as np
 
-    qcs = usable([run for run in runs if run[0]["role"] == "qc"], settings["min_signal_ratio"])
+    qcs, left_out = usable([run for run in runs if run[0]["role"] == "qc"], settings)
     samples = [run for run in runs if run[0]["role"] == "sample"]
     with_qcs = len(qcs) >= settings["min_qcs"]
-    basis = qcs if with_qcs else usable(qcs + samples, settings["min_signal_ratio"])
+    basis = qcs if with_qcs else usable(qcs + samples, settings)[0]
     names = sorted({name for _, compounds in basis for name in compounds.name.tolist()})
     if not names:
         reason = "no usable QC or sample run of a development batch names a compound"
@@ -81,7 +110,12 @@ def fit(runs: list[tuple[dict, Compounds]], settings: dict) -> tuple[GcReference
     else:
         unknown = np.full(len(names), np.nan)
         table = {"level": nanmedian(values), "rsd_before": unknown, "rsd": unknown}
-    blanks = [compounds.log2_area(names) for row, compounds in runs if row["role"] == "blank"]
+    window = usual_window([compounds.times for _, compounds in basis])
+    blanks = [
+        compounds.log2_area(names)
+        for row, compounds in runs
+        if row["role"] == "blank" and not why_incomplete(compounds.times, window, settings)
+    ]
     blank_values = np.array(blanks, dtype="float64").reshape(len(blanks), len(names))
     ratio = blank_ratio(blank_values, table["level"])
     reason = np.where(ratio > settings["max_blank_ratio"], "blank", "")
@@ -91,13 +125,14 @@ def fit(runs: list[tuple[dict, Compounds]], settings: dict) -> tuple[GcReference
         text = "no compound is repeatable in QC runs and absent from blanks"
         raise core_job.InputDefect(text, requirement_id="EXT-02", check="features kept")
     signal = float(np.median([compounds.signal for _, compounds in basis]))
-    reference = GcReference(np.array(names, dtype=str)[kept], table["level"][kept], signal)
+    names_kept = np.array(names, dtype=str)[kept]
+    reference = GcReference(names_kept, table["level"][kept], signal, window)
     index, score, label, ion = _about(names, basis)
     description = [
         f"{label[i]}: m/z {ion[i]}, retention index {index[i]:.0f}, MSI level 2 (EI library, index)"
         for i in range(len(names))
     ]
-    return reference, {
+    quality = {
         "feature": names,
         "description": description,
         "role": ["predictor"] * len(names),
@@ -109,6 +144,7 @@ def fit(runs: list[tuple[dict, Compounds]], settings: dict) -> tuple[GcReference
         "blank_ratio": ratio,
         "dropped": reason,
     }
+    return reference, quality, left_out
 
 
 def _about(names: list[str], runs: list[tuple[dict, Compounds]]) -> tuple:
@@ -137,9 +173,19 @@ def main(job):
 
     with core_job.step(job) as step:
         settings, rows = job.params.settings, list(job.params.runs)
-        runs = load_passed(rows, listed(job.input, "compounds"), listed(job.input, "statuses"))
-        reference, table = fit(runs, settings)
-        qcs = sum(row["role"] == "qc" for row, _ in runs)
+        statuses = listed(job.input, "statuses")
+        runs = load_passed(rows, listed(job.input, "compounds"), statuses)
+        if not runs:
+            raise nothing_to_learn_from("OMX-02", why_failed(rows, statuses))
+        reference, table, left_out = fit(runs, settings)
+        check_left_out(step, left_out)
+        ends = [
+            cut_at_an_end(compounds.peaks, settings["half_width_s"], compounds.times)
+            for row, compounds in runs
+            if row["role"] == "qc"
+        ]
+        check_ends(step, ends, settings)
+        qcs = sum(row["role"] == "qc" for row, _ in runs) - len(left_out)
         enough = qcs >= settings["min_qcs"]
         step.check(
             "EXT-02",
@@ -158,6 +204,8 @@ def main(job):
             name=reference.name,
             level=reference.level,
             signal=np.float64(reference.signal),
+            start=np.float64(reference.window[0]),
+            end=np.float64(reference.window[1]),
         )
         write_quality(step.path(job.output.quality), table)
         write_stability(step.path(job.output.stability), table)

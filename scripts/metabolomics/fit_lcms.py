@@ -15,9 +15,18 @@ from scripts.metabolomics.candidates import (
     usable,
 )
 from scripts.metabolomics.fit_tables import write_quality, write_stability
-from scripts.metabolomics.lcms_reference import Reference
+from scripts.metabolomics.lcms_reference import Reference, described
 from scripts.metabolomics.normalisation import blank_ratio, qc_quality
 from scripts.metabolomics.retention_alignment import Alignment, align
+from scripts.metabolomics.run_length import (
+    check_ends,
+    check_left_out,
+    cut_at_an_end,
+    nothing_to_learn_from,
+    usual_window,
+    why_failed,
+    why_incomplete,
+)
 from scripts.metabolomics.run_sheet import listed
 from scripts.metabolomics.standards import assign, feature_name, read_standards
 
@@ -61,29 +70,30 @@ def name_features(found: dict, standards: list, settings: dict) -> tuple[list[tu
 
 def fit(
     runs: list[Run], standards: list, settings: dict, log=None
-) -> tuple[Reference, dict, Alignment]:
-    """Reference, quality table {column: (candidates,) values}, alignment of times to the standards' table.
+) -> tuple[Reference, dict, Alignment, dict[str, str]]:
+    """Reference, quality table {column: (candidates,) values}, alignment to the standards' times, {QC run left out: why}.
 
     InputDefect when no run can be used.
     """
     import numpy as np
 
-    tell = log.info if log else (lambda *text: None)
-    runs = [run for run in runs if run.about["polarity"] == _main_polarity(runs)]
+    common = _commonest(runs)
+    left_out = {
+        run.row["assay"]: f"acquired in {described(run.about)}, most QC runs in {common}"
+        for run in runs
+        if run.row["role"] == "qc" and described(run.about) != common
+    }
+    runs = [run for run in runs if described(run.about) == common]
     by_role = {
         role: [r for r in runs if r.row["role"] == role] for role in ("qc", "blank", "sample")
     }
-    qcs, left_out = usable(by_role["qc"], settings["min_tic_ratio"])
-    if left_out:
-        tell("QC runs left out, hardly any signal: %s", ", ".join(left_out))
+    qcs, unusable = usable(by_role["qc"], settings)
+    left_out |= unusable
     with_qcs = len(qcs) >= settings["min_qcs"]
     basis = qcs if with_qcs else qcs + by_role["sample"]
-    basis, _ = usable(basis, settings["min_tic_ratio"])
+    basis, _ = usable(basis, settings)
     if not basis or not any(run.features.size for run in basis):
-        reason = (
-            "no usable QC or sample run of a development batch; nothing to learn a reference from"
-        )
-        raise core_job.InputDefect(reason, requirement_id="EXT-02", check="pooled QC runs")
+        raise nothing_to_learn_from("EXT-02")
     found = consensus(basis, settings, log)
     landmark = found["present"] >= settings["min_landmark_presence"]
     landmarks = tuple(found[key][landmark] for key in ("mz", "rt", "area"))
@@ -98,7 +108,13 @@ def fit(
         unknown = np.full(found["mz"].size, np.nan)
         table = {"level": np.log2(found["area"]), "rsd_before": unknown, "rsd": unknown}
         found["missing"] = unknown
-    blanks = measure(by_role["blank"], found, landmarks, settings, qcs)
+    start, end = usual_window([run.about["times"] for run in basis])
+    whole = [
+        run
+        for run in by_role["blank"]
+        if not why_incomplete(run.about["times"], (start, end), settings)
+    ]  # half a blank would show half of the background
+    blanks = measure(whole, found, landmarks, settings, qcs)
     ratio = blank_ratio(blanks, table["level"])
     reason = np.where(~np.isfinite(table["level"]), "no QC value", "")
     reason = np.where((reason == "") & (ratio > settings["max_blank_ratio"]), "blank", reason)
@@ -117,7 +133,10 @@ def fit(
         landmark_area=landmarks[2],
         tic=np.float64(np.median([run.about["tic"] for run in basis])),
         count=np.float64(np.median([run.features.size for run in basis])),
-        polarity=np.array(_main_polarity(runs)),
+        polarity=np.array(runs[0].about["polarity"]),
+        voltage=np.float64(runs[0].about["voltage"]),
+        start=np.float64(start),
+        end=np.float64(end),
     )
     quality_table = {
         "feature": [name for name, _, _ in names],
@@ -132,13 +151,23 @@ def fit(
         "blank_ratio": ratio,
         "dropped": reason,
     }
-    return reference, quality_table, to_standards
+    return reference, quality_table, to_standards, left_out
 
 
-def _main_polarity(runs: list[Run]) -> str:
-    """The polarity of most runs, QC runs first; "" without runs."""
-    votes = [run.about["polarity"] for run in runs if run.row["role"] == "qc"]
-    votes = votes or [run.about["polarity"] for run in runs]
+def ends_of(run: Run) -> float:
+    """How many peaks of a run lie at its ends, against an even spread."""
+    import numpy as np
+
+    if not run.features.size:
+        return 0.0
+    width = float(np.median(run.features.fwhm))
+    return cut_at_an_end(run.features.rt, width, run.about["times"])
+
+
+def _commonest(runs: list[Run]) -> str:
+    """How most runs were acquired, QC runs first; "" without runs."""
+    votes = [described(run.about) for run in runs if run.row["role"] == "qc"]
+    votes = votes or [described(run.about) for run in runs]
     return max(sorted(set(votes)), key=votes.count) if votes else ""
 
 
@@ -208,11 +237,15 @@ def main(job):
         standards = read_standards(tables[0]) if tables else []
         features, statuses = listed(job.input, "features"), listed(job.input, "statuses")
         runs = load_runs(rows, features, statuses, centroids)
-        reference, table, to_standards = fit(runs, standards, settings, step.log)
+        if not runs:
+            raise nothing_to_learn_from("EXT-02", why_failed(rows, statuses))
+        reference, table, to_standards, left_out = fit(runs, standards, settings, step.log)
+        check_left_out(step, left_out)
+        check_ends(step, [ends_of(run) for run in runs if run.row["role"] == "qc"], settings)
         for reason in sorted(set(table["dropped"]) - {""}):
             count = sum(table["dropped"] == reason)
             step.log.info("%d candidates dropped: %s", count, reason)
-        qcs = sum(run.row["role"] == "qc" for run in runs)
+        qcs = sum(run.row["role"] == "qc" for run in runs) - len(left_out)
         check_reference(step, table, qcs, len(standards), to_standards, settings)
         reference.save(step.path(job.output.reference))
         write_quality(step.path(job.output.quality), table)

@@ -10,7 +10,8 @@ from pathlib import Path
 from scripts.core import job as core_job
 from scripts.metabolomics.candidates import Run, load_runs, measure, usable
 from scripts.metabolomics.drift import Drift, fit_drift, leave_one_out, relative_sd
-from scripts.metabolomics.lcms_reference import Reference, load_reference
+from scripts.metabolomics.lcms_reference import Reference, described, load_reference
+from scripts.metabolomics.run_length import check_left_out
 from scripts.metabolomics.run_sheet import listed, run_order
 
 
@@ -63,8 +64,13 @@ def fit_batch(qcs: list[Run], reference: Reference, settings: dict) -> Batch:
     return Batch(drift, tic, count)
 
 
-def longest_gap(orders: list[int], qc_orders: list[int]) -> int:
-    """Most injections between two QC runs (or before the first, after the last) of a batch."""
+def longest_gap(orders: list[int], qc_orders: list[int]) -> int | None:
+    """Most injections between two QC runs (or before the first, after the last) of a batch.
+
+    None where it cannot be known: no QC run, a run without order (0), or two runs with one order.
+    """
+    if not qc_orders or 0 in (*orders, *qc_orders) or len(set(orders)) < len(orders):
+        return None
     longest = current = 0
     for order in sorted(orders):
         current = 0 if order in qc_orders else current + 1
@@ -73,7 +79,7 @@ def longest_gap(orders: list[int], qc_orders: list[int]) -> int:
 
 
 def check_batch(
-    step, batch: Batch, reference: Reference, blanks: int, gap: int, settings: dict
+    step, batch: Batch, reference: Reference, blanks: int, gap: int | None, settings: dict
 ) -> None:
     """Record numbers of QC and blank runs, drift before and after correction (held-out QC runs), internal standards."""
     import numpy as np
@@ -85,7 +91,14 @@ def check_batch(
     least, every = settings["min_qcs"], settings["qc_every_n"]
     check("EXT-02", "pooled QC runs in the batch", batch.qcs, batch.qcs >= least, f">= {least}")
     check("EXT-02", "blank runs in the batch", blanks, blanks >= 1, ">= 1")
-    check("EXT-02", "injections between QC runs", gap, gap <= every, f"<= {every}")
+    shown = "not known" if gap is None else gap
+    check(
+        "EXT-02",
+        "injections between QC runs",
+        shown,
+        gap is not None and gap <= every,
+        f"<= {every}",
+    )
     if batch.qcs < 3:
         return
     drift = batch.drift
@@ -108,7 +121,7 @@ def main(job):
     input: reference, reference_status; features, statuses and centroids of the batch's QC runs
     output: batch (npz), status, ledger
     params: settings = @metabolomics.lcms, runs = [{assay, role, batch, order}] of QC and blank runs,
-        orders = injection order of all runs of the batch
+        orders = injection order of all runs of the batch, 0 where the sheet has none
     wildcards: block, batch
     """
     with core_job.step(job) as step:
@@ -121,15 +134,12 @@ def main(job):
         names = [row["assay"] for row in qc_rows]
         centroids = dict(zip(names, columns["centroids"], strict=True))
         runs = load_runs(qc_rows, columns["features"], columns["statuses"], centroids)
-        runs = [run for run in runs if run.about["polarity"] == str(reference.polarity)]
-        qcs, left_out = usable(runs, settings["min_tic_ratio"])
-        for assay in left_out:
-            reason = f"QC run {assay} holds hardly any signal and is left out"
-            step.check(
-                "EXT-02", "QC run has signal", "WARN", value=assay, evidence=assay, reason=reason
-            )
+        common = described({"polarity": reference.polarity, "voltage": reference.voltage})
+        runs = [run for run in runs if described(run.about) == common]
+        qcs, left_out = usable(runs, settings, reference.window)
+        check_left_out(step, left_out)
         batch = fit_batch(qcs, reference, settings)
-        orders = [int(run.row["order"]) for run in qcs if run.row["order"]]
+        orders = [int(run.row["order"]) for run in qcs]
         gap = longest_gap(list(job.params.orders), orders)
         blanks = sum(row["role"] == "blank" for row in rows)
         check_batch(step, batch, reference, blanks, gap, settings)

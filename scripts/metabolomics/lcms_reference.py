@@ -28,7 +28,9 @@ class Reference:
     level : (features,) log2 area of the pooled QC (median of the batches), also the PQN spectrum
     landmark_mz, landmark_rt, landmark_area : (landmarks,) what runs are aligned to
     tic, count : median total ion current and number of features of the QC runs
-    polarity : "positive", "negative" or "unknown"
+    polarity : "positive" or "negative"
+    voltage : FAIMS compensation voltage (V), NaN without FAIMS
+    start, end : seconds that the QC runs cover
     """
 
     name: "np.ndarray"
@@ -43,12 +45,20 @@ class Reference:
     tic: "np.ndarray"
     count: "np.ndarray"
     polarity: "np.ndarray"
+    voltage: "np.ndarray"
+    start: "np.ndarray"
+    end: "np.ndarray"
 
     def save(self, path: Path) -> None:
         """Write as npz; byte-identical for equal values."""
         import numpy as np
 
         np.savez_compressed(path, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """(start, end) that a run must cover, in seconds."""
+        return float(self.start), float(self.end)
 
     @property
     def landmarks(self) -> tuple:
@@ -62,6 +72,15 @@ def load_reference(path: str | Path) -> Reference:
 
     with np.load(path) as data:
         return Reference(**{f.name: data[f.name] for f in fields(Reference)})
+
+
+def described(about: dict) -> str:
+    """How a run was acquired: "positive polarity", or with FAIMS "positive polarity at -45 V".
+
+    Areas of runs that were acquired otherwise cannot be compared.
+    """
+    voltage = float(about["voltage"])
+    return f"{about['polarity']} polarity" + (f" at {voltage:g} V" if voltage == voltage else "")
 
 
 def align_to(features: Features, landmarks: tuple, settings: dict) -> Alignment:

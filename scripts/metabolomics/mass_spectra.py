@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.core import job as core_job
+from scripts.core.acquisition import (
+    Judge,
+    list_scans,
+    polarity_of,
+    survey_of,
+    voltage_of,
+)
+from scripts.core.spectrum_kind import is_profile
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyopenms
 
-MIN_SCANS = 3  # OpenMS MassTraceDetection takes no fewer
 REQUIREMENT = "OMX-02"  # generation of metabolomics data by LC-MS or GC-MS
 
 
@@ -35,6 +40,8 @@ class Centroids:
     intensity : (points,) float32, all above 0
     polarity : "positive", "negative" or "unknown"
     picked_here : whether the file held profile data that were centroided on reading
+    voltage : FAIMS compensation voltage (V), None without FAIMS
+    left_out, guessed_unit : functions that are no survey; unit of the times where the file names none (see core.acquisition)
     """
 
     rt: "np.ndarray"
@@ -43,6 +50,9 @@ class Centroids:
     intensity: "np.ndarray"
     polarity: str = "unknown"
     picked_here: bool = False
+    voltage: float | None = None
+    left_out: str = ""
+    guessed_unit: str = ""
 
     def total_ion_current(self) -> "np.ndarray":
         """(scans,) sum of the intensities of each scan."""
@@ -79,20 +89,24 @@ def openms_output(log, secret: str = "", shown: str = ""):
 
 
 def read_ms1(
-    path: str | Path, assay: str, profile: str = "centroid", log=None, min_run_s: float = 0.0
+    path: str | Path, assay: str, settings: dict, log=None, polarity_required: bool = True
 ) -> Centroids:
-    """MS1 centroids of an mzML file.
+    """Centroids of the survey scans of an mzML file.
 
-    `profile` says what to do with profile data: "centroid" (OpenMS PeakPickerHiRes) or "refuse"; `min_run_s` how long the
-    run must last.
-    Raises InputDefect when the file is empty, truncated, no mzML, holds no MS1 scans or both polarities, or when its scan
-    times are missing or span less than `min_run_s` (minutes written without their unit).
+    `settings`: config metabolomics.lcms or gcms; its `profile` says what to do with profile data: "centroid"
+    (OpenMS PeakPickerHiRes) or "refuse". Whether data are profile is asked of the peaks, whatever their label.
+    Raises InputDefect when the file is unreadable or incomplete, holds no MS1 scans, two polarities (or none that is named,
+    unless not required), several compensation voltages or survey functions, or when its times cannot be those of a run.
     """
     import pyopenms
 
-    path = Path(path)
-    if not path.is_file() or path.stat().st_size == 0:
-        raise _defect("the file is missing or empty; export it again", assay)
+    judge = Judge(assay, REQUIREMENT)
+    scans = list_scans(path, judge)
+    if not any(scan.level == 1 for scan in scans):
+        raise judge.defect("the file holds no MS1 scans; was only MS2 exported?")
+    survey = survey_of(scans, settings, judge)
+    polarity = polarity_of(survey.scans, judge, polarity_required)
+    voltage = voltage_of(survey.scans, judge)
     experiment = pyopenms.MSExperiment()
     reader = pyopenms.MzMLFile()
     options = reader.getOptions()
@@ -102,83 +116,88 @@ def read_ms1(
         with openms_output(log, str(path), assay):
             reader.load(str(path), experiment)
     except RuntimeError:
-        reason = "the file is truncated or is no mzML; copy or convert it again (msconvert --mzML)"
-        raise _defect(reason, assay) from None
-    if experiment.getNrSpectra() == 0:
-        reason = "the file holds no MS1 scans; was only MS2 exported, or is it no mzML?"
-        raise _defect(reason, assay)
-    _check_times(experiment, assay, min_run_s)
-    polarity = _polarity(experiment, assay)
-    experiment, picked = _centroided(experiment, assay, profile, log)
-    return _flat(experiment, polarity, picked, assay)
-
-
-def _defect(reason: str, assay: str, check: str = "mzML readable") -> core_job.InputDefect:
-    return core_job.InputDefect(
-        f"{assay}: {reason}", requirement_id=REQUIREMENT, check=check, evidence=assay
+        reason = "the mzML file is damaged; copy or convert it again (msconvert --mzML)"
+        raise judge.defect(reason) from None
+    wanted = {scan.id for scan in survey.scans}
+    spectra = [spectrum for spectrum in experiment if spectrum.getNativeID() in wanted]
+    peaks, picked = _centroided(spectra, judge, settings["profile"], log)
+    times = [survey.seconds[spectrum.getNativeID()] for spectrum in spectra]
+    return Centroids(
+        **_flat(times, peaks, judge),
+        polarity=polarity,
+        picked_here=picked,
+        voltage=voltage,
+        left_out=survey.left_out,
+        guessed_unit=survey.guessed_unit,
     )
 
 
-def _check_times(experiment: "pyopenms.MSExperiment", assay: str, min_run_s: float) -> None:
-    """InputDefect unless the scans follow one another over at least `min_run_s` seconds."""
-    times = [spectrum.getRT() for spectrum in experiment]
-    if len(times) < MIN_SCANS:
-        reason = f"the file holds {len(times)} MS1 scans; a chromatographic run needs many more"
-        raise _defect(reason, assay, "scan times")
-    span = max(times) - min(times)
-    if len(set(times)) < MIN_SCANS or span < min_run_s:
-        reason = (
-            f"the times of its {len(times)} scans span {span:.3g} s (required: >= {min_run_s:g}); are they missing, or "
-            "minutes without their unit? Convert it again"
-        )
-        raise _defect(reason, assay, "scan times")
+def _centroided(spectra: list, judge: Judge, profile: str, log) -> tuple[list, bool]:
+    """Peaks (m/z, intensity) of each spectrum, profile data picked, and whether that was needed.
 
-
-def _polarity(experiment: "pyopenms.MSExperiment", assay: str) -> str:
-    found = {spectrum.getInstrumentSettings().getPolarity().name for spectrum in experiment}
-    found = {name.lower() for name in found} & {"positive", "negative"}
-    if len(found) > 1:
-        reason = (
-            "the run holds positive and negative scans; write one file for each polarity and give "
-            "them as two rows with sequence pos and neg"
-        )
-        raise _defect(reason, assay, "one polarity")
-    return found.pop() if found else "unknown"
-
-
-def _centroided(experiment, assay: str, profile: str, log):
-    """The experiment, peak-picked when its scans are profile data, and whether that was needed."""
+    Spectra of one label are judged together by their peaks; the label counts only where too few peaks can tell.
+    """
     import pyopenms
 
-    kinds = {"PROFILE": 0, "CENTROID": 0}
-    for spectrum in experiment:
-        kind = spectrum.getType().name
-        if kind not in kinds and spectrum.size() > 4:
-            kind = spectrum.getType(True).name  # asks the data
-        if kind in kinds:
-            kinds[kind] += 1
-    if kinds["PROFILE"] <= kinds["CENTROID"]:
-        return experiment, False
-    if profile == "refuse":
+    peaks = [spectrum.get_peaks() for spectrum in spectra]
+    labels = [spectrum.getType().name for spectrum in spectra]
+    sampled = []
+    for label in sorted(set(labels)):
+        own = [place for place, other in enumerate(labels) if other == label]
+        told = is_profile(peaks[place] for place in own)
+        if told or (told is None and label == "PROFILE"):
+            sampled += own
+    if sampled and profile == "refuse":
         reason = "profile data; convert with centroiding (msconvert --filter 'peakPicking vendor')"
-        raise _defect(reason, assay, "centroided")
+        raise judge.defect(reason, "centroided")
+    picker = pyopenms.PeakPickerHiRes()
     with openms_output(log):
-        picked = pyopenms.PeakPickerHiRes().pickExperiment(experiment, False)
-    return picked, True
+        for place in sampled:
+            spectrum = pyopenms.MSSpectrum()
+            picker.pick(spectra[place], spectrum)
+            peaks[place] = spectrum.get_peaks()
+    return peaks, bool(sampled)
 
 
-def _flat(experiment, polarity: str, picked: bool, assay: str) -> Centroids:
+def _flat(times: list[float], peaks: list, judge: Judge) -> dict:
+    """The peaks of all scans as the flat arrays of `Centroids`, sorted by time, then m/z."""
     import numpy as np
 
-    scans = sorted(experiment, key=lambda spectrum: spectrum.getRT())
-    rt = np.array([spectrum.getRT() for spectrum in scans])
-    peaks = [spectrum.get_peaks() for spectrum in scans]
-    scan = np.repeat(np.arange(len(scans), dtype="int32"), [mz.size for mz, _ in peaks])
+    order = np.argsort(times, kind="stable")
+    rt, peaks = np.array(times)[order], [peaks[place] for place in order]
+    scan = np.repeat(np.arange(len(peaks), dtype="int32"), [mz.size for mz, _ in peaks])
     mz = np.concatenate([mz for mz, _ in peaks]).astype("float64")
     intensity = np.concatenate([values for _, values in peaks]).astype("float32")
     good = np.isfinite(mz) & np.isfinite(intensity) & (intensity > 0)
     if not good.any():
-        raise _defect("no scan holds a peak; was the run acquired at all?", assay, "signal in run")
+        reason = "no scan holds a peak; was the run acquired at all?"
+        raise judge.defect(reason, "signal in run")
     scan, mz, intensity = scan[good], mz[good], intensity[good]
     order = np.lexsort((mz, scan))
-    return Centroids(rt, scan[order], mz[order], intensity[order], polarity, picked)
+    return {"rt": rt, "scan": scan[order], "mz": mz[order], "intensity": intensity[order]}
+
+
+def check_reading(step, run: Centroids, assay: str) -> None:
+    """Record how a run was read: scans, kind of spectra, functions left out, a unit of time that the scan rate gave."""
+    step.check(
+        REQUIREMENT, "mzML readable", "PASS", value=run.rt.size, unit="scans", evidence=assay
+    )
+    kind = "profile, centroided here by PeakPickerHiRes" if run.picked_here else "centroided"
+    step.check(REQUIREMENT, "kind of spectra", "PASS", value=kind, evidence=assay)
+    if run.left_out:
+        step.check(
+            REQUIREMENT,
+            "functions left out of the survey",
+            "PASS",
+            value=run.left_out,
+            evidence=assay,
+        )
+    if run.guessed_unit:
+        step.check(
+            REQUIREMENT,
+            "unit of the scan times",
+            "WARN",
+            value=run.guessed_unit,
+            evidence=assay,
+            reason=f"{assay}: the scan times have no unit; scan rate and length fit {run.guessed_unit} only",
+        )

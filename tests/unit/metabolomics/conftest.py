@@ -20,6 +20,7 @@ from scripts.metabolomics import (
     fit_lcms,
     fit_lcms_batch,
 )
+from scripts.metabolomics.step_settings import settings_of
 
 SEED = 5
 
@@ -98,7 +99,10 @@ class LcChain(Chain):
     def detect(self, run: dict) -> None:
         out = self.outputs(run["assay"], features="npz", centroids="centroids.npz")
         self.files[run["assay"]] = out
-        params = {"settings": self.settings, "subject": run["patient"] or run["assay"]}
+        params = {
+            "settings": settings_of("detect_lcms", self.settings),
+            "subject": run["patient"] or run["assay"],
+        }
         inputs, wildcards = {"run": run["file"]}, {"run": run["assay"]}
         detect_lcms.main(make_job("detect_lcms", inputs, out, params, wildcards))
 
@@ -117,7 +121,7 @@ class LcChain(Chain):
             dictionary="dictionary.tsv",
             stability="stability.tsv",
         )
-        params = {"settings": self.settings, "runs": rows}
+        params = {"settings": settings_of("fit_lcms", self.settings), "runs": rows}
         fit_lcms.main(make_job("fit_lcms", inputs, out, params, {"block": "lcms"}))
 
     def fit_batch(self, batch: str) -> None:
@@ -131,7 +135,11 @@ class LcChain(Chain):
             "centroids": self.each(qcs, "centroids"),
         }
         orders = [r["order"] for r in self.runs if r["batch"] == batch]
-        params = {"settings": self.settings, "runs": rows, "orders": orders}
+        params = {
+            "settings": settings_of("fit_lcms_batch", self.settings),
+            "runs": rows,
+            "orders": orders,
+        }
         out = self.outputs(f"batch_{batch}", batch="npz")
         wildcards = {"block": "lcms", "batch": batch}
         fit_lcms_batch.main(make_job("fit_lcms_batch", inputs, out, params, wildcards))
@@ -146,7 +154,7 @@ class LcChain(Chain):
             "reference_statuses": [self.path("reference.status.json")] * len(rows),
             "batches": [self.path(f"batch_{row['batch']}.npz") for row in rows],
         }
-        params = {"settings": self.settings, "runs": rows}
+        params = {"settings": settings_of("apply_lcms", self.settings), "runs": rows}
         out = self.outputs(patient, row="row.json")
         apply_lcms.main(make_job("apply_lcms", inputs, out, params, {"patient": patient}))
 
@@ -171,7 +179,7 @@ class GcChain(Chain):
             "library": self.library,
         }
         params = {
-            "settings": self.settings,
+            "settings": settings_of("detect_gcms", self.settings),
             "ladders": [row["assay"] for row in ladders],
             "batch": run["batch"],
             "subject": run["patient"] or run["assay"],
@@ -189,7 +197,7 @@ class GcChain(Chain):
             dictionary="dictionary.tsv",
             stability="stability.tsv",
         )
-        params = {"settings": self.settings, "runs": rows}
+        params = {"settings": settings_of("fit_gcms", self.settings), "runs": rows}
         fit_gcms.main(make_job("fit_gcms", inputs, out, params, {"block": "gcms"}))
 
     def apply(self, patient: str) -> None:
@@ -204,7 +212,7 @@ class GcChain(Chain):
             "qcs": self.each(qcs, "compounds"),
             "qc_statuses": self.each(qcs, "status"),
         }
-        params = {"settings": self.settings, "runs": rows, "qcs": qcs}
+        params = {"settings": settings_of("apply_gcms", self.settings), "runs": rows, "qcs": qcs}
         out = self.outputs(patient, row="row.json")
         apply_gcms.main(make_job("apply_gcms", inputs, out, params, {"patient": patient}))
 

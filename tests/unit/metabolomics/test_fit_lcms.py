@@ -92,7 +92,7 @@ def plasma(testdata, folder, lcms, names):
     """Runs of pooled plasma QCs as `fit` takes them."""
     runs = []
     for place, name in enumerate(names):
-        run = read_ms1(testdata / f"ms/plasma/NZ_20200227_{name}.mzML.gz", name)
+        run = read_ms1(testdata / f"ms/plasma/NZ_20200227_{name}.mzML.gz", name, lcms)
         noise = noise_level(run, lcms["ppm"], lcms["noise_quantile"])
         path = folder / f"{name}.npz"
         save_centroids(path, run, noise / 4)
@@ -101,6 +101,8 @@ def plasma(testdata, folder, lcms, names):
             "tic": float(np.median(run.total_ion_current())),
             "noise": noise,
             "polarity": run.polarity,
+            "voltage": float("nan"),
+            "times": run.rt,
         }
         runs.append(Run(row, find_features(run, noise, lcms), about, str(path)))
     return runs
@@ -108,7 +110,7 @@ def plasma(testdata, folder, lcms, names):
 
 @pytest.mark.real
 def test_three_plasma_qc_runs(testdata, tmp_path, lcms):
-    reference, table, _ = fit(plasma(testdata, tmp_path, lcms, ("025", "027", "029")), [], lcms)
+    reference, table, *_ = fit(plasma(testdata, tmp_path, lcms, ("025", "027", "029")), [], lcms)
     assert len(table["feature"]) >= 85
     assert np.mean(table["rsd_before"] < 0.3) >= 0.6
     caffeine = np.argmin(np.abs(table["mz"] - 195.0877) + np.abs(table["rt"] - 182) / 1000)
@@ -123,7 +125,7 @@ def test_eleven_plasma_qc_runs(testdata, tmp_path, lcms):
     # acceptance list of the data: >= 85 features in >= 80 % of the QCs, >= 60 % of them with RSD < 0.30, missing after
     # gap fill < 0.5 %, caffeine 195.0877 at 182 +- 3 s with RSD <= 0.10
     names = ("025", "027", "029", "039", "049", "059", "069", "079", "089", "091", "093")
-    _, table, _ = fit(plasma(testdata, tmp_path, lcms, names), [], lcms)
+    _, table, *_ = fit(plasma(testdata, tmp_path, lcms, names), [], lcms)
     assert len(table["feature"]) >= 85 and (table["present"] >= 0.8).all()
     assert np.mean(table["rsd_before"] < 0.3) >= 0.6
     assert np.mean(table["rsd"] < 0.3) >= 0.6

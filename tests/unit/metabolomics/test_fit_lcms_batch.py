@@ -5,7 +5,9 @@ from scripts.metabolomics.fit_lcms_batch import load_batch, longest_gap
 
 def test_longest_gap_between_qc_runs():
     assert longest_gap(list(range(1, 13)), [2, 8, 12]) == 5
-    assert longest_gap([1, 2, 3], []) == 3
+    assert longest_gap([1, 2, 3], []) is None  # no QC run: no interval that could be good
+    assert longest_gap([1, 2, 0], [1]) is None
+    assert longest_gap([1, 7, 7], [1]) is None
 
 
 def test_a_batch_knows_its_qcs_and_reports_held_out_rsd(lc_chain):

@@ -65,7 +65,7 @@ def test_plasma_run_moved_by_hand_comes_back(testdata, lcms, rules, slope, shift
     # acceptance list of the data: median residual <= 1.5 s
     maps = []
     for number in ("059", "049"):
-        run = read_ms1(testdata / f"ms/plasma/NZ_20200227_{number}.mzML.gz", number)
+        run = read_ms1(testdata / f"ms/plasma/NZ_20200227_{number}.mzML.gz", number, lcms)
         maps.append(find_features(run, noise_level(run, 15, 0.95), lcms))
     reference, other = ((m.mz, m.rt, m.area) for m in maps)
     plain = align(other, reference, rules)
