@@ -65,10 +65,8 @@ rule build_clinical_table:
         patients=sheet("patients"),
         history=sheet("history"),
         pathology=sheet("pathology"),
-        dictionary_table=chain_table(
-            "clinical.variables", f"{workflow.basedir}/resources/variable_dictionary.csv"
-        ),
-        units=chain_table("clinical.units", f"{workflow.basedir}/resources/units.tsv"),
+        dictionary_table=chain_table("clinical.variables", resource("variable_dictionary.csv")),
+        units=chain_table("clinical.units", resource("units.tsv")),
     output:
         table="results/clinical/clinical.table.parquet",
         verdicts="results/clinical/clinical.table.verdicts.tsv",
@@ -119,7 +117,7 @@ rule check_custody:
         extractions=sheet("extractions"),
         patients=sheet("patients"),
         consents=sheet("consents"),
-        requirements=f"{workflow.basedir}/resources/requirements.yaml",
+        requirements=resource("requirements.yaml"),
     output:
         verdicts="results/clinical/custody.tsv",
         exclusions="results/clinical/custody.exclusions.tsv",
@@ -175,8 +173,8 @@ rule build_store:
         custody=["results/clinical/custody.tsv", "results/clinical/custody.exclusions.tsv"]
         * bool(sheet("samples")),
         findings="results/report/findings.tsv",
-        variables=f"{workflow.basedir}/resources/variable_dictionary.csv",
-        labels=f"{workflow.basedir}/resources/store_labels.tsv",
+        variables=resource("variable_dictionary.csv"),
+        labels=resource("store_labels.tsv"),
     output:
         store="results/clinical/clinical.duckdb",
     log:
@@ -301,7 +299,7 @@ rule check_examinations:
         pathology=sheet("pathology"),
         history=sheet("history"),
         patients=sheet("patients"),
-        terms=f"{workflow.basedir}/resources/diagnoses.tsv",
+        terms=resource("diagnoses.tsv"),
     output:
         diagnoses="results/clinical/diagnoses.tsv",
         status="results/clinical/check_examinations.status.json",

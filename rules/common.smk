@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from scripts.core import kept_resources
 from scripts.core.config import (
     ConfigError,
     check_config,
@@ -85,6 +86,11 @@ else:
     PLAN = load_plan()
     config.clear()
     config.update(frozen_config())
+
+
+def resource(name: str) -> str:
+    """A file of resources/ as an input, the same name from every checkout."""
+    return kept_resources.resource(name, runs=RUNS, main=workflow.is_main_process)
 
 
 wildcard_constraints:

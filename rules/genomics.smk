@@ -2,9 +2,7 @@
 GENOMICS = config["genomics"]
 GENOMICS_INPUTS = ("reference", "annotation", "targets", "hbv")
 GENOMICS_TABLES = {
-    name: chain_table(
-        f"genomics.{name}", GENOMICS[name] or f"{workflow.basedir}/resources/genomics/{default}"
-    )
+    name: chain_table(f"genomics.{name}", GENOMICS[name] or resource(f"genomics/{default}"))
     for name, default in (("genes", "hcc_genes.tsv"), ("hotspots", "hotspots.tsv"))
 }
 ALIGNMENT = GENOMICS["alignment_format"]

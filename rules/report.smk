@@ -6,7 +6,7 @@ rule assess_conformance:
     input:
         **report_parts(),
         patients=sheet("patients"),
-        requirements=f"{workflow.basedir}/resources/requirements.yaml",
+        requirements=resource("requirements.yaml"),
     output:
         findings="results/report/findings.tsv",
         conformance="results/report/conformance.json",
@@ -109,7 +109,7 @@ rule write_conformance_report:
         findings="results/report/findings.tsv",
         conformance="results/report/conformance.json",
         nonconformities="results/report/nonconformities.tsv",
-        requirements=f"{workflow.basedir}/resources/requirements.yaml",
+        requirements=resource("requirements.yaml"),
         resources=page_resources("records.js"),
     output:
         report="results/report/conformance.html",
@@ -141,7 +141,7 @@ rule write_quality_report:
         verdicts=report_parts()["verdicts"],
         external_verdicts=report_parts()["external_verdicts"],
         findings="results/report/findings.tsv",
-        dictionary=f"{workflow.basedir}/resources/variable_dictionary.csv",
+        dictionary=resource("variable_dictionary.csv"),
         resources=page_resources(),
     output:
         report="results/report/data_quality.html",
@@ -171,7 +171,7 @@ rule write_quality_report:
 rule print_reports:
     input:
         pages=["results/report/conformance.html", "results/report/data_quality.html"],
-        style=f"{workflow.basedir}/resources/report/print.css",
+        style=resource("report/print.css"),
     output:
         pdf=directory("results/report/pdf/{language}"),
     log:

@@ -2,7 +2,7 @@
 rule share_package:
     input:
         unpack(share_inputs),
-        variables=f"{workflow.basedir}/resources/variable_dictionary.csv",
+        variables=resource("variable_dictionary.csv"),
     output:
         package=directory(f"results/share/{digest_of(config['share'])}"),
         ledger="results/qc/ledger/share_package/cohort.jsonl",

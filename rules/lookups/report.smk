@@ -64,7 +64,7 @@ def page_resources(*scripts: str) -> list[str]:
     below = sorted((Path(workflow.basedir) / "resources/report").glob("texts*.yaml"))
     names = [path.name for path in below] + ["reasons.yaml"]
     names += ["report.css", "report.html.j2", "report.js", *scripts]
-    return [f"{workflow.basedir}/resources/report/{name}" for name in names]
+    return [resource(f"report/{name}") for name in names]
 
 
 def raw_files(role: str = "") -> dict[str, list[str]]:
