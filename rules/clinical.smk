@@ -63,6 +63,7 @@ rule build_clinical_table:
     input:
         labs=sheet("labs"),
         patients=sheet("patients"),
+        consents=sheet("consents"),
         history=sheet("history"),
         pathology=sheet("pathology"),
         dictionary_table=chain_table("clinical.variables", resource("variable_dictionary.csv")),
@@ -102,7 +103,7 @@ rule build_clinical_table:
                 *([subjects_of("new", "clinical")] if NEW else []),
             ]
         ),
-        sheets=sheet_digest("labs", "patients", "history", "pathology"),
+        sheets=sheet_digest("labs", "patients", "consents", "history", "pathology"),
     message:
         "Cleaning laboratory values, computing indices -> {output.table} (log: {log})"
     script:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.clinical import clinical_features, lab_records
+from scripts.clinical import clinical_features, drawn_before_consent, lab_records
 from scripts.clinical.choose_values import mark_used, wide_table
 from scripts.clinical.clean_labs import clean
 from scripts.clinical.lab_sheet import read_labs
@@ -177,9 +177,8 @@ def declared_factors(settings: dict) -> dict[str, tuple[float, str]]:
 def main(job):
     """Build the clinical table of all admitted patients.
 
-    input: labs, patients, [history], [pathology], dictionary_table, units; output: table, verdicts,
-    dictionary, labs,
-    indices, missing, status, ledger; params: settings, as_of, whole_panel (optional: new patients)
+    input: labs, patients, [consents], [history], [pathology], dictionary_table, units; output: table,
+    verdicts, dictionary, labs, indices, missing, status, ledger; params: settings, as_of, whole_panel (optional: new patients)
     """
     with core_job.step(job) as step:
         settings = job.params.settings
@@ -205,13 +204,14 @@ def main(job):
         labs, unused = possible_limits(
             labs, raw, dictionary, units, settings["uln"], settings["uln_fold"]
         )
-        labs = mark_used(
-            labs,
-            person["index_date"],
-            person["treatment_date"],
-            settings["window_days"],
-            plan["as_of"],
-        )
+        days = (person["index_date"], person["treatment_date"], settings["window_days"])
+        labs, concerned = mark_used(labs, *days, plan["as_of"]), {}
+        consents = _rows(job.input.get("consents"))
+        if consents:
+            labs, concerned = drawn_before_consent.withhold(
+                labs, _rows(job.input.patients), consents, plan["as_of"]
+            )
+            labs = mark_used(labs, *days, plan["as_of"]) if concerned else labs
         values = wide_table(labs, "value", admitted)
         uln = wide_table(labs, "uln", admitted)
         table, features, reasons = feature_table(values, uln, person, dictionary, settings)
@@ -222,7 +222,10 @@ def main(job):
             settings["patient_missing"],
             bool(getattr(job.params, "whole_panel", False)),
         )
-        lab_records.record_upper_limits(step, unused, len(raw))
+        said = (raw["uln"] != "").to_numpy()
+        lab_records.record_upper_limits(step, labs, said, unused, sorted(settings["uln"]))
+        with step.block(BLOCK):
+            drawn_before_consent.record(step, labs, concerned, bool(consents))
         lab_records.record_all(step, labs, values, person, table, reasons, dictionary, settings)
         if encoding != "utf-8":
             step.log.info("labs.tsv was read as %s", encoding)

@@ -6,10 +6,14 @@ patients or the cohort.
 Source: requirements CLE-01 to CLE-06, CLN-05 to CLN-07, TRF-01, TRF-02.
 """
 
+import functools
+
 import numpy as np
 import pandas as pd
 
-from scripts.clinical import choose_values
+from scripts.clinical import choose_values, lab_evidence
+from scripts.clinical.clinical_features import INDICES
+from scripts.clinical.drawn_before_consent import REQUIREMENT as CONSENT
 from scripts.clinical.terminology import Dictionary
 
 BLOCK = "clinical"
@@ -28,20 +32,28 @@ def record_all(
         _core_panel(step, values, settings)
         _contradictions(step, labs, values, person)
         _outliers(step, values, dictionary, settings)
-        _indices(step, table, reasons)
-        _whole(step, labs, settings)
+        note = functools.partial(_note, step)
+        lab_evidence.record_rows(note, labs, person, dictionary)
+        _indices(note, table, reasons)
+        _whole(step, labs, values, settings)
 
 
-def record_upper_limits(step, unused: list[tuple[str, str, int, int, str]], rows: int) -> None:
-    """One WARN per analyte and filled `uln` cell that is not used (`unused`, see upper_limits.py): indices then take the limit
-    of the config."""
+def record_upper_limits(
+    step,
+    labs: pd.DataFrame,
+    said: np.ndarray,
+    unused: list[tuple[str, str, int, int, str]],
+    limited: list[str],
+) -> None:
+    """One WARN per analyte and filled `uln` cell that is not used (`unused`, see upper_limits.py), and how many rows of the
+    analytes in `limited` say their limit (`said`: filled cells): for the others indices take that of the config."""
     check = "upper limits of normal can be read"
     with step.block(BLOCK):
         for analyte, cell, line, size, reason in unused:
             text = f"labs.tsv row {line}: {analyte} uln {cell}: {reason}; the limit of the config counts"
             _note(step, "TRF-02", check, "WARN", value=size, unit="rows", reason=text)
-        if not unused:
-            _note(step, "TRF-02", check, "PASS", value=rows, unit="rows")
+        note = functools.partial(_note, step)
+        lab_evidence.record_upper_limits(note, labs, said, limited)
 
 
 def _note(step, requirement, check, verdict, subject="cohort", **more) -> None:
@@ -52,7 +64,7 @@ def _cells(step, labs: pd.DataFrame) -> None:
     """One record per cell in quarantine (FAIL) or repaired (WARN)."""
     noted = labs[
         labs["status"].isin(["repaired", "quarantined"])
-        & (labs["requirement_id"] != "CLE-04").to_numpy()
+        & ~labs["requirement_id"].isin(["CLE-04", CONSENT]).to_numpy()
     ]
     columns = ["patient_id", "analyte", "variable", "value_raw", "unit_raw", "status"]
     columns += ["requirement_id", "reason", "line", "value"]
@@ -79,7 +91,8 @@ def _unknown_analytes(step, labs: pd.DataFrame) -> None:
             step, "CLE-04", "analyte is known", "WARN", value=int(count), unit="rows", reason=text
         )
     if unknown.empty:
-        _note(step, "CLE-04", "analyte is known", "PASS", value=len(labs), unit="rows")
+        verdict = "PASS" if len(labs) else "NOT_ASSESSED"
+        _note(step, "CLE-04", "analyte is known", verdict, value=len(labs), unit="rows")
 
 
 def _counts_per_patient(step, labs: pd.DataFrame) -> None:
@@ -118,7 +131,10 @@ def _counts_per_patient(step, labs: pd.DataFrame) -> None:
                 reason=reason,
             )
         if found.empty:
-            _note(step, requirement, check, "PASS", value=len(labs), unit="rows")
+            judged = _judged(requirement, check, labs)
+            verdict = "PASS" if judged else "NOT_ASSESSED"
+            text = "" if judged else "no row could be judged"
+            _note(step, requirement, check, verdict, value=judged, unit="rows", reason=text)
     for row in choose_values.near_duplicates(labs).astype(object).itertuples(index=False):
         text = f"{row.n} different values of {row.variable} on one day; the first row counts"
         _note(
@@ -130,6 +146,14 @@ def _counts_per_patient(step, labs: pd.DataFrame) -> None:
             value=int(row.n),
             reason=text,
         )
+
+
+def _judged(requirement: str, check: str, labs: pd.DataFrame) -> int:
+    """Rows that a check of `_counts_per_patient` could look at: all, those with a value, those with days to compare."""
+    if requirement == "CLE-01":
+        return len(labs)
+    rows = lab_evidence.measured(labs)
+    return int(rows["days"].notna().sum()) if check == "rows inside the window" else len(rows)
 
 
 def _variables(step, values: pd.DataFrame, settings: dict) -> None:
@@ -173,7 +197,7 @@ def _contradictions(step, labs, values, person) -> None:
             reason=text,
         )
     if not broken:
-        _note(step, "CLE-06", "rules between values", "PASS", value=len(values), unit="patients")
+        lab_evidence.record_pairs(functools.partial(_note, step), values)
     for patient, first in choose_values.same_profiles(values, person):
         text = f"age, sex and every laboratory value equal those of {first}"
         _note(step, "CLE-05", "patient stands once", "WARN", patient, value=first, reason=text)
@@ -196,25 +220,21 @@ def _outliers(step, values, dictionary: Dictionary, settings) -> None:
         )
 
 
-def _indices(step, table: pd.DataFrame, reasons: pd.DataFrame) -> None:
+def _indices(note, table: pd.DataFrame, reasons: pd.DataFrame) -> None:
     gone: dict[str, list[str]] = {}
     for patient, name in zip(reasons["patient_id"], reasons["index"], strict=True):
         gone.setdefault(patient, []).append(name)
-    for patient in table.index:
-        names = gone.get(patient, [])
-        text = f"not computed for want of an input: {', '.join(names)}" if names else ""
-        _note(step, "TRF-02", "indices by formula, or missing with a reason", "PASS", patient,
-              value=len(names), unit="missing", reason=text)  # fmt: skip
+    lab_evidence.record_indices(note, table, gone, len(INDICES))
 
 
-def _whole(step, labs: pd.DataFrame, settings: dict) -> None:
+def _whole(step, labs: pd.DataFrame, values: pd.DataFrame, settings: dict) -> None:
+    note, some = functools.partial(_note, step), len(lab_evidence.measured(labs))
+    whole = "PASS" if some else "NOT_ASSESSED"
     with_unit = labs["requirement_id"] != "CLE-03"
     if with_unit.all():
-        _note(
-            step, "CLE-03", "units known and converted once", "PASS", value=len(labs), unit="rows"
-        )
+        _note(step, "CLE-03", "units known and converted once", whole, value=some, unit="rows")
     if not (labs["requirement_id"] == "CLE-02").any():
-        _note(step, "CLE-02", "values inside the hard range", "PASS", value=len(labs), unit="rows")
+        _note(step, "CLE-02", "values inside the hard range", whole, value=some, unit="rows")
     factors = ("afp_iu_factor", "pivka2_ng_per_mau", "hbv_copies_per_iu")
     for key in [k for k in factors if settings[k] and settings["factor_document"]]:
         document = settings["factor_document"]
@@ -228,10 +248,5 @@ def _whole(step, labs: pd.DataFrame, settings: dict) -> None:
             evidence=document,
             reason=text,
         )
-    limits = int((labs["censor"] != "").sum())
-    text = (
-        f"{limits} values are limits; below a limit counts as limit / {settings['lod_divisor']:.4g}"
-    )
-    _note(step, "CLN-07", "limits keep their sign", "PASS", value=limits, unit="rows", reason=text)
-    cuts = "; ".join(f"{k}: {', '.join(map(str, v))}" for k, v in settings["bins"].items())
-    _note(step, "TRF-01", "declared bins", "PASS", value=len(settings["bins"]), threshold=cuts)
+    lab_evidence.record_limits(note, labs, settings["lod_divisor"])
+    lab_evidence.record_bins(note, values, settings["bins"])

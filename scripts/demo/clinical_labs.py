@@ -165,6 +165,7 @@ def _line(person: Person, name: str, text: str, unit: str, day: datetime.date) -
         "unit": unit,
         "date": date,
         "laboratory": f"LAB_{person.centre}",
+        "method": "automated analyser",
     }
 
 

@@ -44,13 +44,16 @@ def patient(number: int, **changes) -> dict:
 class Built:
     """Run of the step: table, verdicts, rows, records."""
 
-    def __init__(self, cohort, patients, labs, *, history=(), encoding="utf-8", **settings):
+    def __init__(
+        self, cohort, patients, labs, *, history=(), consents=(), encoding="utf-8", **settings
+    ):
         cohort.plan(patients)
         inputs = {
             "labs": cohort.sheet("labs", labs, encoding),
             "patients": cohort.sheet("patients", patients),
             "history": cohort.sheet("history", list(history)) if history else [],
             "pathology": [],
+            "consents": cohort.sheet("consents", list(consents)) if consents else [],
             "dictionary_table": str(ROOT / "resources" / "variable_dictionary.csv"),
             "units": str(ROOT / "resources" / "units.tsv"),
         }
