@@ -1,11 +1,12 @@
 """What the next run would do, per patient and modality, and what it may cost by earlier runs in this folder.
 
-In: Snakemake's own summary of the outputs, benchmark files of earlier jobs. Out: a table on stdout and in results/plan.tsv.
+In: a dry run of Snakemake, benchmark files of earlier jobs. Out: a table on stdout and in results/plan.tsv.
 Source: medians of wall time and of largest resident memory of each rule; a rule that never ran here has no estimate.
 """
 
 import csv
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from scripts.core.plan import make_plan
 
 COLUMNS = ["patient_id", "modality", "jobs", "seconds", "mb", "not_estimated", "rules"]
 COHORT = "(cohort)"
-PENDING = "update pending"
+TARGETS = ("all", "features")  # rules without a script
+_JOB = re.compile(r"^Job \d+: .*?(?: -> (?P<output>\S+).*?)?\(log: (?P<log>\S+)\)$", re.M)
 
 
 @dataclass
@@ -33,13 +35,29 @@ class Line:
     rules: dict[str, int] = field(default_factory=dict)
 
 
-def pending_jobs(summary: str) -> dict[tuple[str, str], list[str]]:
-    """{(rule, log): outputs} of the jobs that `snakemake --summary` calls pending."""
-    jobs: dict[tuple[str, str], list[str]] = {}
-    for row in csv.DictReader(summary.splitlines(), delimiter="\t"):
-        if row.get("plan") == PENDING:
-            jobs.setdefault((row["rule"], row["log-file(s)"]), []).append(row["output_file"])
+def pending_jobs(dry_run: str) -> dict[str, tuple[str, str]]:
+    """{log: (rule, output)} of the jobs that a dry run of Snakemake prints; output "" where the message names none.
+
+    Every rule's message ends with its log, which is one job's alone and lies in logs/<rule>/ (a house rule). InputDefect when the
+    jobs so found are not as many as the dry run's own table counts.
+    """
+    jobs = {}
+    for match in _JOB.finditer(dry_run):
+        rule = Path(match["log"]).parts[1].removesuffix(".log")
+        jobs[match["log"]] = (rule, match["output"] or "")
+    counted = _counted(dry_run)
+    if len(jobs) != counted:
+        raise core_job.InputDefect(
+            f"the dry run counts {counted} jobs and names {len(jobs)}; see snakemake -n"
+        )
     return jobs
+
+
+def _counted(dry_run: str) -> int:
+    """Jobs in the table of a dry run, without targets that run nothing; 0 when nothing is to be done."""
+    _, found, table = dry_run.partition("Job stats:\n")
+    rows = [line.split() for line in table.partition("\n\n")[0].splitlines()[2:]] if found else []
+    return sum(int(row[1]) for row in rows if row[0] not in (*TARGETS, "total"))
 
 
 def cost_of_rules(folder: Path) -> dict[str, tuple[float, float]]:
@@ -66,8 +84,8 @@ def _number(text: str) -> float:
 def lines_of(jobs: dict, costs: dict, plan: dict) -> dict[tuple[str, str], Line]:
     """{(patient, modality): Line}, sorted, the whole cohort last. A job about several modalities counts under the first."""
     found: dict[tuple[str, str], Line] = {}
-    for (rule, _), outputs in jobs.items():
-        pairs = pairs_of(", ".join(outputs), plan)
+    for rule, output in jobs.values():
+        pairs = pairs_of(output, plan)
         line = found.setdefault(pairs[0] if pairs else (COHORT, ""), Line())
         line.jobs += 1
         line.rules[rule] = line.rules.get(rule, 0) + 1
@@ -102,6 +120,10 @@ def told(lines: dict[tuple[str, str], Line]) -> str:
         out.append(f"{patient:14}{modality:10}{x.jobs:5}{time:>10}{memory:>10}")
     jobs, unknown = (sum(getattr(x, name) for x in lines.values()) for name in ("jobs", "unknown"))
     total = _time(sum(x.seconds for x in lines.values()))
+    if unknown == jobs:
+        return "".join(
+            f"{line}\n" for line in [*out, f"{jobs} jobs; none has an earlier run here."]
+        )
     out.append(
         f"{jobs} jobs; one after the other about {total} by the medians of earlier runs here."
     )
@@ -116,24 +138,24 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def summary_of(snakefile: str, config: dict, target: str) -> str:
-    """What Snakemake says of all outputs of a target, without running or freezing anything."""
+def dry_run_of(snakefile: str, config: dict, target: str) -> str:
+    """What `snakemake -n` says of a target: nothing runs and nothing is frozen."""
     with tempfile.TemporaryDirectory() as folder:
         overlay = Path(folder, "config.json")
         overlay.write_text(json.dumps(config, default=str), encoding="utf-8")
         command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--nolock"]
-        command += ["--summary", target, "--configfile", str(overlay)]
+        command += ["--dry-run", target, "--configfile", str(overlay)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise core_job.InputDefect(f"Snakemake cannot plan this: {done.stderr.strip()[-1000:]}")
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def main(job):
     """Tell what would run. params: snakefile, settings (the whole configuration), target, benchmarks, table"""
     with core_job.step(job) as step:
         params = job.params
-        jobs = pending_jobs(summary_of(params.snakefile, params.settings, params.target))
+        jobs = pending_jobs(dry_run_of(params.snakefile, params.settings, params.target))
         plan = make_plan(dict(params.settings), write=False)
         lines = lines_of(jobs, cost_of_rules(Path(params.benchmarks)), plan)
         with open(step.path(params.table), "w", encoding="utf-8", newline="") as handle:

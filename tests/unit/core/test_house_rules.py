@@ -105,6 +105,9 @@ def test_rule_is_complete(path):
         assert f'code_of("{script}")' in text, f"{rule}: no code_of its script"
         for part in ("log:", "threads:", "resources:", "conda:", "message:"):
             assert part in text, f"{rule} has no {part}"
+        assert re.search(r'message:\s+(?:.*\n\s+)*?.*\(log: \{log\}\)"', text), (
+            f"{rule}: no log in its message"
+        )
         # A rule without output runs whenever it is asked for; a benchmark would count as one.
         assert ("benchmark:" in text) == ("output:" in text), (
             f"{rule}: benchmark and output go together"

@@ -4,29 +4,46 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core.job import InputDefect
 from scripts.report import plan
 
-HEADER = "output_file\tdate\trule\tlog-file(s)\tstatus\tplan\n"
 PLAN = {
     "patients": {"P1": {}, "P2": {}},
     "assays": {"ct": {"P1": [{"assay_id": "P1_ct"}]}, "lcms": {"P2": [{"assay_id": "run-7"}]}},
 }
 
 
-def summary(*rows: tuple[str, str, str, str]) -> str:
-    """Lines of `snakemake --summary`: output, rule, log, plan."""
-    lines = [f"{output}\t-\t{rule}\t{log}\tmissing\t{todo}\n" for output, rule, log, todo in rows]
-    return HEADER + "".join(lines)
+# As `snakemake -n` of Snakemake 9.27 prints jobs with a message.
+DRY_RUN = """Building DAG of jobs...
+Job stats:
+job                  count
+-----------------  -------
+detect_lcms              2
+extract_radiomics        1
+prepare_volumes          1
+all                      1
+total                    5
 
 
-SUMMARY = summary(
-    ("results/imaging/ct/P1/meta.json", "prepare_volumes", "logs/a/P1.ct.log", "update pending"),
-    ("results/qc/ledger/prepare_volumes/P1.ct.jsonl", "prepare_volumes", "logs/a/P1.ct.log", "update pending"),
-    ("results/imaging/ct/P1/row.json", "extract_radiomics", "logs/b/P1.ct.log", "update pending"),
-    ("results/metabolomics/lcms/runs/run-7.npz", "detect_lcms", "logs/c/run-7.log", "update pending"),
-    ("results/metabolomics/lcms/runs/qc.npz", "detect_lcms", "logs/c/qc.log", "update pending"),
-    ("results/clinical/x.tsv", "check_custody", "logs/d/cohort.log", "no update"),
-)  # fmt: skip
+[Tue Dec  1 04:19:36 2026]
+Job 3: Reading ct images of P1 -> results/imaging/ct/P1/meta.json (log: logs/prepare_volumes/P1.ct.log)
+[Tue Dec  1 04:19:36 2026]
+Job 5: Radiomics of ct of P1 -> results/imaging/ct/P1/row.json, mask (log: logs/extract_radiomics/P1.ct.log)
+[Tue Dec  1 04:19:36 2026]
+Job 6: Features of run-7 -> results/metabolomics/lcms/runs/run-7.npz (log: logs/detect_lcms/run-7.log)
+Job 7: Features of a QC run (log: logs/detect_lcms/qc.log)
+Job stats:
+job                  count
+-----------------  -------
+detect_lcms              2
+extract_radiomics        1
+prepare_volumes          1
+all                      1
+total                    5
+
+Reasons:
+    (check individual jobs above for details)
+"""
 COSTS = {"prepare_volumes": (4.0, 200.0), "extract_radiomics": (10.0, 300.0)}
 
 
@@ -35,9 +52,9 @@ def benchmark(path: Path, seconds: str, memory: str) -> None:
     path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{memory}\n")
 
 
-def test_job_with_several_outputs_counts_once_and_finished_ones_not_at_all():
-    jobs = plan.pending_jobs(SUMMARY)
-    assert sorted(rule for rule, _ in jobs) == [
+def test_jobs_are_those_of_the_dry_run():
+    jobs = plan.pending_jobs(DRY_RUN)
+    assert sorted(rule for rule, _ in jobs.values()) == [
         "detect_lcms",
         "detect_lcms",
         "extract_radiomics",
@@ -46,14 +63,14 @@ def test_job_with_several_outputs_counts_once_and_finished_ones_not_at_all():
 
 
 def test_jobs_are_told_by_patient_and_modality():
-    lines = plan.lines_of(plan.pending_jobs(SUMMARY), COSTS, PLAN)
+    lines = plan.lines_of(plan.pending_jobs(DRY_RUN), COSTS, PLAN)
     assert list(lines) == [("P1", "ct"), ("P2", "lcms"), (plan.COHORT, "")]
     ct = lines["P1", "ct"]
     assert (ct.jobs, ct.seconds, ct.memory, ct.unknown) == (2, 14.0, 300.0, 0)
 
 
 def test_rule_that_never_ran_here_has_no_estimate():
-    lines = plan.lines_of(plan.pending_jobs(SUMMARY), COSTS, PLAN)
+    lines = plan.lines_of(plan.pending_jobs(DRY_RUN), COSTS, PLAN)
     rows = {row[0]: row for row in plan.rows_of(lines)}
     assert rows["P2"][3:6] == ["", "", "1"]
     said = plan.told(lines)
@@ -69,7 +86,13 @@ def test_costs_are_medians_of_earlier_jobs(tmp_path):
     assert costs == {"align_reads": (2.0, 120.0), "freeze_split": (0.5, 0.0)}
 
 
+def test_jobs_that_the_dry_run_counts_and_the_plan_does_not_find_are_a_defect():
+    with pytest.raises(InputDefect, match="counts 4 jobs and names 3"):
+        plan.pending_jobs(DRY_RUN.replace("(log: logs/detect_lcms/qc.log)", ""))
+
+
 def test_nothing_pending_is_said():
+    assert plan.pending_jobs("Building DAG of jobs...\nNothing to be done (all present).\n") == {}
     assert plan.told({}).startswith("Nothing to be done")
 
 
