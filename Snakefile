@@ -7,6 +7,7 @@ from snakemake.utils import min_version
 
 from scripts.core import progress, resume, stub
 from scripts.core.hashing import remember_code
+from scripts.core.interrupt import one_line_on_interrupt
 from scripts.core.job_rate import lift_rate_limit
 from scripts.core.kept_rules import keep_rules
 from scripts.core.planning_memory import remember_answers
@@ -57,6 +58,7 @@ if config["stub"]:
 
 
 onstart:
+    one_line_on_interrupt()
     lift_rate_limit(workflow.scheduler)
     if RUNS:  # `plan` is no run to go on with
         resume.record_start(sys.argv[1:], workflow.rundir)

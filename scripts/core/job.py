@@ -13,7 +13,9 @@ import math
 import os
 import random
 import shutil
+import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -369,7 +371,9 @@ def step(job, seed: int | None = None):
 
 def entry(main, snakemake=None) -> None:
     """Run `main(job)` under Snakemake (`snakemake` is its job object) or from the command line
-    (None). Ctrl-C ends it without a traceback, with exit code 130 as a shell would."""
+    (None). Ctrl-C and SIGTERM end it without a traceback and without temporary files, with exit code 130."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main(snakemake if snakemake is not None else job_from_command_line(main))
     except KeyboardInterrupt:

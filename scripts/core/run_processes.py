@@ -82,9 +82,21 @@ def orphans(run: Path) -> list[int]:
     own = _with_ancestors(os.getpid(), found)
     folder = str(run.resolve())
     left = {p.pid for p in found.values() if p.folder == folder and _is_job(p)}
-    while more := {p.pid for p in found.values() if p.parent in left} - left:
-        left |= more
-    return sorted(left - own)
+    return sorted(_with_descendants(left, found) - own)
+
+
+def _with_descendants(pids: set[int], found: dict[int, Process]) -> set[int]:
+    pids = set(pids)
+    while more := {p.pid for p in found.values() if p.parent in pids} - pids:
+        pids |= more
+    return pids
+
+
+def jobs_of(main: int) -> list[int]:
+    """Jobs that a main process started, and everything that these started, sorted."""
+    found = processes()
+    below = _with_descendants({main}, found) - {main}
+    return sorted(_with_descendants({pid for pid in below if _is_job(found[pid])}, found))
 
 
 def end(pids: list[int], grace: float = 10.0) -> list[int]:
