@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
+from scripts.core.sheets import decode
 from scripts.metabolomics.deconvolution import Component
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ SILYL_IONS = (
     147,
 )  # fragments of the trimethylsilyl group itself: every derivative has them
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+SHOWN = 3  # broken records that are named
+_NO_INDEX = frozenset(("", "-1", "-1.0", "0", "0.0", "n/a", "na", "nan", "null", "none", "-"))
 _INDEX_KEYS = ("retentionindex", "retention_index", "ri", "kovats", "semistdnp")
 
 
@@ -47,53 +50,130 @@ class Entry:
 
 
 def read_msp(path: str | Path) -> list[Entry]:
-    """Spectra of an MSP file (NIST, MS-DIAL and LECO spellings), sorted by name, then index. InputDefect when there are none."""
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    entries = []
-    for record in re.split(
-        r"(?im)^(?=[ \t]*name[ \t]*:)", text
-    ):  # a blank line between is not always there
-        entry = _entry(record)
+    """Spectra of an MSP file (NIST, MS-DIAL and LECO spellings), sorted by name, then index.
+
+    InputDefect, with line and record, when a record is broken: another number of peaks than it says, a peak that is no pair
+    of numbers, an index that is no number; and when there is no spectrum.
+    """
+    try:
+        text, _ = decode(Path(path).read_bytes())
+    except UnicodeError:
+        raise _unusable("is not UTF-8, UTF-16 or GB18030 text") from None
+    entries, problems = [], []
+    for number, (first, lines) in enumerate(_records(text), start=1):
+        try:
+            entry = _entry(lines)
+        except _BrokenRecord as broken:
+            name = lines[0].partition(":")[2].strip() or "without a name"
+            problems.append(f"line {first + broken.place} (record {number}, {name}): {broken}")
+            continue
         if entry is not None:
             entries.append(entry)
+    if problems:
+        more = f", and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise _unusable(
+            f"has broken records: {'; '.join(problems[:SHOWN])}{more}; mend or remove them"
+        )
     if not entries:
-        reason = "the EI library (config metabolomics.gcms.library) holds no spectrum; it must be an MSP file"
-        raise core_job.InputDefect(reason, requirement_id="OMX-02", check="EI library")
+        raise _unusable("holds no spectrum; it must be an MSP file")
     return sorted(entries, key=lambda entry: (entry.name, str(entry.index)))
 
 
-def _entry(record: str) -> Entry | None:
-    fields, peaks = {}, {}
-    headed = re.search(r"(?im)^[ \t]*num[ \t]*peaks[ \t]*:", record) is not None
-    for line in record.splitlines():
+def _unusable(what: str) -> core_job.InputDefect:
+    return core_job.InputDefect(
+        f"the EI library (config metabolomics.gcms.library) {what}",
+        requirement_id="OMX-02",
+        check="EI library",
+    )
+
+
+class _BrokenRecord(Exception):
+    """Why a record cannot be used; `place` is the line inside the record, from 0."""
+
+    def __init__(self, reason: str, place: int = 0):
+        super().__init__(reason)
+        self.place = place
+
+
+def _records(text: str) -> list[tuple[int, list[str]]]:
+    """(line of its name, lines) of each record; a blank line between two is not always there."""
+    lines = text.splitlines()
+    starts = [n for n, line in enumerate(lines) if re.match(r"(?i)[ \t]*name[ \t]*:", line)]
+    for n in range(starts[0] if starts else len(lines)):
+        if re.match(r"(?i)[ \t]*num[ \t]*peaks[ \t]*:", lines[n]):
+            raise _unusable(f"has a record without a Name before line {n + 1}; mend or remove it")
+    ends = [*starts[1:], len(lines)][: len(starts)]
+    return [(start + 1, lines[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _entry(lines: list[str]) -> Entry | None:
+    """The spectrum of a record, None when it says that it has no peaks. Raises _BrokenRecord."""
+    fields: dict[str, str] = {}
+    places: dict[str, int] = {}
+    peaks: list[tuple[float, float]] = []
+    for place, line in enumerate(lines):
+        if "numpeaks" in fields:
+            peaks += _peaks(line, place)
+            continue
         key, colon, value = line.partition(":")
-        if headed and "numpeaks" not in fields:
-            if colon:
-                fields[key.strip().lower().replace(" ", "")] = value.strip()
-            continue
-        if not headed and colon and not re.match(r"\s*[0-9.]+[\s]", line):
-            fields[key.strip().lower().replace(" ", "")] = value.strip()
-            continue
-        bare = re.sub(r'"[^"]*"', "", line)
-        numbers = _NUMBER.findall(bare)
-        for mass, height in zip(numbers[::2], numbers[1::2], strict=False):
-            unit = int(float(mass) + 0.3)
-            peaks[unit] = peaks.get(unit, 0.0) + float(height)
-    if not peaks or not fields.get("name"):
+        if colon:
+            key = re.sub(r"\s", "", key).lower()
+            fields[key], places[key] = value.strip(), place
+    if not fields.get("name"):
+        raise _BrokenRecord("Name is empty")
+    if "numpeaks" not in fields:
+        raise _BrokenRecord("there is no Num Peaks")
+    if not fields["numpeaks"].isdecimal():
+        raise _BrokenRecord(f"Num Peaks: {fields['numpeaks']!r} is no number", places["numpeaks"])
+    if int(fields["numpeaks"]) != len(peaks):
+        reason = f"Num Peaks says {fields['numpeaks']}, {len(peaks)} peaks follow"
+        raise _BrokenRecord(reason, places["numpeaks"])
+    index = _index(fields, places)
+    if not peaks:
         return None
+    if not any(height > 0 for _, height in peaks):
+        raise _BrokenRecord("all intensities are 0", places["numpeaks"])
     import numpy as np
 
-    mass = np.array(sorted(peaks))
-    return Entry(fields["name"], _index(fields), mass, np.array([peaks[m] for m in sorted(peaks)]))
+    summed: dict[int, float] = {}
+    for mass, height in peaks:
+        unit = int(mass + 0.3)
+        summed[unit] = summed.get(unit, 0.0) + height
+    masses = sorted(summed)
+    return Entry(fields["name"], index, np.array(masses), np.array([summed[m] for m in masses]))
 
 
-def _index(fields: dict) -> float:
+def _peaks(line: str, place: int) -> list[tuple[float, float]]:
+    """(m/z, intensity) pairs of one line; a note may stand in quotation marks, or in words behind a single pair."""
+    words = re.sub(r'"[^"]*"', " ", line)
+    words = re.sub(r"[(){}\[\];:,]", " ", words).split()
+    if len(words) > 2 and words[2][0].isalpha():
+        words = words[:2]
+    bad = [word for word in words if not _NUMBER.fullmatch(word)]
+    if bad:
+        raise _BrokenRecord(f"{bad[0]!r} is no number of a peak", place)
+    if len(words) % 2:
+        raise _BrokenRecord(f"{line.strip()!r} is not made of pairs of m/z and intensity", place)
+    values = [float(word) for word in words]
+    pairs = list(zip(values[::2], values[1::2], strict=True))
+    if any(not (0 < mass < 1e5 and height < float("inf")) for mass, height in pairs):
+        raise _BrokenRecord(f"{line.strip()!r}: an m/z must be above 0", place)
+    return pairs
+
+
+def _index(fields: dict[str, str], places: dict[str, int]) -> float:
+    """Retention index of a record, NaN where it has none (-1 or 0 in the files of some programs)."""
     for key in _INDEX_KEYS:
         value = fields.get(key, "").lower()
+        if value in _NO_INDEX:
+            continue
         # NIST writes the phases of the column in one line: SemiStdNP=1101/2/34 StdNP=1095/4/12
-        found = _NUMBER.match(value.partition("semistdnp=")[2] or value)
+        phase = value.partition("semistdnp=")[2] or value
+        found = re.match(rf"({_NUMBER.pattern})(?=[/;\s]|$)", phase)
         if found:
-            return float(found[0])
+            return float(found[1])
+        if "stdnp=" not in value and "stdpolar=" not in value:
+            raise _BrokenRecord(f"the retention index {fields[key]!r} is no number", places[key])
     return float("nan")
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.core import job as core_job
+from scripts.proteomics.foreign_accessions import DECOY_MARK, is_contaminant, is_decoy
 
 REQUIREMENT = "OMX-03"
 _RESIDUES = re.compile(r"[A-Z*-]+")
 _TRYPTIC = re.compile(r"[^KR]*[KR]|[^KR]+$")
+SHORTEST = 30  # residues; shorter sequences may read backwards by chance
 _GENE = re.compile(r"\bGN=(\S+)")
 _ORGANISM = re.compile(r"\s(?:OS|OX|GN|PE|SV)=.*$")
 
@@ -85,6 +87,40 @@ def _protein(header: str, sequence: str) -> Protein:
     )
 
 
+def decoys_among(proteins: list[Protein], prefix: str) -> list[Protein]:
+    """Entries that are decoys: by their mark, or by a sequence that is another entry's read backwards.
+
+    A mark counts where it is the decoy prefix of the configuration, where the unmarked accession stands in the file too, or
+    where a tenth of the entries bear one: a single accession such as REV_HV1BR is a protein.
+    """
+    named = {p.accession.lower() for p in proteins}
+    marked = [p for p in proteins if is_decoy(p.accession)]
+    paired = [p for p in marked if _unmarked(p.accession).lower() in named]
+    by_mark = marked if paired or 10 * len(marked) >= len(proteins) else []
+    own = [p for p in proteins if p.accession.startswith(prefix)]
+    sequences = {p.sequence for p in proteins if len(p.sequence) >= SHORTEST}
+    backwards = [
+        p
+        for p in proteins
+        if len(p.sequence) >= SHORTEST
+        and any(other != p.sequence and other in sequences for other in _reversals(p.sequence))
+    ]
+    if own or by_mark:
+        return list({p.accession: p for p in [*own, *by_mark]}.values())
+    # Of a pair either may be the decoy: the later one is taken.
+    return backwards[len(backwards) // 2 :]
+
+
+def _unmarked(accession: str) -> str:
+    text = DECOY_MARK.sub("", accession)
+    return re.sub(r"\|(?:rev|reverse|decoy|xxx)_", "|", text, flags=re.IGNORECASE)
+
+
+def _reversals(sequence: str) -> tuple[str, ...]:
+    """The sequence backwards: whole, its first methionine kept, and peptide by peptide."""
+    return sequence[::-1], sequence[0] + sequence[:0:-1], decoy_sequence(sequence)
+
+
 def decoy_sequence(sequence: str) -> str:
     """The sequence with every tryptic peptide reversed but for its last residue (K or R stays the cleavage site)."""
     return "".join(
@@ -106,7 +142,7 @@ def write_proteins(path: str | Path, proteins: list[Protein], contaminants: list
     with open(path, "w", encoding="utf-8") as handle:
         handle.write("accession\tgene\tname\tlength\tcontaminant\n")
         for p in proteins:
-            flag = str(p.accession.startswith(tuple(contaminants))).lower()
+            flag = str(is_contaminant(p.accession, contaminants)).lower()
             name = p.name.replace("\t", " ")
             handle.write(f"{p.accession}\t{p.gene}\t{name}\t{len(p.sequence)}\t{flag}\n")
 
@@ -126,10 +162,13 @@ def main(job):
         fasta = fasta if isinstance(fasta, str) else fasta[0]
         proteins = read_fasta(fasta)
         prefix = settings["decoy_prefix"]
-        given = sum(p.accession.startswith(prefix) for p in proteins)
-        if given:
-            raise _defect(
-                f"{given} entries already begin with {prefix}; give the targets alone, decoys are made here"
+        decoys = decoys_among(proteins, prefix)
+        if decoys:
+            raise core_job.InputDefect(
+                f"protein FASTA (config proteomics.dda.fasta): {len(decoys)} of {len(proteins)} entries are decoys already, such "
+                f"as {decoys[0].accession}; give the targets alone, decoys are made here",
+                requirement_id=REQUIREMENT,
+                check="targets only",
             )
         write_target_decoy(step.path(job.output.fasta), proteins, prefix)
         write_proteins(step.path(job.output.proteins), proteins, settings["contaminant_prefixes"])

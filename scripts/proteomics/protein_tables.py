@@ -135,14 +135,16 @@ def the_run(names: list[str], wanted: list[str], evidence: str) -> str:
 
 
 def read_columns(table: Table, columns: list[str], keep=None, evidence: str = "") -> "pd.DataFrame":
-    """Some columns as text, read in batches; `keep(batch) -> mask` drops lines early: little memory."""
+    """Some columns as text, read in batches; the index is the line of the file. `keep(batch) -> mask` drops lines early."""
     import pandas as pd
     import pyarrow as pa
 
-    parts = []
+    parts, line = [], 2
     try:
         for batch in _batches(table, columns):
             frame = batch.to_pandas()
+            frame.index = range(line, line + len(frame))
+            line += len(frame)
             for column in frame.columns[
                 frame.dtypes == "category"
             ]:  # dictionary columns of Parquet
@@ -153,7 +155,7 @@ def read_columns(table: Table, columns: list[str], keep=None, evidence: str = ""
         raise defect(f"the table is damaged ({line})", evidence) from None
     if not parts:
         return pd.DataFrame(columns=columns, dtype=str)
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts)
 
 
 def _batches(table: Table, columns: list[str]):
@@ -174,15 +176,6 @@ def _batches(table: Table, columns: list[str]):
         ),
     ) as reader:
         yield from reader
-
-
-def numbers(column: "pd.Series") -> "pd.Series":
-    """Text as numbers: decimal comma accepted; "Filtered", "NaN" and the like become NaN."""
-    import pandas as pd
-
-    if column.dtype != object:
-        return column.astype(float)
-    return pd.to_numeric(column.str.replace(",", ".", regex=False), errors="coerce")
 
 
 def first_of(table: Table, *names: str) -> str:

@@ -61,6 +61,48 @@ def test_a_file_without_spectra_is_a_defect(tmp_path):
         read_msp(path)
 
 
+GOOD = "Name: good\nRI: 1000\nNum Peaks: 2\n73 10\n75 20\n\n"
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ("Name: bad\nRI: 1300\nNum Peaks: 5\n73 1000\n102 500\n", "line 9 .*Num Peaks says 5, 2"),
+        ("Name: bad\nNum Peaks: 1\n73 1000\n102 500\n", "line 8 .*says 1, 2"),
+        ("Name: bad\nNum Peaks: 2\n73 1000\n102 5O0\n", "line 10 .*'5O0'"),
+        ("Name: bad\nNum Peaks: 2\n73 1000\n102\n", "line 10 .*pairs"),
+        ("Name: bad\nNum Peaks: 1\n73 -1000\n", "line 9 .*'-1000'"),
+        ("Name: bad\nNum Peaks: 1\n0 1000\n", "above 0"),
+        ("Name: bad\nNum Peaks: 1\n73,05 1000,5\n", "says 1, 2"),
+        ("Name: bad\nNum Peaks: 1\n73 0\n", "all intensities"),
+        ("Name: bad\nNum Peaks: two\n73 1\n75 2\n", "line 8 .*'two'"),
+        ("Name: bad\n73 1\n75 2\n", "no Num Peaks"),
+        ("Name:\nNum Peaks: 1\n73 1\n", "Name is empty"),
+        ("Name: bad\nRI: 1,300\nNum Peaks: 1\n73 1\n", "line 8 .*'1,300'"),
+        ("Name: bad\nRI: abc\nNum Peaks: 1\n73 1\n", "'abc'"),
+        (
+            "Name: bad\nNum Peaks: 1\n73 1\n\nRI: 1300\nNum Peaks: 1\n75 2\n",
+            "line 11 .*'RI' is no number",
+        ),
+    ],
+)
+def test_a_broken_record_is_refused_with_line_and_record(tmp_path, record, words):
+    path = tmp_path / "lib.msp"
+    path.write_text(GOOD + record)
+    with pytest.raises(InputDefect, match=words) as defect:
+        read_msp(path)
+    assert "record 2" in defect.value.reason and "record 1" not in defect.value.reason
+
+
+def test_a_record_without_index_or_peaks_is_no_broken_one(tmp_path):
+    path = tmp_path / "lib.msp"
+    path.write_text(
+        GOOD + "Name: a\nRI: -1\nNum Peaks: 1\n73 1 M+\nName: b\nRI: StdNP=900/1/2\nNum Peaks: 0\n"
+    )
+    first, second = read_msp(path)
+    assert (first.name, second.name) == ("a", "good") and np.isnan(first.index)
+
+
 @pytest.mark.real
 def test_every_spectrum_of_a_real_library_finds_itself(testdata):
     library = read_msp(testdata / "ms/library/recetox_gc-ei_ms_20201028.msp")

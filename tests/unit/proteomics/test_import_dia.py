@@ -307,3 +307,115 @@ def test_too_few_proteins_fail(tmp_path, by_hand, reasons):
     params = ["settings=@proteomics.dia", "names=[[run1]]"]
     code, status = by_hand(main, [f"tables={table_of(tmp_path, DIANN)}"], OUTPUTS, params)
     assert code == 2 and "2 proteins (required: >= 30)" in reasons(status)
+
+
+def diann(rows, **more):
+    """A DIA-NN report: rows (run, group, quantity, channel or precursor ...)."""
+    frame = pd.DataFrame(rows, columns=["Run", "Protein.Group", "PG.MaxLFQ", *more])
+    return frame.assign(**{"Genes": frame["Protein.Group"], "Q.Value": 0.001, "PG.Q.Value": 0.001})
+
+
+CHANNELS = [("run1", "P1", 100.0 * n, label) for n, label in enumerate(("0", "4", "8"), start=1)]
+
+
+@pytest.mark.parametrize("kind", ["Channel", "Precursor.Id"])
+def test_channels_are_read_by_name_and_never_taken_by_size(tmp_path, kind):
+    rows = CHANNELS
+    if kind == "Precursor.Id":
+        rows = [(*row[:3], f"(mTRAQ-n-{row[3]})PEPTIDEK(mTRAQ-K-{row[3]})2") for row in CHANNELS]
+    diann(rows, **{kind: ""}).to_parquet(tmp_path / "report.parquet")
+    with pytest.raises(InputDefect, match=r"holds several channels \(0, 4, 8\).*run1_0"):
+        quantities(tmp_path / "report.parquet")
+    for _, _, quantity, label in CHANNELS:
+        found = quantities(tmp_path / "report.parquet", f"run1_{label}")
+        assert found == {"P1_P1": quantity}
+    with pytest.raises(InputDefect, match="run1_6 is not among"):
+        quantities(tmp_path / "report.parquet", "run1_6")
+
+
+def test_a_report_without_labels_may_have_the_column(tmp_path):
+    diann([(*row[:3], "") for row in CHANNELS[:1]], Channel="").to_parquet(tmp_path / "r.parquet")
+    assert quantities(tmp_path / "r.parquet") == {"P1_P1": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        (["Intensity L r1", "Intensity H r1", "Intensity r1"], "r1_H"),
+        (["LFQ intensity L r1", "LFQ intensity H r1", "Intensity r1"], "r1_H"),
+        (["Reporter intensity 1 r1", "Reporter intensity 2 r1", "Intensity r1"], "r1_2"),
+    ],
+)
+def test_labelled_maxquant_tables_are_read_by_channel(tmp_path, columns, name):
+    header = ["Protein IDs", "Majority protein IDs", *columns]
+    path = table_of(tmp_path, [header, ["P1", "P1", 10, 20, 30]])
+    assert list(quantities(path, name).values()) == [20.0]
+    with pytest.raises(InputDefect, match="holds several channels"):
+        quantities(path, "r1")
+
+
+def test_a_contaminant_twin_is_no_protein_of_the_sample(tmp_path):
+    rows = [("run1", "Cont_P4;P4", 900.0), ("run1", "P3", 1000.0), ("run1", "P5", 700.0)]
+    frame = diann(rows).assign(**{"Protein.Ids": ["Cont_P4;P4", "P3;Cont_P9", "P5;Cont_P5"]})
+    frame.to_parquet(tmp_path / "report.parquet")
+    settings = SETTINGS | {"contaminant_prefixes": ["Cont_"]}
+    found, _ = read_run(str(tmp_path / "report.parquet"), ["run1"], settings, "A1")
+    assert found["accessions"].tolist() == ["P3"]
+
+
+FRAGPIPE = ["Protein", "Protein ID", "Gene", "Description"]
+
+
+def test_fragpipe_before_17_has_razor_intensities(tmp_path):
+    header = [*FRAGPIPE, *(f"r1 {k} Intensity" for k in ("Total", "Unique", "Razor"))]
+    rows = [
+        header,
+        ["sp|P1|A", "P1", "A", "", 10, 9, 8],
+        ["contam_sp|P2|B", "P2", "B", "", 1, 1, 1],
+    ]
+    assert quantities(table_of(tmp_path, rows), "r1") == {"A_P1": 8.0}
+
+
+def test_a_fragpipe_group_with_a_contaminant_is_left_out(tmp_path):
+    header = [*FRAGPIPE, "Indistinguishable Proteins", "r1 Intensity"]
+    rows = [header, ["sp|P1|A", "P1", "A", "", "contam_sp|P1|A, sp|P7|X", 5]]
+    rows.append(["sp|P2|B", "P2", "B", "", "", 6])
+    assert quantities(table_of(tmp_path, rows), "r1") == {"B_P2": 6.0}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        [*FRAGPIPE, "Total Intensity", "Unique Intensity", "Razor Intensity"],
+        ["Protein IDs", "Majority protein IDs", "Intensity"],
+    ],
+)
+def test_a_table_without_a_column_per_run_is_refused_for_that(tmp_path, header):
+    path = table_of(tmp_path, [header, ["P1"] * len(header)])
+    with pytest.raises(InputDefect, match="no quantity for each run"):
+        quantities(path, "r1")
+
+
+@pytest.mark.parametrize("kind", ["matrix", "pivot", "maxquant", "fragpipe", "mztab"])
+def test_thousands_are_read_in_every_format(tmp_path, kind):
+    cells = ["1.234,5", "234,5"]
+    header, fixed = {
+        "matrix": (["Protein.Group", "Genes", "run1"], ["{}", "G{}"]),
+        "pivot": (["PG.ProteinGroups", "PG.Genes", "[1] run1.PG.Quantity"], ["{}", "G{}"]),
+        "maxquant": (["Protein IDs", "Majority protein IDs", "Intensity run1"], ["{}", "{}"]),
+        "fragpipe": (["Protein", "Protein ID", "run1 Intensity"], ["{}", "{}"]),
+        "mztab": (["PRH", "accession", "description", "protein_abundance_assay[1]"], ["{}", "d"]),
+    }[kind]
+    first = ["PRT"] if kind == "mztab" else []
+    rows = [
+        header,
+        *([*first, *(f.format(f"P{n}") for f in fixed), c] for n, c in enumerate(cells)),
+    ]
+    if kind == "mztab":
+        rows = [
+            ["MTD", "mzTab-version", "1.0.0"],
+            ["MTD", "ms_run[1]-location", "file:///x/run1.raw"],
+            ["MTD", "assay[1]-ms_run_ref", "ms_run[1]"],
+            *rows,
+        ]
+    assert sorted(quantities(table_of(tmp_path, rows)).values()) == [234.5, 1234.5]
