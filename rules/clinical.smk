@@ -17,6 +17,8 @@ rule validate_inputs:
         imaging_studies=sheet("imaging_studies"),
         ethics_approvals=sheet("ethics_approvals"),
         study=sheet("study"),
+        external_sites=sheet("external_sites"),
+        qc_documents=sheet("qc_documents"),
     output:
         validation="results/clinical/validation.tsv",
         status="results/clinical/validation.status.json",
@@ -52,6 +54,8 @@ rule validate_inputs:
             "imaging_studies",
             "ethics_approvals",
             "study",
+            "external_sites",
+            "qc_documents",
         ),
     message:
         "Checking the sheets -> {output.validation} (log: {log})"

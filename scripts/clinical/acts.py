@@ -21,7 +21,7 @@ class Act:
     """One act. `subject` is the patient (or the centre of a quality record), `day` an ISO date, "" when it is not said.
 
     posts : posts that may do it, () = any; person, device : codes, "" when not named; kind : kind of device that is meant
-    needed : whether a person must be named
+    needed : whether a person must be named; timed : whether the sheet has a column for the day
     """
 
     subject: str
@@ -32,6 +32,7 @@ class Act:
     device: str = ""
     kind: str = ""
     needed: bool = False
+    timed: bool = True
 
 
 def acts_of(sheets: dict[str, list[dict] | None], plan: dict) -> list[Act]:
@@ -122,7 +123,7 @@ def _runs(plan: dict) -> list[Act]:
                     act = _act(row, subject, f"{modality} run", "date", posts, "operator_id")
                     out.append(Act(**(vars(act) | {"kind": kinds[modality]})))
                 if "reader" in row and modality in IMAGES:
-                    out.append(Act(subject, "contour", "", READING, row["reader"]))
+                    out.append(Act(subject, "contour", "", READING, row["reader"], timed=False))
     return out
 
 

@@ -30,7 +30,13 @@ VERDICT_COLUMNS = [
 ]
 ACTING = ("exclude", "block")
 TISSUE = ("tumour", "adjacent", "tissue")
-EXTRACT_OF_USE = {"cfdna": "EXT-01", "gdna": "EXT-01", "rna": "EXT-04"}
+# {use: (kind of extract, requirement)}
+EXTRACT_OF_USE = {
+    "cfdna": ("cfdna", "EXT-01"),
+    "gdna": ("gdna", "EXT-01"),
+    "rna": ("rna", "EXT-04"),
+    "metabolomics": ("metabolite", "EXT-02"),
+}
 
 
 def gather(
@@ -90,15 +96,12 @@ def identity_checks(
     both = [n for n in ("id1_hash", "id2_hash") if n in row and n in patient]
     if both:
         differ = [n for n in both if row[n] != patient[n]]
-        text = f"{', '.join(differ)} of the tube is not the patient's" if differ else ""
-        out.append(
-            Finding(
-                "CLN-02",
-                "identifiers of tube and patient agree",
-                "FAIL" if differ else "PASS",
-                text,
-            )
-        )
+        verdict, text = "PASS", ""
+        if differ:
+            verdict, text = "FAIL", f"{', '.join(differ)} of the tube is not the patient's"
+        elif len(both) < 2:
+            verdict, text = "WARN", f"only {both[0]} could be compared"
+        out.append(Finding("CLN-02", "identifiers of tube and patient agree", verdict, text))
     return out
 
 
@@ -117,6 +120,13 @@ def modalities_of(sample: Sample, assays: dict[str, dict[str, list[dict]]]) -> l
         if sample.row["sample_id"] in named or (modality in wanted and not named):
             out.append(modality)
     return out
+
+
+def run_days(sample: Sample, assays: dict[str, dict[str, list[dict]]]) -> list[str]:
+    """Days of the runs that name the sample, in order."""
+    subject, name = sample.row["patient_id"], sample.row["sample_id"]
+    own = [row for people in assays.values() for row in people.get(subject, ())]
+    return sorted(row["date"] for row in own if row.get("sample_id") == name and "date" in row)
 
 
 def exclusions_of(
@@ -169,14 +179,18 @@ def unaccompanied_runs(plan: dict, samples: dict[str, Sample]) -> list[tuple[str
     return sorted(runs - covered)
 
 
-def of_the_cohort(samples: dict[str, Sample], has_extractions: bool) -> list[tuple[str, Finding]]:
+def of_the_cohort(samples: dict[str, Sample]) -> list[tuple[str, Finding]]:
     """(patient or cohort, finding) of what one sample cannot say: paired normal tissue, missing extracts, no tissue at all."""
     out = []
     tissue = [s for s in samples.values() if s.row.get("specimen") in TISSUE]
-    if not tissue:
+    unsaid = sum("specimen" not in sample.row for sample in samples.values())
+    if unsaid or not tissue:
         text = "no tissue in samples.tsv"
+        verdict = "NOT_ASSESSED" if unsaid else "NOT_APPLICABLE"
+        if unsaid:
+            text = f"the specimen of {unsaid} of {len(samples)} samples is not said"
         out += [
-            ("cohort", Finding(name, check, "NOT_APPLICABLE", text))
+            ("cohort", Finding(name, check, verdict, text))
             for name, check in (
                 ("TIS-01", "cold ischaemia"),
                 ("TIS-02", "time in formalin"),
@@ -191,10 +205,10 @@ def of_the_cohort(samples: dict[str, Sample], has_extractions: bool) -> list[tup
         text = "" if paired else "tumour tissue without adjacent tissue or blood of the patient"
         verdict = "PASS" if paired else "FAIL"
         out.append((patient, Finding("TIS-03", "paired normal sample", verdict, text)))
-    for name, sample in sorted(samples.items()) if has_extractions else ():
-        for use, requirement in EXTRACT_OF_USE.items():
-            if use in sample.uses and not any(r["kind"] == use for r in sample.extractions):
-                text = f"sample {name}: no row of {use} in extractions.tsv"
+    for name, sample in sorted(samples.items()):
+        for use, (kind, requirement) in EXTRACT_OF_USE.items():
+            if use in sample.uses and not any(r["kind"] == kind for r in sample.extractions):
+                text = f"sample {name}: no row of {kind} in extractions.tsv"
                 finding = Finding(requirement, "extract recorded", "NOT_ASSESSED", text)
                 out.append((sample.row["patient_id"], finding))
     return out
@@ -235,6 +249,7 @@ def main(job):
             subject = sample.row["patient_id"]
             used = modalities_of(sample, plan["assays"])
             sample.used_for = used
+            sample.run_days = run_days(sample, plan["assays"])
             consent = ""
             if subject in consents:
                 domains = {DOMAIN_OF_MODALITY.get(m, "clinical") for m in used}
@@ -273,8 +288,7 @@ def main(job):
                 "CHN-01", "run traces back to a sample", "NOT_ASSESSED",
                 reason=text, acts=False, subject=subject,
             )  # fmt: skip
-        extracted = bool(job.input.get("extractions"))
-        for subject, finding in of_the_cohort(samples, extracted):
+        for subject, finding in of_the_cohort(samples):
             step.check(
                 finding.requirement_id, finding.check, finding.verdict,
                 reason=finding.reason, acts=False, subject=subject,

@@ -20,7 +20,7 @@ IN_THE_HEADER = {
     "us": (),
 }
 REPORT_FIELDS = ("report_date", "diagnosis")
-CASE_FIELDS = ("differentiation",)
+CASE_FIELDS = ("differentiation", "specimen")
 NO_CONTRAST = ("none", "no", "无")
 
 
@@ -157,7 +157,7 @@ def pathology_reports(sheets: dict, plan: dict) -> list[Check]:
 def _report(patient: str, case: bool, own: list[dict], as_of: str) -> Check:
     gone, late = [], []
     for row in own:
-        fields = [*REPORT_FIELDS, *(CASE_FIELDS if case else ())]
+        fields = [*REPORT_FIELDS, *(CASE_FIELDS if case else ())]  # specimen: mvi hangs on it
         if case and row.get("specimen") in ("resection", "explant"):
             fields.append("mvi")
         gone += [name for name in fields if name not in row]
@@ -186,6 +186,7 @@ def main(job):
         plan = load_plan()
         codes, terms = diagnosis_terms.read_terms(job.input.terms)
         lines, coded = diagnosis_terms.coded(sheets, plan, codes, terms)
+        coded.append(diagnosis_terms.share_coded(coded, plan))
         record(step, all_checks(sheets, plan, job.params.settings) + coded)
         with open(step.path(job.output.diagnoses), "w", encoding="utf-8", newline="") as handle:
             writer = csv.DictWriter(

@@ -37,6 +37,8 @@ def licence_problem(act: Act, rows: list[dict]) -> tuple[str, str]:
         return "NOT_ASSESSED", f"no end of validity for the licence of {act.person}"
     if not any({"licence_no", "document_id", "sha256"} <= set(row) for row in fitting):
         return "NOT_ASSESSED", f"no licence number with a hashed certificate for {act.person}"
+    if act.timed and not act.day:
+        return "NOT_ASSESSED", f"the day is not said on which {act.person} acted"
     return "PASS", ""
 
 
@@ -120,6 +122,7 @@ def _rows_that_count(rows: list[dict], acts: list[Act]) -> list[dict]:
 def _years(person: str, subject: str, rows: list[dict], least: dict[str, float]) -> Check:
     check = "years in the post"
     problems, known = [], []
+    unsaid = sorted({row["post"] for row in rows if "years_experience" not in row})
     for row in rows:
         if "years_experience" in row:
             known.append(row["years_experience"])
@@ -128,12 +131,19 @@ def _years(person: str, subject: str, rows: list[dict], least: dict[str, float])
                     f"{person}: {row['years_experience']:g} years in {row['post']}, "
                     f"{least[row['post']]:g} are wanted"
                 )
-    if not known:
+    if not problems and (unsaid or not _documented(rows)):
         text = f"{person}: years_experience is not said"
+        if not unsaid:
+            text = f"{person}: no document_id with its sha256"
         return Check(subject, "PER-02", check, "NOT_ASSESSED", None, text, evidence=person)
     verdict = "FAIL" if problems else "PASS"
     return Check(subject, "PER-02", check, verdict, min(known), "; ".join(problems),
                  "by post: " + ", ".join(f"{k} {v:g}" for k, v in least.items()), "a", person)  # fmt: skip
+
+
+def _documented(rows: list[dict]) -> bool:
+    """Whether a document with its hash stands behind one of the rows: the certificate or the curriculum."""
+    return any({"document_id", "sha256"} <= set(row) for row in rows)
 
 
 def _training(person: str, subject: str, rows: list[dict], own: list[Act], months: float) -> Check:
@@ -153,7 +163,14 @@ def _training(person: str, subject: str, rows: list[dict], own: list[Act], month
             reason = f"{person}: last trained on {before[-1]}, acted on {day}"
         if reason:
             break
-    return Check(subject, "PER-03", check, "FAIL" if reason else "PASS", trained[-1], reason,
+    verdict = "FAIL" if reason else "PASS"
+    complete = [row for row in rows if {"training_date", "training_topic"} <= set(row)]
+    if not reason and not (complete and _documented(rows)):
+        verdict = "NOT_ASSESSED"
+        reason = f"{person}: no training_topic, or no document_id with its sha256"
+    elif not reason and len(days) < len(own):
+        reason = f"{person}: {len(days)} of {len(own)} acts have a day"
+    return Check(subject, "PER-03", check, verdict, trained[-1], reason,
                  f"at most {months:g} months before", "", person)  # fmt: skip
 
 
@@ -168,7 +185,18 @@ def calibrations(acts: list[Act], equipment: list[dict] | None, centre_of: dict)
     for row in equipment or []:
         devices[row["equipment_id"]].append(row)
     found: dict[tuple, list[Act]] = defaultdict(list)
-    for act in (act for act in acts if act.device):
+    for act in acts:
+        if not act.device:
+            if act.needed and act.kind in REQUIREMENT_OF_DEVICE:
+                centre = centre_of.get(act.subject, act.subject)
+                key = (
+                    requirement_of(act, ""),
+                    centre,
+                    "NOT_ASSESSED",
+                    f"{act.what}: no equipment_id",
+                )
+                found[key].append(act)
+            continue
         rows = devices[act.device]
         kind = rows[0]["kind"] if rows else act.kind
         centre = centre_of.get(act.subject, act.subject)
@@ -196,8 +224,9 @@ def _calibrated(act: Act, rows: list[dict], no_sheet: bool) -> tuple[str, str]:
         return "NOT_ASSESSED", f"device {act.device}: no calibration_due, or no day of the act"
     held = [r for r in dated if r.get("calibrated_on", "") <= act.day <= r["calibration_due"]]
     if held:
-        hashed = any({"document_id", "sha256"} <= set(row) for row in held)
-        return ("PASS", "") if hashed else ("NOT_ASSESSED", f"{act.device}: no hashed certificate")
+        whole = any({"document_id", "sha256", "calibrated_on"} <= set(row) for row in held)
+        text = f"{act.device}: no calibrated_on, or no hashed certificate"
+        return ("PASS", "") if whole else ("NOT_ASSESSED", text)
     spans = "; ".join(f"{r.get('calibrated_on', '')} to {r['calibration_due']}" for r in dated)
     return "FAIL", f"device {act.device}: calibration valid {spans}"
 

@@ -21,6 +21,7 @@ DOMAINS_OF_POINT = {
     "imaging": {"imaging"},
     "annotation": {"imaging"},
 }
+IMAGES = ("ct", "mri", "us")
 BATCH_POINTS = ("extraction", "assay")
 MODALITIES_WITH_BATCHES = ("wes", "wgs", "cfdna", "rnaseq", "lcms", "gcms", "dda", "dia")
 
@@ -137,7 +138,12 @@ def annotations(rows: list[dict] | None, settings: dict, plan: dict) -> list[Che
         return [Check("cohort", "QCP-03", "annotation reviewed by another reader", verdict,
                       None, text)]  # fmt: skip
     allowed = {p for p, entry in plan["patients"].items() if "imaging" in entry["domains"]}
-    return [review(row, settings) for row in rows if row["patient_id"] in allowed]
+    read = {row["patient_id"] for row in rows}
+    imaged = {p for kind in IMAGES for p in plan["assays"].get(kind, {})}
+    text = "images, and no annotation of them"
+    bare = [Check(p, "QCP-03", "annotation reviewed by another reader", "NOT_ASSESSED", None, text)
+            for p in sorted(imaged - read)]  # fmt: skip
+    return [review(row, settings) for row in rows if row["patient_id"] in allowed] + bare
 
 
 def all_checks(sheets: dict, plan: dict, settings: dict, folder: Path) -> list[Check]:
@@ -156,8 +162,8 @@ def all_checks(sheets: dict, plan: dict, settings: dict, folder: Path) -> list[C
         out += double_entry(records, settings, plan)
         out += documents.records_lead_to_documents(records, sheets["qc_documents"])
     out += documents.references(sheets, plan)
-    if sheets["qc_documents"] is None:
-        text = "no qc_documents.tsv"
+    if not sheets["qc_documents"]:
+        text = "no document in qc_documents.tsv"
         out.append(Check("cohort", "MOD-02", "index of documents", "NOT_ASSESSED", None, text))
         out.append(Check("cohort", "QCP-04", "index of documents", "NOT_ASSESSED", None, text))
     else:

@@ -69,6 +69,20 @@ def coded(
     return lines, checks
 
 
+def share_coded(checks: list[Check], plan: dict) -> Check:
+    """How many of the admitted patients have a diagnosis that could be coded at all; checks : those of `coded`."""
+    known, total = len({check.subject for check in checks}), len(plan["patients"])
+    verdict, text = "PASS", ""
+    if not known:
+        verdict, text = (
+            "NOT_ASSESSED",
+            "nobody has a diagnosis_code, or words, in history or pathology",
+        )
+    elif known < total:
+        verdict, text = "WARN", f"{known} of {total} patients have a diagnosis_code, or words of it"
+    return Check("cohort", "CLE-04", "patients with a coded diagnosis", verdict, known, text)
+
+
 def _one(row: dict, name: str, said: str, codes: dict, terms: dict) -> tuple[dict, str, str]:
     by_code = code_of(row["diagnosis_code"], codes) if "diagnosis_code" in row else None
     by_term = terms.get(plain(row["diagnosis"])) if "diagnosis" in row else None

@@ -1,11 +1,11 @@
-"""Ethics records: what the consent gate decided, the documents behind it, approvals of the centres.
+"""Ethics records: what the consent gate decided, the documents and versions behind it, approvals of the centres.
 
-In: the plan, patients, consents, ethics_approvals, samples, imaging_studies sheets. Out: checks of ETH-01 to ETH-07. Source:
-requirements ETH-01 to ETH-07; the gate itself is scripts/core/gate.py.
+In: the plan, patients, consents, ethics_approvals, samples, imaging_studies, qc_documents. Out: checks of ETH-01 to ETH-07.
+Source: requirements ETH-01 to ETH-07; the gate itself is scripts/core/gate.py.
 """
 
 from scripts.clinical.checks import Check, examples
-from scripts.core.gate import DOMAINS, needs_proxy
+from scripts.core.gate import DOMAINS, age_of, needs_proxy
 
 GATE_CHECKS = {
     "ETH-01": "base consent",
@@ -13,7 +13,12 @@ GATE_CHECKS = {
     "ETH-05": "consent before collection",
     "ETH-06": "consent in force",
 }
-KIND_OF_REQUIREMENT = {"ETH-01": ("base", "waiver"), "ETH-02": ("data_use", "waiver")}
+KIND_OF_REQUIREMENT = {
+    "ETH-01": ("base", "waiver"),
+    "ETH-02": ("data_use", "waiver"),
+    "ETH-03": ("special", "waiver"),
+    "ETH-04": ("base", "waiver"),
+}
 LAST_DAY = "9999-12-31"
 
 
@@ -25,16 +30,31 @@ def domains_in_use(plan: dict) -> set[str]:
     return set(DOMAINS) if "" in found else found
 
 
-def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: bool) -> list[Check]:
+def documents_with_hash(*sheets: list[dict] | None) -> set[str]:
+    """Numbers of the documents of these sheets (ethics_approvals, qc_documents) that have a sha256."""
+    rows = [row for sheet in sheets for row in sheet or [] if "sha256" in row]
+    return {row[key] for row in rows for key in ("document_id", "approval_no") if key in row}
+
+
+def gate_checks(
+    plan: dict,
+    patients: list[dict],
+    consent: dict,
+    has_consents: bool,
+    hashed: set[str] | None = None,
+) -> list[Check]:
     """ETH-01 to ETH-06: FAIL for every refusal of the gate, PASS for what it let in.
 
     A consent that leaves out a domain of which the cohort has no data is no finding.
+    hashed : documents that may stand for the consents where these are not available; None = any
     """
     if not has_consents:
         document = consent.get("document", "")
-        verdict = "ATTESTED" if document else "NOT_ASSESSED"
+        known = bool(document) and (hashed is None or document in hashed)
+        verdict = "ATTESTED" if known else "NOT_ASSESSED"
         reason = f"consents not available: {consent.get('not_available', '')}"
-        reason += f" (document {document})" if document else ""
+        if document:
+            reason += f" (document {document}{'' if known else ' has no sha256 in the sheets'})"
         return [Check("cohort", r, c, verdict, reason=reason) for r, c in GATE_CHECKS.items()]
     out = []
     refused: dict[str, set[str]] = {}
@@ -48,12 +68,10 @@ def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: b
         )
         refused.setdefault(row["patient_id"], set()).add(row["requirement_id"])
     by_id = {row["patient_id"]: row for row in patients}
-    with_dates = {
-        p
-        for rows in plan["assays"].values()
-        for p, runs in rows.items()
-        if any("date" in r for r in runs)
-    }
+    runs_of: dict[str, list[dict]] = {}
+    for people in plan["assays"].values():
+        for patient, runs in people.items():
+            runs_of.setdefault(patient, []).extend(runs)
     for subject, entry in plan["patients"].items():
         bad = refused.get(subject, set())
         out += [
@@ -62,15 +80,27 @@ def gate_checks(plan: dict, patients: list[dict], consent: dict, has_consents: b
             if r not in bad and r != "ETH-05"
         ]
         if "ETH-05" not in bad:
-            dated = "index_date" in by_id[subject] or subject in with_dates
+            runs = runs_of.get(subject, [])
+            dated = "index_date" in by_id[subject] or (runs and all("date" in r for r in runs))
             reason = "" if dated else "neither index_date nor a date of collection"
             verdict = "PASS" if dated else "NOT_ASSESSED"
             out.append(Check(subject, "ETH-05", GATE_CHECKS["ETH-05"], verdict, reason=reason))
         if "genomics" in entry["domains"]:
             out.append(Check(subject, "ETH-03", "special notice for genomics", "PASS"))
-        verdict = "PASS" if needs_proxy(by_id[subject]) else "NOT_APPLICABLE"
-        out.append(Check(subject, "ETH-04", "proxy has signed", verdict))
+        out.append(_proxy(by_id[subject]))
     return out
+
+
+def _proxy(patient: dict) -> Check:
+    """ETH-04 of an admitted patient: whether a proxy is needed at all must be known."""
+    verdict, reason = "NOT_APPLICABLE", ""
+    if needs_proxy(patient):
+        verdict = "PASS"
+    elif "civil_capacity" not in patient:
+        verdict, reason = "NOT_ASSESSED", "civil_capacity is not said"
+    elif age_of(patient) is None:
+        verdict, reason = "NOT_ASSESSED", "neither age nor birth_date is said"
+    return Check(patient["patient_id"], "ETH-04", "proxy has signed", verdict, reason=reason)
 
 
 def withdrawals(by_centre: dict[str, int], deleted: dict[str, int]) -> list[Check]:
@@ -87,7 +117,10 @@ def withdrawals(by_centre: dict[str, int], deleted: dict[str, int]) -> list[Chec
 
 
 def consents_have_documents(plan: dict, consents: list[dict] | None) -> list[Check]:
-    """ETH-01, ETH-02: a signed consent is a person's word; without a document and its hash it is not assessed."""
+    """ETH-01 to ETH-04: a signed consent is a person's word; without a document and its hash it is not assessed.
+
+    The notice of ETH-03 is asked of patients whose genome data are used, the signature of ETH-04 of those who have a proxy.
+    """
     if consents is None:
         return []
     documented: dict[tuple[str, str], bool] = {}
@@ -95,13 +128,52 @@ def consents_have_documents(plan: dict, consents: list[dict] | None) -> list[Che
         if row["status"] == "signed":
             key = (row["patient_id"], row["kind"])
             documented[key] = documented.get(key, False) or {"document_id", "sha256"} <= set(row)
+    proxies = {row["patient_id"] for row in consents if "proxy_signed_date" in row}
+    asked = {
+        "ETH-03": {p for p, entry in plan["patients"].items() if "genomics" in entry["domains"]},
+        "ETH-04": proxies & set(plan["patients"]),
+    }
     out = []
     for requirement, kinds in KIND_OF_REQUIREMENT.items():
-        for subject in plan["patients"]:
+        for subject in (p for p in plan["patients"] if p in asked.get(requirement, (p,))):
             if not any(documented.get((subject, kind)) for kind in kinds):
                 text = "no document_id with its sha256 stands behind the signature"
                 out.append(Check(subject, requirement, "document of the consent", "NOT_ASSESSED",
                                  reason=text))  # fmt: skip
+    return out
+
+
+def versions_are_approved(
+    plan: dict, consents: list[dict] | None, approvals: list[dict] | None
+) -> list[Check]:
+    """ETH-06: the version of the form that a patient signed is one that an approval of the centre names.
+
+    A waiver has no form.
+    """
+    approved: dict[str, set[str]] = {}
+    for row in approvals or []:
+        named = row.get("consent_versions", "").split(";")
+        approved.setdefault(row["centre"], set()).update(filter(None, named))
+    signed: dict[str, list[dict]] = {}
+    for row in consents or []:
+        if row["status"] == "signed" and row["kind"] != "waiver":
+            signed.setdefault(row["patient_id"], []).append(row)
+    out, check = [], "version of the form is approved"
+    for subject, own in signed.items():
+        if subject not in plan["patients"]:
+            continue
+        known = approved.get(plan["patients"][subject]["centre"], set())
+        versions = {row["version"] for row in own if "version" in row}
+        verdict, reason = "PASS", ""
+        if known and versions - known:
+            verdict = "FAIL"
+            reason = f"version {', '.join(sorted(versions - known))} is in no consent_versions of the centre"
+        elif any("version" not in row for row in own):
+            verdict, reason = "NOT_ASSESSED", "the version of the form is not said"
+        elif not known:
+            verdict, reason = "NOT_ASSESSED", "no approval of the centre names consent_versions"
+        value = ", ".join(sorted(versions)) or None
+        out.append(Check(subject, "ETH-06", check, verdict, value, reason))
     return out
 
 
@@ -131,12 +203,32 @@ def collection_days(
     return days
 
 
+def without_a_day(
+    patients: list[dict], samples: list[dict] | None, studies: list[dict] | None, plan: dict
+) -> dict[str, int]:
+    """{centre: patients of whom no day of collection is known}."""
+    dated = {row["patient_id"] for row in patients if "index_date" in row}
+    dated |= {row["patient_id"] for row in samples or []}
+    dated |= {row["patient_id"] for row in studies or [] if "study_datetime" in row}
+    for people in plan["assays"].values():
+        dated |= {patient for patient, rows in people.items() if any("date" in r for r in rows)}
+    found: dict[str, int] = {}
+    for row in patients:
+        if row["patient_id"] not in dated:
+            found[row["centre"]] = found.get(row["centre"], 0) + 1
+    return found
+
+
 def ethics_of_centres(
     patients: list[dict],
     approvals: list[dict] | None,
     days: dict[str, dict[str, str]] | None = None,
+    undated: dict[str, int] | None = None,
 ) -> list[Check]:
-    """ETH-07: approvals of a centre, with committee and hashed document, cover every day of collection (default: index dates)."""
+    """ETH-07: approvals of a centre, with committee and hashed document, cover every day of collection (default: index dates).
+
+    undated : {centre: patients without any day}; a WARN where the others are covered
+    """
     if days is None:
         days = collection_days(patients, None, None, {"assays": {}})
     out = []
@@ -171,6 +263,9 @@ def ethics_of_centres(
         else:
             verdict = "PASS" if here else "NOT_ASSESSED"
             text = "" if here else "no day of collection is known"
+            number = (undated or {}).get(centre, 0)
+            if here and number:
+                verdict, text = "WARN", f"{number} patients without any day of collection"
             out.append(Check(centre, "ETH-07", check, verdict, len(here), text, evidence=numbers))
     return out
 

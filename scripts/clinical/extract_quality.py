@@ -47,8 +47,12 @@ def _fixation(sample: Sample, limits: dict) -> list[Finding]:
     fixed = [event for event in sample.events if event["event"] == "fixed"]
     check, (low, high) = "time in formalin", limits["fixation_h"]
     if not fixed:
-        if sample.tube == "FFPE_BLOCK":
-            text = "a block without an event of fixation"
+        if sample.tube == "FFPE_BLOCK" or not sample.events:
+            text = (
+                "a block without an event of fixation"
+                if sample.events
+                else "no events of this sample"
+            )
             return [Finding("TIS-02", check, "NOT_ASSESSED", text)]
         return [Finding("TIS-02", check, "NOT_APPLICABLE", "not fixed")]
     if "minutes" not in fixed[0]:
@@ -135,7 +139,9 @@ def _dna(row: dict, limits: dict) -> list[Finding]:
         out.append(Finding("EXT-01", "DIN", verdict, text, value, "1", f">= {limit['warn']}", use))
     if not out:
         return [Finding("EXT-01", "DNA quality", "NOT_ASSESSED", "nothing was measured")]
-    asked = ["a260_280", "a260_230", "total_ng"] + (["din"] if row["kind"] == "gdna" else [])
+    asked = ["a260_280", "a260_230", "conc_ng_ul", "total_ng"] + (
+        ["din"] if row["kind"] == "gdna" else []
+    )
     gone = [name for name in asked if row.get(name) is None]
     if gone:
         text = f"not measured: {', '.join(gone)}"

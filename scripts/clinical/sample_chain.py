@@ -4,6 +4,7 @@ In: a Sample, limits. Out: Findings. Source: requirements BLD-01 to BLD-08 and C
 """
 
 from scripts.clinical import extract_quality, sprec
+from scripts.clinical.checks import day_of
 from scripts.clinical.samples import Finding, Sample, grade, is_before, limit_text, moment
 
 SERUM_TUBES = ("SST", "SERUM")
@@ -39,6 +40,9 @@ def draw_to_spin(sample: Sample, limits: dict) -> list[Finding]:
         if not key:
             continue
         check = f"draw to spin, {use}"
+        if not sample.tube:
+            out.append(Finding("BLD-03", check, "NOT_ASSESSED", "tube_type is not said"))
+            continue
         if hours is None:
             text = "time of day of collection or spin is missing"
             out.append(Finding("BLD-03", check, "NOT_ASSESSED", text))
@@ -76,6 +80,18 @@ def draw_to_spin(sample: Sample, limits: dict) -> list[Finding]:
     return out
 
 
+def temperature_until_spin(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-03: the temperature for which the limits of the delay hold."""
+    check, (low, high) = "temperature until the spin", limits["transport_temp_c"]
+    value = sample.row.get("transport_temp_c")
+    if value is None:
+        return [Finding("BLD-03", check, "NOT_ASSESSED", "transport_temp_c is not said")]
+    good = low <= value <= high
+    text = "" if good else f"{value:g} C, {low:g} to {high:g} C is wanted"
+    wanted = f"{low:g} to {high:g}"
+    return [Finding("BLD-03", check, "PASS" if good else "WARN", text, value, "Cel", wanted)]
+
+
 def _delay_limit(use: str, tube: str) -> str:
     if use == "cfdna":
         return "cfdna_streck" if tube == "STRECK_BCT" else "cfdna_edta"
@@ -102,9 +118,10 @@ def spins_fit(sample: Sample, limits: dict) -> list[Finding]:
         for i, (force, (low, high)) in enumerate(zip(forces, wanted, strict=False), 1):
             if force is not None and not low <= force <= high:
                 problems.append(f"spin {i} at {force:g} g, wanted {low} to {high} g")
-        unknown = not problems and None in forces[: len(wanted)]
-        verdict = "FAIL" if problems else "NOT_ASSESSED" if unknown else "PASS"
-        reason = "; ".join(problems) or ("rcf_g is missing" if unknown else "")
+        own = sample.spins()[: len(wanted)]
+        gone = [n for n in ("rcf_g", "minutes", "temp_c") if any(n not in spin for spin in own)]
+        verdict = "FAIL" if problems else "NOT_ASSESSED" if gone else "PASS"
+        reason = "; ".join(problems) or (f"{', '.join(gone)} of a spin is missing" if gone else "")
         out.append(
             Finding("BLD-04", check, verdict, reason, len(forces), "spins", str(wanted), (use,))
         )
@@ -127,9 +144,16 @@ def storage(sample: Sample, limits: dict) -> list[Finding]:
                 "" if good else f"stored at {warmest:g} C, at most {limit} C is wanted",
                 warmest, "Cel", f"<= {limit}", tuple(blood_uses))
     ]  # fmt: skip
-    frozen, assayed = sample.times("frozen"), sample.times("assayed")
-    if frozen and assayed:
-        years = (assayed[-1] - frozen[0]).days / 365.25
+    frozen = sample.days("frozen") + sorted(
+        a["frozen_at"][:10] for a in sample.aliquots if "frozen_at" in a
+    )
+    assayed = sample.days("assayed") + sample.run_days
+    if not frozen or not assayed:
+        gone = " and ".join(n for n, d in (("freezing", frozen), ("assay", assayed)) if not d)
+        text = f"the day of {gone} is not said"
+        out.append(Finding("BLD-05", "storage age", "NOT_ASSESSED", text))
+    else:
+        years = (day_of(max(assayed)) - day_of(min(frozen))).days / 365.25
         for use in blood_uses:
             most = limits["storage_years"][use]
             verdict = "PASS" if years <= most else "FAIL"
@@ -152,7 +176,8 @@ def storage(sample: Sample, limits: dict) -> list[Finding]:
 def freeze_thaw(sample: Sample, limits: dict) -> list[Finding]:
     """BLD-06: number of thaws by use, from the aliquots or else from the events."""
     counts = [a["freeze_thaw_count"] for a in sample.aliquots if "freeze_thaw_count" in a]
-    counts += [sum(e["event"] == "thawed" for e in sample.events)] if sample.events else []
+    thaws = sum(event["event"] == "thawed" for event in sample.events)
+    counts += [thaws] if thaws else []  # no event of thawing is no proof that there was none
     out = []
     for use in sample.uses:
         limit = limits["freeze_thaw"].get(use)
@@ -160,7 +185,9 @@ def freeze_thaw(sample: Sample, limits: dict) -> list[Finding]:
             continue
         check = f"freeze-thaw cycles, {use}"
         if not counts:
-            out.append(Finding("BLD-06", check, "NOT_ASSESSED", "no thaw count and no events"))
+            out.append(
+                Finding("BLD-06", check, "NOT_ASSESSED", "no freeze_thaw_count and no event thawed")
+            )
             continue
         verdict = grade(max(counts), limit)
         reason = "" if verdict == "PASS" else f"thawed {max(counts)} times, {limit_text(limit)}"
@@ -187,6 +214,42 @@ def haemolysis(sample: Sample, limits: dict) -> list[Finding]:
         text = "" if verdict == "PASS" else f"haemolysis grade {value}"
         return [Finding("BLD-07", "haemolysis", verdict, text, value, "grade", f"<= {most}")]
     return [Finding("BLD-07", "haemolysis", "NOT_ASSESSED", "no haemolysis index")]
+
+
+def lipaemia_and_icterus(sample: Sample, limits: dict) -> list[Finding]:
+    """BLD-07: both indices are recorded. Above a limit a warning only: jaundice belongs to the disease."""
+    check = "lipaemia and icterus"
+    gone = [n for n in ("lipemia_index", "icterus_index") if n not in sample.row]
+    if gone:
+        return [Finding("BLD-07", check, "NOT_ASSESSED", f"not said: {', '.join(gone)}")]
+    found = {n: sample.row[n] for n in ("lipemia_index", "icterus_index")}
+    high = [f"{n} {value:g}" for n, value in found.items() if value > limits[n]]
+    shown = ", ".join(f"{n} {value:g}" for n, value in found.items())
+    wanted = ", ".join(f"{n} <= {limits[n]:g}" for n in found)
+    verdict = "WARN" if high else "PASS"
+    return [Finding("BLD-07", check, verdict, ", ".join(high), shown, "", wanted)]
+
+
+def links_recorded(sample: Sample) -> list[Finding]:
+    """CHN-01: the links between collection and assay that the sheets name; fluids are spun and stored too."""
+    kinds = {event["event"] for event in sample.events}
+    asked = {"transport": {"shipped", "received"}, "assay": {"assayed"}}
+    if sample.row.get("specimen") in ("plasma", "serum"):
+        asked |= {"processing": {"centrifuged"}, "storage": {"stored", "frozen"}}
+    if sample.used_for:
+        del asked["assay"]  # the run names it
+    gone = [link for link, events in asked.items() if not events & kinds]
+    verdict, text = ("WARN", f"not recorded: {', '.join(gone)}") if gone else ("PASS", "")
+    return [Finding("CHN-01", "links of the chain", verdict, text, len(kinds), "kinds of events")]
+
+
+def use_is_said(sample: Sample) -> list[Finding]:
+    """BLD-01, BLD-03 to BLD-06, CHN-01: what the tube is for decides which limits hold and which run it leads to."""
+    if sample.row.get("intended_assays") or sample.used_for:
+        return []
+    text = "intended_assays is not said, and no run names the sample"
+    names = ("BLD-01", "BLD-03", "BLD-04", "BLD-05", "BLD-06", "CHN-01")
+    return [Finding(name, "use of the sample", "NOT_ASSESSED", text) for name in names]
 
 
 def order_of_events(sample: Sample) -> list[Finding]:
@@ -237,12 +300,16 @@ def collection_said(sample: Sample, limits: dict) -> list[Finding]:
 
 def all_checks(sample: Sample, limits: dict) -> list[Finding]:
     """Every check that needs nothing but the sample itself."""
-    out = tube_fits(sample, limits) + draw_to_spin(sample, limits) + spins_fit(sample, limits)
+    delay = draw_to_spin(sample, limits)
+    out = tube_fits(sample, limits) + delay + spins_fit(sample, limits)
+    out += temperature_until_spin(sample, limits) if delay else []
     out += storage(sample, limits) + freeze_thaw(sample, limits)
     if sample.row.get("specimen") in ("plasma", "serum"):
-        out += haemolysis(sample, limits)
+        out += haemolysis(sample, limits) + lipaemia_and_icterus(sample, limits)
+    if sample.events:
+        out += links_recorded(sample)
     if sample.row.get("specimen") not in ("tumour", "adjacent", "tissue"):
-        out += collection_said(sample, limits)
+        out += collection_said(sample, limits) + use_is_said(sample)
     return (
         out
         + extract_quality.tissue(sample, limits)

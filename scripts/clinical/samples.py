@@ -44,6 +44,7 @@ class Sample:
     aliquots: list[dict] = field(default_factory=list)
     extractions: list[dict] = field(default_factory=list)
     used_for: list[str] = field(default_factory=list)  # modalities of the runs that name it
+    run_days: list[str] = field(default_factory=list)  # days of these runs
 
     @property
     def uses(self) -> list[str]:
@@ -60,6 +61,10 @@ class Sample:
         """Times of the events of these kinds, sorted; events without a time of day are left out."""
         found = [moment(e["time"]) for e in self.events if e["event"] in kinds]
         return sorted(t for t in found if t is not None)
+
+    def days(self, *kinds: str) -> list[str]:
+        """Days of the events of these kinds, sorted; also of events without a time of day."""
+        return sorted(e["time"][:10] for e in self.events if e["event"] in kinds)
 
     def spins(self) -> list[dict]:
         """Centrifugations in order of time."""

@@ -30,16 +30,24 @@ def sprec(sample: Sample) -> str:
         steps = ((2, "AB"), (4, "CD"), (8, "EF"), (12, "GH"), (24, "IJ"), (48, "KL"))
         letters = next((pair for limit, pair in steps if hours < limit), "OO")
         delay = letters[1] if cold <= 10 else letters[0]
-    first = "N" if not spins else "X"
-    second = "N" if len(spins) < 2 else "X"
+    unknown = "" if sample.events else "X"  # no event at all says nothing about spins
+    first = unknown or ("N" if not spins else "X")
+    second = unknown or ("N" if len(spins) < 2 else "X")
     return "-".join([kind.get(specimen, "ZZZ"), container, delay, first, second, "X", "X"])
 
 
 def code_agrees(sample: Sample) -> list[Finding]:
-    """BLD-08: the registered SPREC code agrees with the derived one wherever both say something."""
+    """BLD-08: the registered SPREC code agrees with the derived one wherever both say something.
+
+    Kind of specimen, container and, of what is spun, the delay must be derived for a pass; the elements behind them mostly cannot
+    be. The code is that of fluids.
+    """
+    specimen = sample.row.get("specimen", "")
+    if specimen in ("tumour", "adjacent", "tissue"):
+        return []
     derived, registered = sprec(sample), sample.row.get("sprec")
     if not registered:
-        return []
+        return [Finding("BLD-08", "SPREC code", "NOT_ASSESSED", "no SPREC code is registered")]
     pairs = zip(derived.split("-"), registered.split("-"), strict=True)
     differ = [i for i, (a, b) in enumerate(pairs, 1) if a != b and not {"X", "XXX"} & {a, b}]
     text = (
@@ -47,6 +55,10 @@ def code_agrees(sample: Sample) -> list[Finding]:
         if differ
         else ""
     )
+    unknown = {"X", "XXX", "ZZZ"} & set(derived.split("-")[: 2 if specimen == "blood" else 3])
+    if unknown and not differ:
+        text = f"specimen, container or delay cannot be derived: {derived}"
+        return [Finding("BLD-08", "SPREC code", "NOT_ASSESSED", text, registered, "", derived)]
     return [
         Finding("BLD-08", "SPREC code", "FAIL" if differ else "PASS", text, registered, "", derived)
     ]

@@ -1,8 +1,8 @@
 """What the sheets say before anything is measured: consent gate, identity, history, reference standard, ethics approvals.
 
-In: .hcc/plan.json, patients, history, samples, imaging_studies, ethics_approvals, study sheets. Out: validation.tsv, QC records.
-Source: requirements ETH-01 to ETH-07, CLN-01 to CLN-04, CLE-05, CLE-06, OMX-06, REF-01. Form and spelling of every sheet are
-checked when the workflow is read (scripts/core/plan.py); a sheet with errors never gets here.
+In: .hcc/plan.json and the sheets of SHEETS. Out: validation.tsv, QC records. Source: requirements ETH-01 to ETH-07, CLN-01 to
+CLN-04, CLE-05, CLE-06, MOD-07, MOD-08, OMX-06, REF-01. Form and spelling of every sheet are checked when the workflow is read
+(scripts/core/plan.py); a sheet with errors never gets here.
 """
 
 import csv
@@ -11,22 +11,28 @@ from scripts.clinical.checks import Check, day_of, record, rows_of
 from scripts.clinical.ethics import (
     collection_days,
     consents_have_documents,
+    documents_with_hash,
     ethics_of_centres,
     gate_checks,
+    versions_are_approved,
     waivers_have_an_approval,
     withdrawals,
+    without_a_day,
 )
+from scripts.clinical.external_sites import external_sites, study_is_registered
 from scripts.core import job as core_job
 from scripts.core import withdrawal
 from scripts.core.gate import age_of
+from scripts.core.linked_people import SAME_PERSON
 from scripts.core.plan import load_plan
 
 COLUMNS = ["subject", "requirement_id", "check", "verdict", "value", "reason"]
 DAYS_PER_MONTH, DAYS_PER_YEAR = 30.44, 365.25
 SHEETS = (
-    *("patients", "consents", "history", "samples"),
-    *("imaging_studies", "ethics_approvals", "study"),
+    *("patients", "consents", "history", "samples", "imaging_studies", "ethics_approvals"),
+    *("study", "external_sites", "qc_documents"),
 )
+BACKGROUND = ("antiviral", "family_hcc", "alcohol_g_day", "diabetes")  # the rest of CLN-04
 
 
 def demographics(patient: dict, age_range: list[float]) -> list[Check]:
@@ -60,17 +66,17 @@ def identifiers(patient: dict, elsewhere: list[tuple[str, dict]]) -> list[Check]
             if row.get(name, patient[name]) != patient[name]
         }
     )
-    text = f"not the patient's: {', '.join(differ)}" if differ else ""
-    return [
-        Check(
-            subject,
-            "CLN-02",
-            "two identifiers agree",
-            "FAIL" if differ else "PASS",
-            len(names),
-            text,
-        )
-    ]
+    both = sum(set(names) <= set(row) for _, row in elsewhere)
+    verdict, text = "PASS", ""
+    if differ:
+        verdict, text = "FAIL", f"not the patient's: {', '.join(differ)}"
+    elif not both:
+        verdict = "NOT_ASSESSED"
+        text = "no sample and no examination carries both identifiers: nothing was compared"
+    elif both < len(elsewhere):
+        verdict = "WARN"
+        text = f"{both} of {len(elsewhere)} samples and examinations carry both identifiers"
+    return [Check(subject, "CLN-02", "two identifiers agree", verdict, len(names), text)]
 
 
 def citizen_number(patient: dict) -> list[Check]:
@@ -85,11 +91,15 @@ def citizen_number(patient: dict) -> list[Check]:
 
 
 def liver_background(patient: dict, history: dict | None) -> list[Check]:
-    """CLN-04: aetiology and cirrhosis are known."""
+    """CLN-04: aetiology and cirrhosis are known (else FAIL), and the rest of the background is said (else WARN)."""
     subject, known = patient["patient_id"], {**(history or {}), **patient}
     gone = [name for name in ("aetiology", "cirrhosis") if name not in known]
     if not gone:
-        return [Check(subject, "CLN-04", "liver background", "PASS")]
+        unsaid = [name for name in BACKGROUND if name not in known]
+        text = f"not said: {', '.join(unsaid)}" if unsaid else ""
+        return [
+            Check(subject, "CLN-04", "liver background", "WARN" if unsaid else "PASS", None, text)
+        ]
     verdict = "NOT_ASSESSED" if history is None else "FAIL"
     return [
         Check(subject, "CLN-04", "liver background", verdict, reason=f"missing: {', '.join(gone)}")
@@ -134,16 +144,26 @@ def reference_standard(
                 reason="no reference_standard in history.tsv",
             )
         ]
-    if "reference_date" in history and "index_date" in patient:
-        gap = abs(day_of(history["reference_date"]) - day_of(patient["index_date"])).days
-        if gap > most_days:
-            text = f"{standard} {gap} d from the index date, at most {most_days:g} d are wanted"
-            return [Check(subject, "REF-01", check, "FAIL", gap, text)]
+    days = {
+        "reference_date": history.get("reference_date"),
+        "index_date": patient.get("index_date"),
+    }
+    gone = [name for name, day in days.items() if day is None]
+    if gone:
+        text = f"the interval is not known: no {' and no '.join(gone)}"
+        return [Check(subject, "REF-01", check, "NOT_ASSESSED", standard, text)]
+    gap = abs(day_of(days["reference_date"]) - day_of(days["index_date"])).days
+    if gap > most_days:
+        text = f"{standard} {gap} d from the index date, at most {most_days:g} d are wanted"
+        return [Check(subject, "REF-01", check, "FAIL", gap, text)]
     return [Check(subject, "REF-01", check, "PASS", standard)]
 
 
 def same_person(patients: list[dict]) -> list[Check]:
-    """CLE-05: one person enrolled more than once (FAIL on an identifier or person_id, WARN on the contact alone)."""
+    """CLE-05: one person enrolled more than once (FAIL on an identifier or person_id, WARN on the contact alone).
+
+    Not assessed where nobody carries an identifier; a WARN with the share where only some do.
+    """
     out, told = [], set()
     for name, verdict in (
         ("person_id", "FAIL"),
@@ -167,13 +187,25 @@ def same_person(patients: list[dict]) -> list[Check]:
                 out.append(
                     Check(pair[0], "CLE-05", "person is enrolled once", verdict, pair[1], text)
                 )
-    if not out:
-        out.append(Check("cohort", "CLE-05", "person is enrolled once", "PASS", len(patients)))
+    check, total = "person is enrolled once", len(patients)
+    known = sum(any(name in row for name in SAME_PERSON) for row in patients)
+    if not known:
+        text = f"nobody carries {', '.join(SAME_PERSON)}"
+        out.append(Check("cohort", "CLE-05", check, "NOT_ASSESSED", 0, text))
+    elif known < total:
+        text = f"{known} of {total} patients carry an identifier; of the others nobody can tell"
+        out.append(Check("cohort", "CLE-05", check, "WARN", known, text))
+    elif not out:
+        out.append(Check("cohort", "CLE-05", check, "PASS", total))
     return out
 
 
 def dates_in_order(patient: dict, as_of: str, studies: list[dict]) -> list[Check]:
-    """CLE-06: age and day of birth agree, index date not in the future, enrolment inside the study's time."""
+    """CLE-06: age and day of birth agree, index date not in the future, enrolment inside the study's time.
+
+    Not assessed without an index date: no order of days can be checked.
+    """
+    subject, check = patient["patient_id"], "dates in order"
     problems = []
     if "birth_date" in patient and {"age", "index_date"} <= set(patient):
         years = (day_of(patient["index_date"]) - day_of(patient["birth_date"])).days / DAYS_PER_YEAR
@@ -185,11 +217,11 @@ def dates_in_order(patient: dict, as_of: str, studies: list[dict]) -> list[Check
     spans = [(s.get("enrol_start", ""), s.get("enrol_end", "9999")) for s in studies]
     if enrolled and spans and not any(a <= enrolled <= b for a, b in spans):
         problems.append(f"enrolment_date {enrolled} is outside the study's enrolment")
-    if not problems:
-        return []
-    return [
-        Check(patient["patient_id"], "CLE-06", "dates in order", "FAIL", reason="; ".join(problems))
-    ]
+    if problems:
+        return [Check(subject, "CLE-06", check, "FAIL", reason="; ".join(problems))]
+    if "index_date" not in patient:
+        return [Check(subject, "CLE-06", check, "NOT_ASSESSED", reason="no index_date")]
+    return [Check(subject, "CLE-06", check, "PASS")]
 
 
 def classes_of_centres(patients: list[dict]) -> list[Check]:
@@ -229,10 +261,13 @@ def all_checks(
     for name in ("samples", "imaging_studies"):
         for row in sheets[name] or []:
             elsewhere.setdefault(row["patient_id"], []).append((name, row))
-    out = gate_checks(plan, everybody, consent, sheets["consents"] is not None)
+    approvals, studies = sheets["ethics_approvals"], sheets["study"] or []
+    hashed = documents_with_hash(approvals, sheets["qc_documents"])
+    out = gate_checks(plan, everybody, consent, sheets["consents"] is not None, hashed)
     if sheets["consents"] is not None:
         out += withdrawals(plan["withdrawn"], withdrawal.deleted())
     out += consents_have_documents(plan, sheets["consents"])
+    out += versions_are_approved(plan, sheets["consents"], approvals)
     for row in admitted:
         subject = row["patient_id"]
         own = history.get(subject)
@@ -243,19 +278,21 @@ def all_checks(
         out += reference_standard(
             row, own, settings["reference_days"], settings["follow_up_days"], plan["as_of"]
         )
-        out += dates_in_order(row, plan["as_of"], sheets["study"] or [])
+        out += dates_in_order(row, plan["as_of"], studies)
     out += same_person(admitted)
-    approvals = sheets["ethics_approvals"]
     days = collection_days(admitted, sheets["samples"], sheets["imaging_studies"], plan)
-    out += ethics_of_centres(admitted, approvals, days)
+    undated = without_a_day(admitted, sheets["samples"], sheets["imaging_studies"], plan)
+    out += ethics_of_centres(admitted, approvals, days, undated)
     out += waivers_have_an_approval(sheets["consents"], approvals, plan)
+    out += external_sites(admitted, sheets["external_sites"])
+    out += study_is_registered(admitted, sheets["study"])
     return out + classes_of_centres(admitted) + sheet_lines(plan)
 
 
 def main(job):
     """Record what the sheets say.
 
-    input: patients, [consents], [history], [samples], [imaging_studies], [ethics_approvals], [study]
+    input: patients, and of the other sheets of SHEETS those that the cohort has
     output: validation, status, ledger; params: settings, consent
     """
     with core_job.step(job) as step:

@@ -62,6 +62,7 @@ def papers_of(
                 "committee": f"ethics committee of {centre}",
                 "valid_from": "2025-01-01",
                 "valid_until": "2027-12-31",
+                "consent_versions": "2.0",
                 **document(f"EC-2025-{centre}"),
             }
             for centre in centres

@@ -10,6 +10,7 @@ from scripts.demo.latent import Person, generator
 
 LATE_SPIN, THAWED, SHARED_LABEL = 8, 9, (12, 13)  # numbers of people with a planted defect
 LATE_HOURS, THAWS = 9.5, 4
+ELUTED_UL = 50
 _PLASMA = ("lcms", "gcms", "dda", "dia")
 
 
@@ -63,6 +64,9 @@ def tubes_of(person: Person, seed: int, mess: bool) -> dict[str, list[dict]]:
                 "fasting_h": 10,
                 "transport_temp_c": 20,
                 "free_hb_mg_dl": f"{free_hb:.1f}" if specimen == "plasma" else None,
+                "lipemia_index": 20 if specimen == "plasma" else None,
+                "icterus_index": 2 if specimen == "plasma" else None,
+                "sprec": _sprec(hours, len(spins)),
                 "id1_hash": hash_of("id1", person.number),
                 "id2_hash": hash_of("id2", person.number),
             }
@@ -80,23 +84,37 @@ def tubes_of(person: Person, seed: int, mess: bool) -> dict[str, list[dict]]:
                     "used_for": ";".join(wanted),
                 }
             )
-        kind = {"A": "cfdna", "C": "gdna"}.get(letter)
-        if kind:
-            sheets["extractions"].append(
-                {
-                    "extraction_id": f"X{sample[1:]}",
-                    "sample_id": sample,
-                    "kind": kind,
-                    "extracted_at": f"{drawn + datetime.timedelta(days=9):%Y-%m-%d %H:%M}",
-                    "operator_id": f"L{person.centre}",
-                    "equipment_id": f"S{person.centre}",
-                    "a260_280": f"{purity:.2f}",
-                    "a260_230": 1.9,
-                    "total_ng": f"{yields[kind]:.0f}",
-                    "din": f"{din:.1f}" if kind == "gdna" else None,
-                }
-            )
+        kind = {"A": "cfdna", "B": "metabolite", "C": "gdna"}[letter]
+        if kind == "metabolite" and not {"lcms", "gcms"} & set(wanted):
+            continue
+        extract = {
+            "extraction_id": f"X{sample[1:]}",
+            "sample_id": sample,
+            "kind": kind,
+            "extracted_at": f"{drawn + datetime.timedelta(days=9):%Y-%m-%d %H:%M}",
+            "operator_id": f"L{person.centre}",
+            "equipment_id": f"S{person.centre}",
+        }
+        if kind == "metabolite":
+            extract |= {"internal_standard_cv": 0.08, "blank_present": "yes"}
+        else:
+            extract |= {
+                "a260_280": f"{purity:.2f}",
+                "a260_230": 1.9,
+                "conc_ng_ul": f"{yields[kind] / ELUTED_UL:.2f}",
+                "total_ng": f"{yields[kind]:.0f}",
+                "din": f"{din:.1f}" if kind == "gdna" else None,
+            }
+        sheets["extractions"].append(extract)
     return sheets
+
+
+def _sprec(hours: float, spins: int) -> str:
+    """What the site would register: kind, K2EDTA, delay at room temperature, spins, storage."""
+    if not spins:
+        return "BLD-PED-X-N-N-X-X"
+    delay = next((letter for limit, letter in ((2, "A"), (4, "C"), (8, "E")) if hours < limit), "G")
+    return f"{'PL2' if spins > 1 else 'PL1'}-PED-{delay}-B-{'C' if spins > 1 else 'N'}-A-A"
 
 
 def _events(sample, person, drawn, hours, spins, thaws) -> list[dict]:

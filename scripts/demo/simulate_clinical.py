@@ -115,6 +115,7 @@ def _consents(person: Person) -> list[dict]:
             "status": "signed",
             "signed_date": signed,
             "expires": "2030-12-31",
+            "version": "2.0",
             **document(f"IC-{person.patient_id}-{kind}"),
         }
         if kind == "data_use":

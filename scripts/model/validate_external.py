@@ -51,7 +51,9 @@ def prospective(obs: pd.DataFrame, locked_at: str | None) -> dict:
         before = int((dates <= locked_at[:10]).sum())
         after = len(dates) - before
         unknown = len(obs) - len(dates)
-    if before:
+    if not len(obs):
+        status, reason = NOT_ASSESSED, "no external patient"
+    elif before:
         status, reason = "FAIL", f"{before} of {len(obs)} patients were enrolled before the lock"
     elif unknown:
         status, reason = NOT_ASSESSED, f"enrolment date of {unknown} patients not given"

@@ -153,7 +153,7 @@ def test_heparin_does_not_fit_cfdna(kind, expected):
 def test_cfdna_needs_two_spins(forces, expected):
     events = [event("collected", "08:00")]
     events += [
-        event("centrifuged", f"09:{i}0", **({"rcf_g": f} if f else {}))
+        event("centrifuged", f"09:{i}0", minutes=10, temp_c=4, **({"rcf_g": f} if f else {}))
         for i, f in enumerate(forces)
     ]
     assert verdict(spins_fit(Sample(tube(), events), LIMITS), "BLD-04") == expected
@@ -378,7 +378,8 @@ def test_tumour_cells(percent, expected):
 
 def test_extract_of_which_something_was_not_measured_is_not_assessed():
     full = {"kind": "gdna", "a260_280": 1.9, "a260_230": 1.8, "total_ng": 900, "din": 8}
-    for gone in (None, "a260_280", "a260_230", "total_ng", "din"):
+    full["conc_ng_ul"] = 18
+    for gone in (None, "a260_280", "a260_230", "conc_ng_ul", "total_ng", "din"):
         row = {k: v for k, v in full.items() if k != gone}
         found = all_checks(Sample(tube(uses="wes"), extractions=[row]), LIMITS)
         verdicts = {f.verdict for f in found if f.requirement_id == "EXT-01"}

@@ -23,6 +23,7 @@ def person(name: str = "N1", post: str = "phlebotomy", **changes) -> dict:
     row = {
         "person_id": name, "post": post, "centre": "C1", "licence_no": "a" * 16, "valid_from": "2020-01-01",
         "valid_until": "2028-12-31", "years_experience": 6, "training_date": "2025-01-15",
+        "training_topic": "phlebotomy",
         "document_id": f"D{name}", "sha256": SHA,
     }  # fmt: skip
     return {k: v for k, v in (row | changes).items() if v is not None}

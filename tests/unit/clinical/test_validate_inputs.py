@@ -8,10 +8,14 @@ from scripts.clinical import validate_inputs as step_module
 from scripts.clinical.ethics import (
     collection_days,
     consents_have_documents,
+    documents_with_hash,
     ethics_of_centres,
     gate_checks,
+    versions_are_approved,
     waivers_have_an_approval,
+    without_a_day,
 )
+from scripts.clinical.external_sites import external_sites, study_is_registered
 from scripts.clinical.validate_inputs import (
     citizen_number,
     classes_of_centres,
@@ -47,7 +51,7 @@ def verdicts(checks) -> list[tuple]:
 
 
 def test_refusals_of_the_gate_are_fail_and_the_rest_is_pass():
-    people = [patient(1), patient(2)]
+    people = [patient(1, civil_capacity="full"), patient(2)]
     documents = [
         {"patient_id": "P1", "kind": "base", "status": "signed", "signed_date": "2025-06-01"},
         {"patient_id": "P1", "kind": "data_use", "status": "signed", "signed_date": "2025-06-01",
@@ -112,7 +116,15 @@ def test_demographics():
 def test_two_identifiers_must_agree_in_every_sheet():
     row = patient(id1_hash=HASH, id2_hash=HASH)
     assert identifiers(patient(id1_hash=HASH), [])[0].verdict == "NOT_ASSESSED"
-    assert identifiers(row, [("samples", {"id1_hash": HASH})])[0].verdict == "PASS"
+    both = {"id1_hash": HASH, "id2_hash": HASH}
+    assert identifiers(row, [("samples", both)])[0].verdict == "PASS"
+    assert identifiers(row, [])[0].verdict == "NOT_ASSESSED"  # nothing to compare with
+    assert identifiers(row, [("samples", {"id1_hash": HASH})])[0].verdict == "NOT_ASSESSED"
+    [part] = identifiers(row, [("samples", both), ("imaging_studies", {})])
+    assert (part.verdict, part.reason) == (
+        "WARN",
+        "1 of 2 samples and examinations carry both identifiers",
+    )
     [differs] = identifiers(row, [("imaging_studies", {"id2_hash": "f" * 16})])
     assert (differs.verdict, differs.reason) == (
         "FAIL",
@@ -123,7 +135,11 @@ def test_two_identifiers_must_agree_in_every_sheet():
 def test_missing_history_is_not_assessed_and_an_empty_field_fails():
     assert liver_background(patient(), None)[0].verdict == "NOT_ASSESSED"
     assert liver_background(patient(), {"aetiology": "hbv"})[0].verdict == "FAIL"
-    assert liver_background(patient(aetiology="hbv"), {"cirrhosis": False})[0].verdict == "PASS"
+    [part] = liver_background(patient(aetiology="hbv"), {"cirrhosis": False, "antiviral": True})
+    assert (part.verdict, part.reason) == ("WARN", "not said: family_hcc, alcohol_g_day, diabetes")
+    rest = {"antiviral": True, "family_hcc": False, "alcohol_g_day": 0, "diabetes": False}
+    whole = liver_background(patient(aetiology="hbv"), {"cirrhosis": False} | rest)
+    assert whole[0].verdict == "PASS"
 
 
 def test_controls_need_follow_up_and_cases_a_standard_near_the_index_date():
@@ -141,6 +157,7 @@ def test_controls_need_follow_up_and_cases_a_standard_near_the_index_date():
     assert case() == "NOT_ASSESSED"
     assert case(reference_standard="pathology", reference_date="2025-09-08") == "PASS"  # 90 d
     assert case(reference_standard="pathology", reference_date="2025-09-09") == "FAIL"
+    assert case(reference_standard="pathology") == "NOT_ASSESSED"  # the interval is not known
 
 
 def test_person_enrolled_twice_is_found_by_identifier_and_suspected_by_contact():
@@ -151,6 +168,140 @@ def test_person_enrolled_twice_is_found_by_identifier_and_suspected_by_contact()
     ]
     assert verdicts(same_person(rows)) == [("P2", "CLE-05", "FAIL"), ("P3", "CLE-05", "WARN")]
     assert verdicts(same_person([patient(1), patient(2)])) == [("cohort", "CLE-05", "PASS")]
+    nobody = [patient(n, contact_hash=None) for n in (1, 2)]
+    assert verdicts(same_person(nobody)) == [("cohort", "CLE-05", "NOT_ASSESSED")]
+    [part] = same_person([patient(1), *nobody[1:]])
+    assert (part.verdict, part.value) == ("WARN", 1)
+
+
+def signed(kind: str, **more) -> dict:
+    row = {"patient_id": "P1", "kind": kind, "status": "signed", "signed_date": "2025-06-01"}
+    return row | more
+
+
+PLAN = {"patients": {"P1": {"centre": "C1", "domains": ["clinical", "genomics"]}}, "assays": {}}
+
+
+@pytest.mark.parametrize(
+    ("version", "listed", "verdict"),
+    [
+        ("2.0", "1.0;2.0", "PASS"),
+        ("3.0", "1.0;2.0", "FAIL"),
+        ("2.0", None, "NOT_ASSESSED"),
+        (None, "2.0", "NOT_ASSESSED"),
+        (None, None, "NOT_ASSESSED"),
+    ],
+)
+def test_version_of_the_form_is_one_that_an_approval_names(version, listed, verdict):
+    more = {"version": version} if version else {}
+    approval = {"centre": "C1"} | ({"consent_versions": listed} if listed else {})
+    [check] = versions_are_approved(PLAN, [signed("base", **more)], [approval])
+    assert (check.requirement_id, check.verdict) == ("ETH-06", verdict)
+
+
+def test_a_waiver_has_no_version_and_no_consents_are_no_finding():
+    assert versions_are_approved(PLAN, [signed("waiver", document_id="W")], []) == []
+    assert versions_are_approved(PLAN, None, None) == []
+
+
+def test_the_special_notice_and_the_proxy_need_a_document_too():
+    documented = {"document_id": "D", "sha256": "0" * 64}
+    rows = [signed("base", proxy_signed_date="2025-06-01"), signed("data_use", **documented)]
+    found = verdicts(consents_have_documents(PLAN, [*rows, signed("special")]))
+    bare = {("P1", name, "NOT_ASSESSED") for name in ("ETH-01", "ETH-03", "ETH-04")}
+    assert set(found) == bare
+    assert (
+        consents_have_documents(PLAN, [row | documented for row in [*rows, signed("special")]])
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "NOT_ASSESSED"),
+        ({"civil_capacity": "full"}, "NOT_APPLICABLE"),
+        ({"civil_capacity": "full", "age": None}, "NOT_ASSESSED"),
+        ({"civil_capacity": "limited"}, "PASS"),
+        ({"age": 15}, "PASS"),
+    ],
+)
+def test_whether_a_proxy_is_needed_must_be_known(changes, verdict):
+    plan = {"patients": {"P1": {"domains": ["clinical"]}}, "assays": {}, "refused": []}
+    checks = gate_checks(plan, [patient(**changes)], {}, True)
+    assert [c.verdict for c in checks if c.requirement_id == "ETH-04"] == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("index", "days", "verdict"),
+    [
+        ("2025-06-10", [None], "PASS"),
+        (None, ["2025-06-10"], "PASS"),
+        (None, ["2025-06-10", None], "NOT_ASSESSED"),
+        (None, [], "NOT_ASSESSED"),
+    ],
+)
+def test_a_run_without_any_day_leaves_the_order_of_consent_and_collection_open(
+    index, days, verdict
+):
+    runs = [{"date": day} if day else {} for day in days]
+    plan = {"patients": {"P1": {"domains": ["clinical"]}}, "refused": []}
+    plan["assays"] = {"ct": {"P1": runs}} if runs else {}
+    checks = gate_checks(plan, [patient(index_date=index)], {}, True)
+    assert [c.verdict for c in checks if c.requirement_id == "ETH-05"] == [verdict]
+
+
+def test_a_document_that_stands_for_the_consents_needs_a_hash():
+    hashed = documents_with_hash([{"approval_no": "EC-1", "sha256": "0" * 64}], None)
+    consent = {"not_available": "retrospective", "document": "EC-1"}
+    plan = {"patients": {}, "assays": {}, "refused": []}
+    assert {c.verdict for c in gate_checks(plan, [], consent, False, hashed)} == {"ATTESTED"}
+    assert {c.verdict for c in gate_checks(plan, [], consent, False, set())} == {"NOT_ASSESSED"}
+
+
+def test_a_patient_without_any_day_is_told_beside_the_approval():
+    people = [patient(1), patient(2, index_date=None)]
+    undated = without_a_day(people, None, None, {"assays": {}})
+    assert undated == {"C1": 1}
+    approval = {"approval_no": "E1", "centre": "C1", "valid_from": "2025-01-01", "committee": "c"}
+    approval |= {"document_id": "D", "sha256": "0" * 64}
+    [check] = ethics_of_centres(people, [approval], None, undated)
+    assert (check.verdict, check.reason) == ("WARN", "1 patients without any day of collection")
+
+
+PAPER = {"document_id": "A", "sha256": "0" * 64}
+SITE = {"centre": "C1", "level": "county", "data_source": "clinic", "planned_n": 50} | PAPER
+STUDY = {"study_id": "S", "registration_no": "R1", "protocol_version": "1"} | PAPER
+STUDY |= {"enrol_start": "2025-01-01"}
+
+
+@pytest.mark.parametrize("gone", ["data_source", "planned_n", "document_id", "sha256"])
+def test_an_external_site_without_its_papers_is_not_assessed(gone):
+    people = [patient(1, role="external")]
+    assert {c.verdict for c in external_sites(people, [SITE])} == {"PASS"}
+    part = external_sites(people, [{k: v for k, v in SITE.items() if k != gone}])
+    assert (part[0].verdict, part[0].reason) == ("NOT_ASSESSED", f"not said: {gone}")
+
+
+def test_external_sites_must_be_described_and_diverse():
+    people = [patient(1, role="external"), patient(2, role="external", centre="C2")]
+    assert verdicts(external_sites(people, None)) == [("cohort", "MOD-07", "NOT_ASSESSED")]
+    tertiary = [SITE | {"level": "tertiary"}]
+    assert verdicts(external_sites(people, tertiary))[1:] == [
+        ("C2", "MOD-07", "NOT_ASSESSED"),
+        ("cohort", "MOD-07", "FAIL"),
+    ]
+    assert external_sites([patient(1)], None) == []
+
+
+@pytest.mark.parametrize("gone", ["registration_no", "protocol_version", "enrol_start", "sha256"])
+def test_a_study_without_registration_or_protocol_is_not_assessed(gone):
+    people = [patient(1, role="external")]
+    assert verdicts(study_is_registered(people, [STUDY])) == [("cohort", "MOD-08", "PASS")]
+    rows = [{k: v for k, v in STUDY.items() if k != gone}]
+    assert verdicts(study_is_registered(people, rows)) == [("cohort", "MOD-08", "NOT_ASSESSED")]
+    assert verdicts(study_is_registered(people, None)) == [("cohort", "MOD-08", "NOT_ASSESSED")]
+    assert study_is_registered([patient(1)], None) == []
 
 
 def test_approval_must_cover_every_index_date():
@@ -269,7 +420,8 @@ def test_development_centre_with_one_class_fails_and_an_external_one_is_warned_o
 
 def test_age_and_day_of_birth_agree():
     born = patient(birth_date="1975-01-01")  # 50.4 years on 2025-06-10
-    assert dates_in_order(born, AS_OF, []) == []
+    assert dates_in_order(born, AS_OF, [])[0].verdict == "PASS"
+    assert dates_in_order(patient(index_date=None), AS_OF, [])[0].verdict == "NOT_ASSESSED"
     [check] = dates_in_order(born | {"age": 45}, AS_OF, [])
     assert "age 45, but 50.4 years by birth_date" in check.reason
     assert demographics(patient(age=None, birth_date="2008-06-11"), [18, 100])[0].verdict == "FAIL"
