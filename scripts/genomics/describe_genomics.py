@@ -9,8 +9,7 @@ from scripts.core.features import Feature, write_dictionary
 from scripts.genomics.allele_counts import read_contigs, read_hotspots
 from scripts.genomics.extract_fragments import AUTOSOME, read_arms
 from scripts.genomics.gene_panel import read_genes
-
-TISSUES = ("tumour", "adjacent", "tissue")  # measured in cases only: never a predictor
+from scripts.genomics.job_samples import TISSUES
 
 
 def _hbv(role: str) -> list[Feature]:
@@ -86,6 +85,7 @@ def main(job):
     """
     with core_job.step(job) as step:
         settings, block = job.params.settings, job.params.block
+        # Tissue is measured in cases only: never a predictor.
         role = "annotation" if block.split("_")[-1] in TISSUES else "predictor"
         if block.startswith("cfdna"):
             with open(job.input.contigs, encoding="utf-8") as handle:

@@ -7,6 +7,8 @@ Source: the contract of a step (docs/architecture.md, "A step").
 from dataclasses import dataclass
 from pathlib import Path
 
+TISSUES = ("tumour", "adjacent", "tissue")  # last word of a block measured in tissue
+
 
 @dataclass(frozen=True)
 class Sample:

@@ -1,18 +1,29 @@
-"""Do the samples of one patient come from one person? Genotype concordance of every pair of samples.
+"""Do the samples of one patient come from one person? Allele counts of every pair of samples at SNP sites.
 
-In: alignments of one patient (exome, genome, cfDNA). Out: verdict per block, concordance table.
-Source: bcftools mpileup | call -m of both samples together; measured on real pairs: same person 2.8 % of genotypes
-discordant, another person 46 %.
+In: alignments of one patient (exome, genome, cfDNA). Out: verdict per block, table of the evidence.
+Source: bcftools mpileup | call -m of all samples together for the sites; same_person.py for the likelihood ratio.
 """
 
 import itertools
 from pathlib import Path
 
 from scripts.core import job as core_job
-from scripts.genomics import hts
+from scripts.genomics import hts, same_person
 from scripts.genomics.allele_counts import read_contigs
+from scripts.genomics.job_samples import TISSUES
 
 REQUIREMENT = "QCP-02"  # agreement between two independent records of one thing
+FEW_READS = 10  # a share of fewer reads says nothing
+COLUMNS = (
+    "sample_1",
+    "sample_2",
+    "sites",
+    "discordant",
+    "opposite_homozygotes",
+    "reads",
+    "contradicting",
+    "log10_ratio",
+)
 
 
 def thin(intervals: list[tuple[str, int, int]], bases: int) -> list[tuple[str, int, int]]:
@@ -30,10 +41,10 @@ def thin(intervals: list[tuple[str, int, int]], bases: int) -> list[tuple[str, i
     return pieces[::every]
 
 
-def genotype_lines(
-    alignments: list[str], reference: str, regions: str, settings: dict
-) -> list[str]:
-    """Tab-separated GT and GQ of every sample at each biallelic SNV that any of them carries."""
+def allele_counts_of(alignments: list[str], reference: str, regions: str, settings: dict):
+    """Reads with the reference and the alternative allele, (n, 2 per sample), at each biallelic SNV that any sample carries."""
+    import numpy as np
+
     backend = settings["backend"]
 
     def bcftools(*words) -> list[str]:
@@ -43,45 +54,49 @@ def genotype_lines(
         bcftools(
             "mpileup", "--no-version", "-Ou", "-f", reference, "-R", regions, "-I",
             "-q", settings["min_mapping_quality"], "-Q", settings["min_base_quality"],
-            "-d", settings["max_depth"], "-a", "FORMAT/DP", *alignments,
+            "-d", settings["max_depth"], "-a", "FORMAT/AD", *alignments,
         ),
-        bcftools("call", "--no-version", "-Ou", "-m", "-v", "-a", "FORMAT/GQ"),
+        bcftools("call", "--no-version", "-Ou", "-m", "-v"),
         bcftools(
             "view", "--no-version", "-Ou", "-v", "snps", "-m", "2", "-M", "2",
             "-i", f"QUAL>={settings['min_quality']}",
         ),
-        bcftools("query", "-o", "/dev/stdout", "-f", "[%GT:%GQ\\t]\\n"),
+        bcftools("query", "-o", "/dev/stdout", "-f", "[%AD\\t]\\n"),
     )  # fmt: skip
-    return text.splitlines()
+    rows = [
+        [int(word) if word.isdigit() else 0 for word in line.replace(",", "\t").split("\t") if word]
+        for line in text.splitlines()
+    ]
+    return np.array(rows, dtype=int).reshape(len(rows), 2 * len(alignments))
 
 
-def concordance(lines: list[str], first: int, second: int, min_quality: float) -> tuple[int, int]:
-    """(sites, discordant sites) of two samples: genotypes of both known with at least `min_quality`."""
-    sites = discordant = 0
-    for line in lines:
-        cells = line.split("\t")
-        genotypes = []
-        for column in (first, second):
-            genotype, _, quality = cells[column].partition(":")
-            if "." in genotype or quality in ("", ".") or float(quality) < min_quality:
-                break
-            genotypes.append(tuple(sorted(genotype.replace("|", "/").split("/"))))
-        if len(genotypes) == 2:
-            sites += 1
-            discordant += genotypes[0] != genotypes[1]
-    return sites, discordant
+def may_have_lost(block: str) -> bool:
+    """Whether a sample may hold tumour cells, in which heterozygosity is lost: tissue and cell-free DNA."""
+    return block.startswith("cfdna") or block.split("_")[-1] in TISSUES
 
 
-def judge(sites: int, discordant: int, settings: dict) -> tuple[str, str]:
-    """Verdict and reason for one pair of samples."""
-    if sites < settings["min_sites"]:
-        return "NOT_ASSESSED", f"only {sites} sites with a sure genotype in both samples"
-    fraction = discordant / sites
-    text = f"{100 * fraction:.1f} % of {sites} genotypes differ"
-    if fraction > settings["max_discordance"]["fail"]:
-        return "FAIL", f"{text}: not from one person (swapped sample?)"
-    if fraction > settings["max_discordance"]["warn"]:
-        return "WARN", f"{text}: contamination or a swapped sample?"
+def judge(evidence: same_person.Evidence, settings: dict) -> tuple[str, str]:
+    """Verdict and reason for one pair of samples.
+
+    A pair fails on evidence only (ratio and contradicting reads); without evidence either way it is warned of, not passed.
+    """
+    sure = settings["min_log10_ratio"]
+    most = settings["max_contradicting"]["normal" if evidence.normal else "tumour"]
+    share = evidence.contradicting / evidence.reads if evidence.reads >= FEW_READS else None
+    text = f"{evidence.contradicting} of {evidence.reads} reads contradict the homozygous sites of the other sample"
+    if evidence.log10_ratio <= -sure and (share is None or share > most):
+        return "FAIL", f"not from one person (swapped sample?): {text}"
+    if evidence.log10_ratio < sure or (share or 0) > most:
+        return (
+            "WARN",
+            f"not shown to be from one person: {text}, log10 ratio {evidence.log10_ratio:.1f}",
+        )
+    if (
+        evidence.normal
+        and evidence.contradicting >= FEW_READS
+        and share > settings["max_contradicting"]["warn"]
+    ):
+        return "WARN", f"contaminated sample? {text}"
     return "PASS", ""
 
 
@@ -101,7 +116,7 @@ def main(job):
 
     input: alignment, align_status (one each per block), reference, contigs, targets
     params: blocks, evidence, settings = config section genomics.identity
-    output: table (pair, sites, discordant), status (a verdict per block), ledger
+    output: table (one line per pair: COLUMNS), status (a verdict per block), ledger
     """
     import json
 
@@ -114,28 +129,41 @@ def main(job):
             step.blocks.setdefault(block, {"verdict": "pass", "reasons": []})
             if json.loads(Path(status).read_text(encoding="utf-8"))["verdict"] != "fail":
                 samples.append((block, evidence, str(alignment)))
-        lines: list[str] = []
+        counts = None
         if len(samples) > 1:
             bed = step.path(job.output.table).with_suffix(".bed")
             regions = regions_of(job, settings)
             bed.write_text("".join(f"{c}\t{s}\t{e}\n" for c, s, e in regions), encoding="utf-8")
             try:
-                lines = genotype_lines(
+                counts = allele_counts_of(
                     [path for *_, path in samples], str(job.input.reference), str(bed), settings
                 )
             finally:
                 bed.unlink()
-        table = ["sample_1\tsample_2\tsites\tdiscordant"]
+        table = ["\t".join(COLUMNS)]
         for (i, one), (j, other) in itertools.combinations(enumerate(samples), 2):
-            sites, discordant = concordance(lines, i, j, settings["min_genotype_quality"])
-            table.append(f"{one[0]}\t{other[0]}\t{sites}\t{discordant}")
-            verdict, reason = judge(sites, discordant, settings)
+            found = same_person.compare(
+                counts[:, [2 * i, 2 * i + 1, 2 * j, 2 * j + 1]],
+                (may_have_lost(one[0]), may_have_lost(other[0])),
+                settings["min_genotype_quality"], settings["min_sites"],
+            )  # fmt: skip
+            numbers = (
+                found.sites,
+                found.differing,
+                found.opposite,
+                found.reads,
+                found.contradicting,
+            )
+            table.append(
+                "\t".join([one[0], other[0], *map(str, numbers), f"{found.log10_ratio:.1f}"])
+            )
+            verdict, reason = judge(found, settings)
             for block, evidence, _ in (one, other):
                 with step.block(block):
                     step.check(
                         REQUIREMENT, f"same person: {one[0]} and {other[0]}", verdict,
-                        value=discordant / sites if sites else None, unit="fraction of genotypes",
-                        threshold=f"<= {settings['max_discordance']['fail']}",
+                        value=found.log10_ratio, unit="log10 ratio, one person over two",
+                        threshold=f">= {settings['min_log10_ratio']:g}",
                         evidence=evidence, reason=reason,
                     )  # fmt: skip
         if len(samples) < 2:

@@ -23,6 +23,9 @@ ALTERING = TRUNCATING | {
     "protein_altering",
 }
 
+# mpileup looks for no indels above an average of 250 reads per sample unless told (bcftools manual, -L).
+INDELS_AT_ANY_DEPTH = 1_000_000
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -62,7 +65,7 @@ def calling_commands(
     commands = [
         bcftools(
             "mpileup", *plain, "-f", reference, *region, "-d", settings["max_depth"],
-            "-q", settings["min_mapping_quality"], "-Q", settings["min_base_quality"],
+            "-L", INDELS_AT_ANY_DEPTH, "-q", settings["min_mapping_quality"], "-Q", settings["min_base_quality"],
             "--indels-cns", "-X", "illumina", "-a", "FORMAT/AD,FORMAT/DP", alignment,
         ),
         bcftools("call", *plain, "-m", "-v", "-a", "FORMAT/GQ"),
