@@ -14,7 +14,7 @@ from scripts.clinical import fhir_people
 from scripts.clinical.fhir_consents import read_consent, read_specimen
 from scripts.clinical.fhir_files import Place, Refused, hidden
 from scripts.clinical.fhir_observations import Left, Measured
-from scripts.clinical.fhir_values import Coding, part
+from scripts.clinical.fhir_values import Coding, part, refuse_modifiers
 
 READ = ("Patient", "Observation", "Condition", "Consent", "Specimen", "RelatedPerson")
 
@@ -84,6 +84,7 @@ class Cohort:
 
     def _take(self, place: Place, resource: dict) -> None:
         kind = place.kind
+        refuse_modifiers(resource)
         if kind == "Patient":
             person = fhir_people.read_patient(place, resource, self._codes, self._pseudonyms)
             person.known_as |= {f"Patient/{person.key}"} | ({place.full_url} - {""})
@@ -121,10 +122,7 @@ class Cohort:
         """The Patient that a reference means. Refused when it is no patient or stands in no file."""
         reference = part(subject, "reference", str, path) or ""
         identifier = part(subject, "identifier", dict, path) or {}
-        names = [reference]
-        tail = re.search(r"Patient/([A-Za-z0-9.-]+)(?:/_history/[A-Za-z0-9.-]+)?$", reference)
-        if tail:
-            names.append(f"Patient/{tail[1]}")
+        names = _names_of(reference)
         query = re.search(r"^Patient\?identifier=(.+)$", reference)
         if query:
             names.append(query[1].replace("%7C", "|"))
@@ -138,8 +136,42 @@ class Cohort:
         shown = reference or "by identifier"
         raise Refused(f"{path}.reference", shown, "no such Patient in these files")
 
+    def _join_people(self) -> None:
+        """Have every name of a replaced Patient mean the one who replaces it (Patient.link)."""
+        people = {person.key: person for person in self._people.values()}
+        successor: dict[str, str] = {}
+        for person in people.values():
+            pairs = [(person, person.replaced_by)] if person.replaced_by else []
+            for old, new in pairs:
+                try:
+                    successor[old.key] = self._person({"reference": new}, "link.other").key
+                except Refused:
+                    old.notes.append("replaced by a Patient that stands in no file")
+            for reference in person.replaces:
+                old = next(
+                    (self._people[n] for n in _names_of(reference) if n in self._people), None
+                )
+                if old is not None:
+                    successor.setdefault(old.key, person.key)
+        for key, old in people.items():
+            seen = [key]
+            while (new := successor.get(seen[-1])) and new not in seen:
+                seen.append(new)
+            if new or len(seen) == 1:  # a ring of links says nothing
+                continue
+            kept = people[seen[-1]]
+            kept.known_as |= old.known_as
+            kept.notes.append(
+                "a record that was replaced by this one was joined to it (Patient.link)"
+            )
+            for column, value in old.hashes.items():
+                kept.hashes.setdefault(column, value)
+            for name in old.known_as:
+                self._people[name] = kept
+
     def finish(self) -> Sheets:
         """Tie everything to its patient and return the rows of the sheets, sorted by patient."""
+        self._join_people()
         own: dict[str, list[tuple[Place, str, object]]] = {}
         for place, kind, subject, what in self._read:
             try:
@@ -219,6 +251,12 @@ class Cohort:
                 more["proxy_name_hash"] = self._pseudonyms.hash("proxy", agreement.proxy)
                 more["proxy_signed_date"] = row["signed_date"]
             self.out.rows["consents"].append(more | row)
+
+
+def _names_of(reference: str) -> list[str]:
+    """A reference, and the relative one at its end where it has an address or a version."""
+    tail = re.search(r"Patient/([A-Za-z0-9.-]+)(?:/_history/[A-Za-z0-9.-]+)?$", reference)
+    return [reference] + ([f"Patient/{tail[1]}"] if tail else [])
 
 
 def _busiest_day(labs: list[Measured]) -> str:

@@ -131,6 +131,8 @@ class ObservationReader:
                 kind = ""
             else:
                 text, units = quantity(value, where)
+        elif kind in ("Range", "Ratio"):
+            text, units = _two_sided(part(holder, name, dict), kind, where)
         elif kind and not KINDS[kind]:
             text = self._words(holder, name, kind, where)
         first = _first(code, path)
@@ -162,15 +164,7 @@ class ObservationReader:
             return "positive" if part(holder, name, bool) else "negative"
         if kind == "Integer":
             return number_text(holder[name], where)
-        if kind == "String":
-            return " ".join(part(holder, name, str).split())
-        value = part(holder, name, dict)
-        ends = ("low", "high") if kind == "Range" else ("numerator", "denominator")
-        numbers = []
-        for end in ends:
-            side = part(value, end, dict, where) or {}
-            numbers.append(quantity(side, f"{where}.{end}")[0] if side else "")
-        return ("-" if kind == "Range" else ":").join(numbers)
+        return " ".join(part(holder, name, str).split())
 
     def _vital(self, field, text, units, first, subject, where, when) -> Measured | Left:
         factors = VITAL[field]
@@ -179,6 +173,24 @@ class ObservationReader:
             return Left(first, f"no {field} in {', '.join(factors)}", units[0] if units else "")
         number = f"{float(text) * factors[unit]:.1f}".removesuffix(".0")
         return Measured(subject, "history", field, {"value": number, "date": when[:10]})
+
+
+def _two_sided(value: dict, kind: str, where: str) -> tuple[str, list[str]]:
+    """(text as labs.tsv writes it, units) of a Range or Ratio. A Range with one end is open on the other side: a limit."""
+    names = ("low", "high") if kind == "Range" else ("numerator", "denominator")
+    sides = [part(value, name, dict, where) for name in names]
+    read = [quantity(s, f"{where}.{n}") if s else None for s, n in zip(sides, names, strict=True)]
+    units = list(dict.fromkeys(unit for side in read if side for unit in side[1]))
+    if kind == "Ratio" or all(read):
+        if kind == "Range" and read[0][1] and read[1][1] and not set(read[0][1]) & set(read[1][1]):
+            raise Refused(where, None, "low and high in one unit")
+        return ("-" if kind == "Range" else ":").join(
+            side[0] if side else "" for side in read
+        ), units
+    if not any(read):
+        raise Refused(where, None, "low, high or both")
+    sign, (number, _) = ("<=", read[1]) if read[1] else (">=", read[0])
+    return sign + number.lstrip("<>="), units
 
 
 def _first(code: dict, path: str) -> Coding:

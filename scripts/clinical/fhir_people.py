@@ -23,12 +23,14 @@ from scripts.clinical.fhir_values import (
 # The first of these that a patient has is the diagnosis of patients.tsv.
 RANK = ("hcc", "cirrhosis", "chronic_hepatitis", "chronic_liver_disease", "benign_lesion")
 _GENDERS = ("male", "female", "other", "unknown")
+LINKS = ("replaced-by", "replaces", "refer", "seealso")
 _SPECIAL = {"ssn": "id1_hash"}  # identifier systems without a type whose address says what they are
 
 
 @dataclass
 class Person:
-    """One Patient. `born` may be a year, a month or a day; `known_as`: by what other resources refer to it."""
+    """One Patient. `born` may be a year, a month or a day; `known_as`: by what other resources refer to it;
+    `replaced_by`, `replaces`: references to other Patients that are the same person."""
 
     key: str
     place: Place
@@ -38,6 +40,8 @@ class Person:
     hashes: dict[str, str] = field(default_factory=dict)
     known_as: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    replaced_by: str = ""
+    replaces: list[str] = field(default_factory=list)
 
 
 def read_patient(place: Place, resource: dict, codes: Codes, pseudonyms) -> Person:
@@ -70,6 +74,21 @@ def read_patient(place: Place, resource: dict, codes: Codes, pseudonyms) -> Pers
         column = _hash_column(identifier, system, codes, where)
         if column:
             person.hashes.setdefault(column, pseudonyms.hash(column, value))
+    if part(resource, "active", bool) is False:
+        person.notes.append("the record is not active (Patient.active false)")
+    for place_in_list, link in enumerate(listed(resource, "link")):
+        where = f"link[{place_in_list}]"
+        kind = part(link, "type", str, where, needed=True)
+        if kind not in LINKS:
+            raise Refused(f"{where}.type", kind, f"one of {', '.join(LINKS)}")
+        other = part(link, "other", dict, where, needed=True)
+        reference = part(other, "reference", str, f"{where}.other") or ""
+        if kind == "replaced-by":
+            person.replaced_by = reference
+        elif kind == "replaces":
+            person.replaces.append(reference)
+        else:
+            person.notes.append(f"another record is linked (Patient.link {kind})")
     for contact in listed(resource, "telecom"):
         value = part(contact, "value", str, "telecom")
         if value and part(contact, "system", str, "telecom") == "phone":

@@ -94,6 +94,24 @@ def part(parent: dict, name: str, kind: type | tuple, path: str = "", *, needed:
     return value
 
 
+def refuse_modifiers(resource: dict) -> None:
+    """Refused when an element says by a modifier extension or by rules of its own that it means something else.
+
+    None is known here, and what is not known must not be ignored (FHIR R4, Extensibility, 2.4.1; implicitRules, 2.26.3).
+    """
+    todo: list[tuple[str, object]] = [("", resource)]
+    while todo:
+        path, value = todo.pop()
+        if isinstance(value, list):
+            todo += [(f"{path}[{place}]", item) for place, item in enumerate(value)]
+        elif isinstance(value, dict):
+            for name in ("modifierExtension", "implicitRules"):
+                if value.get(name):
+                    allowed = "nothing that changes the meaning in a way that is not known here"
+                    raise Refused(f"{path}.{name}".lstrip("."), None, allowed)
+            todo += [(f"{path}.{name}", item) for name, item in value.items()]
+
+
 def listed(parent: dict, name: str, path: str = "") -> list[dict]:
     """The objects of a list; one that is no object is refused."""
     out = part(parent, name, list, path) or []

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.clinical import analyte_names
 from scripts.clinical.lab_values import plain
 
 
@@ -73,7 +74,6 @@ def fold_name(text: str) -> str:
 
 
 _BRACKETS = re.compile(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]", re.S)
-_TEST_WORDS = ("检测", "测定", "定量")
 _NO_UNIT = {"", ".", "na", "n/a", "nan", "null", "none", "无", "无单位"}
 _AT_37_DEGREES = re.compile(r"\s*[@,( ]\s*37\s*°?\s*c\)?$")
 _MOLAR = re.compile(r"([mµμun])M")  # mm is none
@@ -168,18 +168,17 @@ class Dictionary:
         return cls(variables, names, dimensions)
 
     def resolve(self, text: str) -> str:
-        """The variable that a printed name means, "" when unknown; 总胆红素(TBIL) and 白蛋白 ALB
-        are tried in parts, 血清总胆红素 and 甲胎蛋白测定 without what says the specimen or that it is a test."""
-        found = {self._names.get(part, "") for part in self._parts(text)}
-        return found.pop() if len(found) == 1 else ""
+        """The variable that a printed name means, "" when unknown or when its parts mean several: 总胆红素(TBIL), 白蛋白 ALB,
+        肌酐(酶法), "Bilirubin, total", "Albumin [Mass/volume] in Serum or Plasma"."""
+        return self._resolved(text)[0]
 
     def subject(self, text: str) -> Variable | None:
         """The variable that a printed name means, with the dimensions of its units under that name; None when unknown."""
-        name = self.resolve(text)
+        name, folded = self._resolved(text)
         if not name:
             return None
         variable = self.variables[name]
-        own = {self._dimensions.get(part, variable.dimension) for part in self._parts(text)}
+        own = {self._dimensions.get(part, variable.dimension) for part in folded}
         return dataclasses.replace(variable, dimension="|".join(sorted(own)))
 
     def subject_and_unit(self, text: str, units: "Units") -> tuple[Variable | None, str]:
@@ -191,25 +190,52 @@ class Dictionary:
         known = self.subject(match[1])
         return (known, match[2]) if known and units.knows(known, match[2]) else (None, "")
 
-    def _bare(self, folded: str) -> str:
-        """A folded name as the dictionary has it, without what says the specimen or that it is a test where that is needed."""
-        for word in ("", *_TEST_WORDS):
-            folded = folded if folded in self._names else folded.removesuffix(word)
-        bare = re.sub("^血[清浆]", "", folded)
-        clots = bare in self._names and "time" in self.variables[self._names[bare]].dimension
-        impossible = clots and folded.startswith(
-            "血清"
-        )  # serum has clotted: 血清TT is another test
-        return folded if folded in self._names or impossible else bare
+    def _resolved(self, text: str) -> tuple[str, list[str]]:
+        """(variable or "", the folded names that said so) of a printed name."""
+        whole = self._known(text)
+        if not whole and not analyte_names.is_other_specimen(text):
+            whole = self._known_parts(text)
+        found = {self._names[name] for name in whole}
+        if len(found) != 1:
+            return "", []
+        (name,) = found
+        # Serum has clotted: 血清TT is another test.
+        clots = "time" in self.variables[name].dimension and name != "inr"
+        if clots and analyte_names.says_serum(text):
+            return "", []
+        return name, whole
 
-    def _parts(self, text: str) -> list[str]:
-        """Folded names that a printed name consists of: itself where it is known, else what brackets or scripts part."""
-        if self._bare(fold_name(text)) in self._names:
-            return [self._bare(fold_name(text))]
-        parts = re.split(r"[()\[\]【】]", plain(text))
-        if len(parts) == 1:
-            parts = re.findall(r"[\u4e00-\u9fff]+|[A-Za-z0-9γ+#%\-]+", plain(text))
-        return [self._bare(part) for part in map(fold_name, parts) if part]
+    def _known(self, part: str) -> list[str]:
+        """[folded name] of a part that the dictionary has, if need be without what says the specimen or the test; else []."""
+        folded = (fold_name(spelling) for spelling in analyte_names.spellings(plain(part)))
+        return next(([name] for name in folded if name in self._names), [])
+
+    def _known_parts(self, text: str) -> list[str]:
+        """Folded names of all parts that are names; [] when one of them is not known."""
+        parts = analyte_names.parts_of(text)
+        main = parts[0] if parts else ""
+        joined = []
+        for other in parts[1:]:  # "Bilirubin, total"; 血红蛋白(血浆) is not that of the cells
+            pairs = (f"{other} {main}", f"{main} {other}")
+            known = next((known for pair in pairs if (known := self._known(pair))), [])
+            joined += [(other, known)] if known else []
+        rest = [part for part in parts[1:] if part not in [other for other, _ in joined]]
+        found = [name for _, known in joined for name in known]
+        names = [] if joined else [main]
+        for part in [*names, *(part for part in rest if not analyte_names.is_qualifier(part))]:
+            known = self._known(part) or self._known_words(part)
+            if not known:
+                return []
+            found += known
+        return found
+
+    def _known_words(self, part: str) -> list[str]:
+        """Folded names of a part that holds several: ALT/GPT, 白蛋白 ALB; [] when one of them is not known."""
+        words = re.split(r"\s*/\s*", part)
+        if len(words) == 1:
+            words = re.findall(r"[\u4e00-\u9fff]+|[A-Za-z0-9γ+#%\-]+", part)
+        known = [self._known(word) for word in words if not analyte_names.is_qualifier(word)]
+        return [name for names in known for name in names] if known and all(known) else []
 
 
 @dataclass

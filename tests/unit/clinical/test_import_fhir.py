@@ -503,3 +503,87 @@ def test_missing_file_and_short_salt_are_told_plainly(tmp_path, capsys):
     (tmp_path / "salt").write_text("long enough to be one")
     assert import_fhir.main([*given, "--salt-file", str(tmp_path / "salt")]) == 1
     assert "no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "cells"),
+    [
+        ({"high": {"value": 10, "unit": "ng/mL"}}, ("<=10", "ng/mL")),  # a missing low is open
+        ({"low": {"value": 400, "unit": "ng/mL"}}, (">=400", "ng/mL")),
+        (
+            {"low": {"value": 5, "unit": "ng/mL"}, "high": {"value": 10, "unit": "ng/mL"}},
+            ("5-10", "ng/mL"),
+        ),
+    ],
+)
+def test_range_with_one_end_is_a_limit_with_its_unit(imported, value, cells):
+    found = imported([patient(), observation("o1", AFP, valueRange=value)])
+    assert [row[1:3] for row in labs(found)] == [cells]
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (
+            {"modifierExtension": [{"url": "urn:x:not-of-this-person", "valueBoolean": True}]},
+            "modifierExtension",
+        ),
+        ({"implicitRules": "urn:x:rules"}, "implicitRules"),
+        (
+            {"referenceRange": [{"high": {"value": 7}, "modifierExtension": [{"url": "urn:x:y"}]}]},
+            "referenceRange[0].modifierExtension",
+        ),
+    ],
+)
+def test_element_that_means_something_else_is_refused_with_its_path(imported, change, path):
+    """FHIR R4, Extensibility: a modifier extension that is not known must not be ignored."""
+    found = imported([patient(), observation("o1", AFP, **quantity(40), **change)])
+    assert labs(found) == [] and len(found.refused) == 1
+    assert path in found.refused[0]
+
+
+def test_records_of_one_person_are_joined_by_their_links(imported):
+    old = patient(
+        "p1", active=False, link=[{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]
+    )
+    third = patient("p3", link=[{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}])
+    other = {"subject": {"reference": "Patient/p2"}, "effectiveDateTime": "2025-06-11"}
+    found = imported(
+        [old, third, patient("p2"), observation("o1", AFP, **quantity(3))]
+        + [observation("o2", AFP, **quantity(4)) | other]
+    )
+    assert len(found.rows("patients")) == 1
+    assert {row["patient_id"] for row in found.rows("labs")} == {
+        found.rows("patients")[0]["patient_id"]
+    }
+    assert [row["value"] for row in found.rows("labs")] == ["3", "4"]
+    assert "joined" in " ".join(row["reason"] for row in found.rows("fhir.unmapped"))
+
+
+def test_record_that_is_not_active_is_said_and_a_ring_of_links_joins_nobody(imported):
+    ring = [
+        patient(
+            a, active=False, link=[{"other": {"reference": f"Patient/{b}"}, "type": "replaced-by"}]
+        )
+        for a, b in (("p1", "p2"), ("p2", "p1"))
+    ]
+    found = imported(ring)
+    assert len(found.rows("patients")) == 2
+    assert "not active" in " ".join(row["reason"] for row in found.rows("fhir.unmapped"))
+
+
+@pytest.mark.parametrize(
+    ("code", "analyte"),
+    [
+        ("26515-7", "plt"),
+        ("38483-4", "crea"),
+        ("3094-0", "urea nitrogen"),  # its factor is not that of urea
+        ("61151-7", "alb"),
+        ("1743-4", "alt"),
+        ("34714-6", "inr"),
+        ("29615-2", "hbv_dna"),
+    ],
+)
+def test_usual_codes_have_their_place(imported, code, analyte):
+    found = imported([patient(), observation("o1", concept(LOINC, code), **quantity(40, "1"))])
+    assert [row[0] for row in labs(found)] == [analyte]

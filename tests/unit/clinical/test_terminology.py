@@ -48,6 +48,43 @@ UNITS = Units.read(RESOURCES / "units.tsv")
         ("尿总蛋白", ""),
         ("总胆红素(ALB)", ""),  # two names that contradict each other
         ("foo", ""),
+        # method, specimen or kind of test in brackets or behind a comma; both names of one enzyme
+        ("甲胎蛋白测定(定量)", "afp"),
+        ("甲胎蛋白（电化学发光法）", "afp"),
+        ("AFP(化学发光)", "afp"),
+        ("肌酐(酶法)", "crea"),
+        ("肌酐[苦味酸法]", "crea"),
+        ("白蛋白(溴甲酚绿法)", "alb"),
+        ("钾(离子选择电极法)", "k"),
+        ("乙肝病毒DNA(荧光定量PCR)", "hbv_dna"),
+        ("高敏HBV-DNA", "hbv_dna"),
+        ("谷丙转氨酶(ALT/GPT)", "alt"),
+        ("AST/GOT", "ast"),
+        ("★总胆红素(血清)", "tbil"),
+        ("急诊肌酐", "crea"),
+        ("胆红素(直接)", "dbil"),
+        ("Alanine transaminase", "alt"),
+        ("Bilirubin, total", "tbil"),
+        ("Bilirubin, direct, serum", "dbil"),
+        ("Albumin, Serum", "alb"),
+        ("Serum albumin level", "alb"),
+        ("Creatinine (Jaffe, kinetic)", "crea"),
+        ("Albumin [Mass/volume] in Serum or Plasma", "alb"),
+        ("Bilirubin.total [Moles/volume] in Serum or Plasma", "tbil"),
+        ("Platelets [#/volume] in Blood by Automated count", "plt"),
+        ("Gesamtbilirubin", "tbil"),
+        # another quantity: other material, a fraction, two names that contradict each other
+        ("Albumin, Urine", ""),
+        ("白蛋白(尿)", ""),
+        ("Creatinine [Mass/volume] in Urine", ""),
+        ("Bilirubin, Total, Ascites", ""),
+        ("Hemoglobin, Plasma", "free_hb"),
+        ("血红蛋白(血浆)", "free_hb"),
+        ("Hemoglobin S", ""),
+        ("Immunoglobulin G", ""),
+        ("Protein S", ""),
+        ("ALT(AST)", ""),
+        ("总胆红素(直接胆红素)", ""),
     ],
 )
 def test_name(name, variable):
@@ -133,3 +170,37 @@ def test_chinese_laboratory_panel_is_understood(testdata):
             assert DICTIONARY.resolve(row["short_name"]) == name, row
         if row["unit"]:
             assert UNITS.conversion(DICTIONARY.variables[name], row["unit"]).action == "", row
+
+
+# Codes of the same analytes in other units or specimens of blood (LOINC), beside those of the dictionary.
+OTHER_CODES = {
+    **{"1975-2": "tbil", "1968-7": "dbil", "15152-2": "dbil", "1971-1": "ibil", "2160-0": "crea"},
+    **{"38483-4": "crea", "3094-0": "urea", "2345-7": "glu", "2339-0": "glu", "3084-1": "urate"},
+    **{"2571-8": "tg", "2093-3": "chol", "13457-7": "ldl", "2089-1": "ldl", "2085-9": "hdl"},
+    **{
+        "6298-4": "k",
+        "32713-0": "k",
+        "2947-0": "na",
+        "32717-1": "na",
+        "3243-3": "tt",
+        "3173-2": "aptt",
+    },
+    **{"13954-3": "hbeag", "20509-6": "hgb", "48703-3": "hct", "32354-3": "hct", "32207-3": "pdw"},
+}
+
+
+@pytest.mark.real
+def test_loinc_names_mean_what_their_codes_say(testdata):
+    """1,630 items of MIMIC-IV with their LOINC names: no name of another code or specimen is taken for one of ours."""
+    codes = {v.loinc: name for name, v in DICTIONARY.variables.items() if v.loinc} | OTHER_CODES
+    path = testdata / "clinical" / "mimic_d_labitems_to_loinc.csv"
+    with open(path, encoding="utf-8-sig", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    known = wrong = 0
+    for row in rows:
+        found = DICTIONARY.resolve(row["omop_concept_name"])
+        meant = codes.get(row["omop_concept_code"], "")
+        wrong += bool(found) and found != meant
+        known += bool(meant) and found == meant
+    assert len(rows) == 1630 and wrong == 0
+    assert known >= 120
