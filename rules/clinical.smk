@@ -1,4 +1,8 @@
 # Clinical data: what the sheets say, the clinical table, the chain of custody.
+from dataclasses import asdict
+
+from scripts.core.run_design import flaws_of
+
 register_modality(
     "clinical",
     dictionary="results/clinical/clinical.dictionary.tsv",
@@ -45,6 +49,7 @@ rule validate_inputs:
             + [sorted({entry["domain"] for entry in PLAN["blocks"].values()})]
         ),
         acts=lambda wildcards: acts_digest(),
+        design=digest_of([asdict(flaw) for flaw in flaws_of(PLAN)]),
         deleted=deleted(),
         sheets=sheet_digest(
             "patients",
