@@ -106,11 +106,11 @@ def read_region(step, row: dict, volume: Volume, modality: str, settings: dict) 
     labels = mask.labels
     region = region_of(labels, settings["region_labels"], liver_labels)
     if not region.any():
-        wanted = settings["region_labels"]
-        reason = "the mask is empty" if not labels.any() else "the mask has no voxel of the region"
-        reason += f" (labels {wanted})" if wanted and labels.any() else ""
+        reason = "the mask is empty; draw it again"
+        if labels.any():
+            reason = f"the mask has no voxel of the region (labels {settings['region_labels']}); draw it again"
         raise InputDefect(
-            f"{reason}; draw it again",
+            reason,
             requirement_id="IST-01",
             check="mask not empty",
             evidence=row["assay_id"],

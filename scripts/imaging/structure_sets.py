@@ -63,7 +63,7 @@ def read_structure_set(
         reason = f"{holes} contours lie inside another one of type CLOSED_PLANAR; they are taken as holes"
         findings.append(_warning("holes of the contours", holes, reason))
     slices = {place: drawn for place, drawn in slices.items() if drawn.any()}
-    findings += fill_between(slices, settings["interpolated_slices"])
+    findings += fill_between(slices, settings["interpolated_slices"], image.GetSize()[axis])
     labels = np.zeros(image.GetSize()[::-1], np.uint16)
     along = np.moveaxis(labels, 2 - axis, 0)
     for place, drawn in slices.items():
@@ -227,19 +227,21 @@ def enclosed_area(points: np.ndarray) -> float:
     return abs(float(x @ np.roll(y, -1) - np.roll(x, -1) @ y)) / 2
 
 
-def fill_between(slices: dict[int, np.ndarray], most: int) -> list[Finding]:
-    """Interpolate slices without a contour between two whose areas overlap (in place); what could not be filled is a finding.
-
-    slices : {slice: area (bool)}; most : the most slices in a row that are interpolated
-    """
+def signed_distance(area: np.ndarray) -> np.ndarray:
+    """Distance to the edge of an area in voxels, positive inside."""
     from scipy.ndimage import distance_transform_edt
 
-    def signed(area: np.ndarray) -> np.ndarray:
-        """Distance to the edge in voxels, positive inside."""
-        return distance_transform_edt(area) - distance_transform_edt(~area)
+    return distance_transform_edt(area) - distance_transform_edt(~area)
 
-    filled = open_left = 0
-    places = sorted(slices)
+
+def fill_between(slices: dict[int, np.ndarray], most: int, size: int) -> list[Finding]:
+    """Interpolate slices without a contour between two whose areas overlap (in place); what could not be filled is a finding.
+
+    slices : {slice: area (bool)}; most : the most slices in a row that are interpolated; size : slices of the image.
+    A contour stands for half the way to where the next one would be: beyond an outermost contour whose neighbour is m slices
+    away from the next, the innermost 1 - k / (m + 1) of its area is taken on the k-th slice.
+    """
+    places, empty, filled, open_left = sorted(slices), {}, 0, 0
     for low, high in zip(places, places[1:], strict=False):
         missing = high - low - 1
         if not missing or not (slices[low] & slices[high]).any():
@@ -247,11 +249,17 @@ def fill_between(slices: dict[int, np.ndarray], most: int) -> list[Finding]:
         if missing > most:
             open_left += missing
             continue
-        below, above = signed(slices[low]), signed(slices[high])
+        below, above = signed_distance(slices[low]), signed_distance(slices[high])
         for place in range(low + 1, high):
             share = (place - low) / (high - low)
             slices[place] = (1 - share) * below + share * above > 0
         filled += missing
+        empty |= {low: missing, high: missing} if low not in empty else {high: missing}
+    for end, away in ((places[0], -1), (places[-1], 1)) if filled else ():
+        missing = empty.get(end, 0)
+        for number in range(1, missing + 1):
+            if 0 <= end + away * number < size:
+                slices[end + away * number] = innermost(slices[end], 1 - number / (missing + 1))
     found = []
     if filled:
         reason = f"contours on {len(places)} of {len(places) + filled + open_left} slices; {filled} between them are interpolated"
@@ -262,3 +270,10 @@ def fill_between(slices: dict[int, np.ndarray], most: int) -> list[Finding]:
         )
         found.append(_warning("no contour missing", open_left, reason))
     return found
+
+
+def innermost(area: np.ndarray, share: float) -> np.ndarray:
+    """The share of an area that lies farthest from its edge."""
+    distance = signed_distance(area)
+    inside = np.sort(distance[area])[::-1]
+    return area & (distance >= inside[max(int(round(share * len(inside))) - 1, 0)])
