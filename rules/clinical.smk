@@ -84,6 +84,7 @@ rule build_clinical_table:
         labs="results/clinical/labs.parquet",
         indices="results/clinical/missing_indices.parquet",
         missing="results/clinical/missing.tsv",
+        columns="results/clinical/unit_columns.json",
         status="results/clinical/clinical.status.json",
         ledger="results/qc/ledger/build_clinical_table/cohort.jsonl",
     log:
