@@ -184,7 +184,7 @@ def main(job):
     """Build the clinical table of all admitted patients.
 
     input: labs, patients, [consents], [history], [pathology], dictionary_table, units; output: table,
-    verdicts, dictionary, labs, columns, indices, missing, status, ledger; params: settings, as_of, whole_panel (optional: new patients)
+    verdicts, dictionary, labs, columns, indices, missing, status, ledger; params: settings, as_of, whole_panel (optional)
     """
     with core_job.step(job) as step:
         settings = job.params.settings
