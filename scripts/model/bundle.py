@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from scripts.core.hashing import digest_of_file, person_hash
+from scripts.core.locked_bundle import MARK as MARK
+from scripts.core.locked_bundle import SUMS, BundleError, content_hash, files_of
+from scripts.core.locked_bundle import verify as verify
 from scripts.model import fused, harmonisation
 
 SCHEMA_VERSION = 1
-SUMS = "SHA256SUMS"
-MARK = ".snakemake_timestamp"  # Snakemake leaves it in every folder that is an output
 ALLOWED_TYPES = frozenset(
     {
         "numpy.dtype",
@@ -33,10 +34,6 @@ ALLOWED_TYPES = frozenset(
     }
 )
 _ID = re.compile(r'("__id__": |"file": ")(\d+)')
-
-
-class BundleError(Exception):
-    """The bundle is not what was locked, or does not fit the data."""
 
 
 def skops_bytes(model) -> bytes:
@@ -115,6 +112,7 @@ def write_bundle(
                 "learner": member.member.learner,
                 "blocks": member.member.blocks,
                 "columns": [list(column) for column in member.columns],
+                "core": [list(column) for column in member.core],
                 "preparation": preparation,
                 "model": file,
                 "intercept": member.intercept,
@@ -146,35 +144,6 @@ def write_sums(folder: Path) -> str:
     lines = [f"{digest_of_file(folder / name)}  {name}\n" for name in sorted(files_of(folder))]
     (folder / SUMS).write_text("".join(lines))
     return content_hash(folder)
-
-
-def files_of(folder: Path) -> set[str]:
-    """Names of all files of a bundle, also those in folders, as seen from it; without SHA256SUMS and Snakemake's mark."""
-    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() or p.is_symlink()}
-    return found - {SUMS, MARK}
-
-
-def content_hash(folder: Path) -> str:
-    """First 16 hex digits of the SHA-256 of SHA256SUMS."""
-    return digest_of_file(folder / SUMS)[:16]
-
-
-def verify(folder: Path) -> None:
-    """BundleError unless every file is listed in SHA256SUMS and unchanged, and nothing else is there."""
-    folder = Path(folder)
-    if not (folder / SUMS).is_file():
-        raise BundleError(f"no bundle at {folder}: {SUMS} is missing")
-    listed = {}
-    for line in (folder / SUMS).read_text().splitlines():
-        digest, _, name = line.partition("  ")
-        listed[name] = digest
-    present = files_of(folder)
-    if present != set(listed):
-        odd = ", ".join(sorted(present ^ set(listed)))
-        raise BundleError(f"bundle {folder.name}: files added or missing: {odd}")
-    changed = [n for n, digest in sorted(listed.items()) if digest_of_file(folder / n) != digest]
-    if changed:
-        raise BundleError(f"bundle {folder.name}: changed since the lock: {', '.join(changed)}")
 
 
 def load_bundle(folder: Path, expected: str = "") -> tuple[fused.FusedModel, dict]:
@@ -218,6 +187,7 @@ def _load_member(folder: Path, entry: dict, stored: pd.DataFrame) -> fused.Train
         weights={},
         parameters=entry["parameters"],
         harmoniser=harmoniser,
+        core=tuple((block, feature) for block, feature in entry.get("core", [])),
     )
 
 

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from scripts.core.hashing import digest_of_file
-
-FOLDER = "references"
-MANIFEST = "manifest.json"
+from scripts.core.locked_bundle import MANIFEST
+from scripts.core.locked_bundle import REFERENCES as FOLDER
+from scripts.core.locked_bundle import read_manifest as read_manifest
 
 
 def copy_references(folder: Path, chains: dict, blocks: set[str]) -> dict:
@@ -62,12 +62,6 @@ def locked_settings(settings: dict, dictionary: str) -> dict:
         panel = settings["clinical"]["core_panel"]
         settings["clinical"]["core_panel"] = [name for name in panel if name in measured]
     return settings
-
-
-def read_manifest(bundle: Path) -> dict:
-    """The manifest of a bundle's references, {} when it holds none."""
-    path = bundle / FOLDER / MANIFEST
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def differences(bundle: Path, code: dict[str, str]) -> list[str]:
