@@ -1,8 +1,4 @@
 # Clinical data: what the sheets say, the clinical table, the chain of custody.
-from dataclasses import asdict
-
-from scripts.core.run_design import flaws_of
-
 register_modality(
     "clinical",
     dictionary="results/clinical/clinical.dictionary.tsv",
@@ -49,7 +45,6 @@ rule validate_inputs:
             + [sorted({entry["domain"] for entry in PLAN["blocks"].values()})]
         ),
         acts=lambda wildcards: acts_digest(),
-        design=digest_of([asdict(flaw) for flaw in flaws_of(PLAN)]),
         deleted=deleted(),
         sheets=sheet_digest(
             "patients",
@@ -84,7 +79,6 @@ rule build_clinical_table:
         labs="results/clinical/labs.parquet",
         indices="results/clinical/missing_indices.parquet",
         missing="results/clinical/missing.tsv",
-        columns="results/clinical/unit_columns.json",
         status="results/clinical/clinical.status.json",
         ledger="results/qc/ledger/build_clinical_table/cohort.jsonl",
     log:
@@ -118,6 +112,36 @@ rule build_clinical_table:
         "Cleaning laboratory values, computing indices -> {output.table} (log: {log})"
     script:
         "../scripts/clinical/build_clinical_table.py"
+
+
+# A typed sheet of new patients: clinical values become features as in training (`snakemake predict --config new=<sheet>`).
+rule convert_new_sheet:
+    input:
+        new=lambda wildcards: new_patients()["new"],
+        lock=lambda wildcards: LOCK_FILE,
+    output:
+        table="results/predictions/typed/clinical.parquet",
+        reading="results/predictions/typed/clinical.json",
+    log:
+        "logs/convert_new_sheet.log",
+    benchmark:
+        "benchmarks/convert_new_sheet.tsv"
+    localrule: True
+    conda:
+        "../envs/clinical.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(10),
+    params:
+        lock="locks/bundle.json",
+        named=config["model"]["bundle"],
+        bundles="bundles",
+        code=code_of("scripts/clinical/convert_new_sheet.py"),
+    message:
+        "Reading the clinical values of the new patients -> {output.table} (log: {log})"
+    script:
+        "../scripts/clinical/convert_new_sheet.py"
 
 
 rule check_custody:

@@ -414,6 +414,7 @@ rule predict_patients:
     output:
         predictions="results/predictions/predictions.tsv",
         contributions="results/predictions/contributions.tsv",
+        measured="results/predictions/measured.tsv",
         ledger="results/qc/ledger/predict_patients/cohort.jsonl",
     log:
         "logs/predict_patients.log",
@@ -429,6 +430,7 @@ rule predict_patients:
         **lock_params(),
         code=code_of("scripts/model/predict_patients.py"),
         unknown_centre=config["prediction"]["unknown_centre"],
+        without_discrimination=config["prediction"]["without_discrimination"],
         withdrawals=f"{HOME}locks/bundle_withdrawals.tsv",
         decisions=digest_of(read_lines(Path(f"{HOME}locks/bundle_withdrawals.tsv"))),
         chains=chain_code(),

@@ -79,6 +79,7 @@ rule write_patient_page:
     input:
         predictions="results/predictions/predictions.tsv",
         contributions="results/predictions/contributions.tsv",
+        measured="results/predictions/measured.tsv",
         resources=page_resources(),
     output:
         pages=directory("results/predictions/patients"),
@@ -95,6 +96,7 @@ rule write_patient_page:
     params:
         code=code_of("scripts/report/write_patient_page.py"),
         settings=config["report"],
+        prevalence=float(config["prediction"]["prevalence"] or 0) or None,
         bundles=lock_params()["bundles"],
     message:
         "A page for each new patient -> {output.pages} (log: {log})"

@@ -5,7 +5,7 @@ MODEL_SETTINGS = {
     key: value
     for key, value in config["model"].items()
     if key not in ("bundle", "relock_reason", "refits", "permutations")
-}
+} | {"core_panels": {"clinical": config["clinical"]["core_panel"]}}
 LOCKED = Path("locks/bundle.json").exists() and bool(
     json.loads(Path("locks/bundle.json").read_text()).get("bundle")
 )
@@ -47,7 +47,12 @@ def new_patients() -> dict[str, list[str]]:
             "Say which patients: snakemake predict --config new=path/to/new.tsv (or a folder of sheets and raw files)"
         )
     if not NEW:
-        return {"new": [config["new"]]}
+        typed = "results/predictions/typed/clinical"
+        return {
+            "new": [config["new"]],
+            "clinical": [f"{typed}.parquet"],
+            "reading": [f"{typed}.json"],
+        }
     blocks = new_blocks()
     if not blocks:
         raise WorkflowError(

@@ -49,6 +49,13 @@ class Feature:
             )
 
 
+def as_measured(value: float, unit: str) -> tuple[float, str]:
+    """A value on the scale on which it was measured and its unit: 0.78 log10(ng/mL) is 6 ng/mL; others as they are."""
+    if unit.startswith("log10(") and unit.endswith(")"):
+        return 10.0**value, unit[6:-1]
+    return value, unit
+
+
 def write_row(path: str | Path, blocks: dict[str, dict[str, float | None]]) -> None:
     """Write the features of one subject: {block: {feature: value}}; None and NaN become null,
     infinities are refused."""

@@ -4,10 +4,11 @@ Source: docs/modelling.md, "Three or more classes". There are no thresholds, int
 
 import pandas as pd
 
-from scripts.model import class_performance, classes, fused
+from scripts.model import class_performance, classes, discrimination, fused
 from scripts.model.cohort_tables import Cohort
 
-SHARED = ["pattern", "calibrated_on", "out_of_range", "outside", "flags", "not_used", "refused"]
+SHARED = ["pattern", "calibrated_on", *discrimination.COLUMNS]
+SHARED += ["out_of_range", "outside", "flags", "read_as", "not_used", "refused"]
 
 
 def columns_of(description: dict) -> list[str]:
@@ -29,10 +30,16 @@ def predict(
         zip(classes.probability_columns(names), [f"probability {n}" for n in names], strict=True)
     )
     scores = scores.rename(columns=renamed)
+    refuse(scores, refusals)
+    scores["centre"] = cohort.obs["centre"].astype(str)
+    return scores
+
+
+def refuse(scores: pd.DataFrame, refusals: dict[str, str]) -> None:
+    """Take class and probabilities from these patients, for these reasons."""
+    shares = [column for column in scores if column.startswith("probability ")]
     for patient, reason in refusals.items():
         if not scores.loc[patient, "refused"]:
             scores.loc[patient, "refused"] = reason
             scores.loc[patient, ["class", "calibrated_on"]] = ""
-            scores.loc[patient, list(renamed.values())] = float("nan")
-    scores["centre"] = cohort.obs["centre"].astype(str)
-    return scores
+            scores.loc[patient, shares] = float("nan")

@@ -16,6 +16,7 @@ from scripts.model import (
     bundle,
     class_performance,
     classes,
+    discrimination,
     fused,
     interval_refits,
     rules,
@@ -136,13 +137,16 @@ def describe(
                 "minimum_observed",
                 "minimum_specificity",
                 "required_blocks",
+                "useful_upper",
             )
         },
         "outcome": train.outcome,
         "interval": "" if patterns else interval_refits.method(model, settings),
         "thresholds": thresholds,
         "features": describe_features(model, train),
-        "patterns": describe_patterns(model, thresholds) if patterns is None else patterns,
+        "patterns": pattern_lines(model, train, performance, settings, thresholds)
+        if patterns is None
+        else patterns,
         "centres": sorted(set(train.obs["centre"].astype(str))),
         "training": {
             "n": len(model.y),
@@ -153,6 +157,15 @@ def describe(
         },
         "internal": {"metrics": entry["metrics"], "verdict": performance["verdict"]},
     }
+
+
+def pattern_lines(
+    model, train: Cohort, performance: dict, settings: dict, thresholds: dict
+) -> list[dict]:
+    """The patterns of bundle.json: calibration, thresholds, and whether each tells the classes apart."""
+    groups = train.obs.get("group")
+    lines = describe_patterns(model, thresholds)
+    return discrimination.judged_patterns(model, lines, performance, settings, groups)
 
 
 def write_classes(
@@ -166,7 +179,8 @@ def write_classes(
 ) -> float:
     """Write the bundle of a model of three or more classes; returns how far the reloaded one is off."""
     packed, names = model.packed(), model.classes
-    patterns = class_performance.describe_patterns(model)
+    lines = class_performance.describe_patterns(model)
+    patterns = discrimination.judged_class_patterns(model, lines, performance, settings)
     description = describe(packed, train, performance, settings, seed, code, patterns)
     description["training"] |= {
         "events": None,

@@ -3,7 +3,7 @@ Source: late fusion as prior-corrected mean of calibrated log odds; docs/modelli
 """
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from scripts.model.harmonisation import Harmoniser, fit_harmoniser
 from scripts.model.knowledge import set_preparation
 from scripts.model.member_tables import (
     centres_of,
+    core_columns,
     matrix,
     measured_blocks,
     present,
@@ -31,7 +32,8 @@ class TrainedMember:
 
     columns : what it was trained on; evidence : calibrated log odds minus the log odds of the prior,
     out of fold, per training patient; weights : {(block, feature): coefficient or gain}; harmoniser :
-    takes centres out of the blocks that ask for it, before the preparation
+    takes centres out of the blocks that ask for it, before the preparation; core : columns that decide who has a block
+    (member_tables.core_columns), () for all of them
     """
 
     member: Member
@@ -45,6 +47,11 @@ class TrainedMember:
     weights: dict[tuple[str, str], float]
     parameters: dict
     harmoniser: Harmoniser | None = None
+    core: tuple[tuple[str, str], ...] = ()
+
+    def least(self, minimum_observed: float) -> float:
+        """Share of a block's core that a patient needs; locked without a core, several blocks side by side need any value."""
+        return minimum_observed if self.core or len(self.member.blocks) == 1 else 0.0
 
     def evidence_of(self, cohort: Cohort, minimum_observed: float) -> pd.Series:
         """Evidence for hcc of every patient who has enough of the features."""
@@ -52,16 +59,16 @@ class TrainedMember:
 
     def judge(self, cohort: Cohort, minimum_observed: float) -> tuple:
         """Evidence; what has to be said about the centre of a patient, where there is something; who has which block."""
-        joint = len(self.member.blocks) > 1
-        table = present(matrix(cohort, self.columns), minimum_observed, joint)
+        least = self.least(minimum_observed)
+        table = present(matrix(cohort, self.columns), least, self.core)
         notes = pd.Series("", index=table.index)
         if self.harmoniser is not None and len(table):
             centre = centres_of(cohort, table.index)
             values, said = self.harmoniser.apply(table.to_numpy(float), centre)
             notes = pd.Series(said, index=table.index)
             harmonised = pd.DataFrame(values, index=table.index, columns=table.columns)
-            table = present(harmonised, minimum_observed, joint)
-        measured = measured_blocks(table)
+            table = present(harmonised, least, self.core)
+        measured = measured_blocks(table, least, self.core)
         if table.empty:
             return pd.Series(dtype=float, index=table.index), notes[notes != ""], measured
         linear = pipelines.decision(self.model, self.preparation.transform(table.to_numpy(float)))
@@ -88,7 +95,8 @@ def train_member(member: Member, cohort: Cohort, settings: dict, seed: int) -> T
     if table.empty:
         return None
     columns = usable_columns(table, float(settings["maximum_missing"]), joint)
-    table = present(table[columns], float(settings["minimum_observed"]), joint)
+    core = core_columns(table[columns], settings)
+    table = present(table[columns], float(settings["minimum_observed"]), core)
     patients = table.index
     y = cohort.obs.loc[patients, "label"].to_numpy(int)
     folds = int(settings["inner_folds"])
@@ -97,7 +105,8 @@ def train_member(member: Member, cohort: Cohort, settings: dict, seed: int) -> T
     X, centre = table.to_numpy(float), centres_of(cohort, patients)
     groups = cohort.obs.loc[patients, "group"].to_numpy(str)
     with learners.plain_fits():
-        return _train(member, columns, X, y, centre, groups, patients, settings, seed)
+        found = _train(member, columns, X, y, centre, groups, patients, settings, seed)
+    return replace(found, core=core)
 
 
 def _train(member, columns, X, y, centre, groups, patients, settings, seed) -> TrainedMember:

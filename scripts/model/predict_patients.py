@@ -2,30 +2,41 @@
 Source: docs/modelling.md, "Prediction". What the model cannot read as it was trained ends with a message, never a number.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from scripts.core import job as core_job
-from scripts.core.sheets import SheetErrors, read_sheet
-from scripts.model import bundle, class_predictions, interval_refits, locked, rules
-from scripts.model.cohort_tables import Cohort, read_external
+from scripts.core.features import as_measured
+from scripts.model import (
+    bundle,
+    class_predictions,
+    classes,
+    coverage,
+    discrimination,
+    interval_refits,
+    locked,
+    rules,
+)
+from scripts.model.cohort_tables import Cohort
 from scripts.model.contributions import BASE, contributions
 from scripts.model.contributions import COLUMNS as PARTS
-from scripts.model.new_sheet import read_new
+from scripts.model.new_cohort import RefusedInput, given, not_used, read_as, read_patients
+from scripts.model.new_sheet import CLINICAL
 from scripts.model.references import differences
 
 COLUMNS = [
     *("bundle", "centre", "probability", "low", "high", "positive", "threshold"),
     *("positive_high_specificity", "threshold_high_specificity", "pattern", "calibrated_on"),
-    *("out_of_range", "outside", "flags", "not_used", "refused"),
+    *discrimination.COLUMNS,
+    *("sensitivity", "specificity", "sensitivity_high_specificity", "specificity_high_specificity"),
+    *("out_of_range", "outside", "flags", "read_as", "not_used", "refused"),
 ]
+SHOW = "show"  # prediction.without_discrimination: the number, but no call
 CUTS = ("threshold", "threshold_high_specificity")
-SHOWN = 12  # problems of a sheet, features out of range
-
-
-class RefusedInput(core_job.Refused):
-    """New patients cannot be scored; the message says where and what to do."""
+SHOWN = 12  # features out of range
 
 
 def unknown_centres(cohort: Cohort, description: dict, policy: str) -> dict[str, str]:
@@ -63,9 +74,11 @@ def outside(description: dict, cohort: Cohort) -> pd.Series:
         width = max(entry["high"] - entry["low"], 0.1 * size, 1e-12)
         far = (values - entry["high"]).clip(lower=0) + (entry["low"] - values).clip(lower=0)
         for patient, distance in far[far > 0].items():
+            value, unit = as_measured(values[patient], entry["unit"])
+            low, high = (as_measured(entry[key], entry["unit"])[0] for key in ("low", "high"))
             text = (
-                f"{entry['block']}__{entry['feature']} {values[patient]:.6g} {entry['unit']}".strip()
-                + f" (training {entry['low']:.6g} to {entry['high']:.6g}"
+                f"{entry['block']}__{entry['feature']} {value:.6g} {unit}".strip()
+                + f" (training {low:.6g} to {high:.6g}"
                 + (", check the unit)" if distance > 10 * width else ")")
             )
             found[patient].append((-distance / width, text))
@@ -83,28 +96,69 @@ def add_intervals(scores: pd.DataFrame, model, cohort: Cohort, archive: Path) ->
         scores["low"], scores["high"] = limits
 
 
-def predict(model, description: dict, cohort: Cohort, folder: Path, policy: str) -> tuple:
-    """Predictions (index patient_id, COLUMNS but bundle and not_used) and contributions of new patients.
+def judge(scores: pd.DataFrame, description: dict, computed, calls: list[str]) -> dict[str, str]:
+    """Add the verdict on the patterns that were used (discrimination.judged); {patient: why no call may be made}.
 
-    folder : that of the bundle; policy : refuse or flag patients of unknown centres. Of three or more classes the
-    columns of class_predictions, and no contributions.
+    calls : columns that are emptied where no call may be made
+    """
+    found = discrimination.judged(scores, description, computed)
+    scores[found.columns] = found
+    barred = (scores["verdict"] != "") & ~scores["verdict"].map(discrimination.may_call)
+    scores.loc[barred, calls] = ""
+    return {p: discrimination.sentence(scores.loc[p]) for p in scores.index[barred]}
+
+
+def withhold(scores: pd.DataFrame, barred: dict[str, str], show: str, refused: Callable) -> None:
+    """Refuse the patients of whom no call may be made; only flag them when the number is to be shown, or when nothing but the
+    verdict of an old bundle is unknown."""
+    for patient, why in barred.items():
+        unknown = scores.loc[patient, "verdict"] == discrimination.UNKNOWN
+        if show == SHOW or unknown:
+            flags = scores.loc[patient, "flags"]
+            first = why.replace(" | ", "; ")
+            scores.loc[patient, "flags"] = f"{first}; {flags}" if flags else first
+        else:
+            refused({patient: why})
+
+
+def predict(
+    model, description: dict, cohort: Cohort, folder: Path, policy: str, show: str = "refuse"
+) -> tuple:
+    """Predictions (index patient_id, COLUMNS but bundle, read_as and not_used) and contributions of new patients.
+
+    folder : that of the bundle; policy : refuse or flag patients of unknown centres; show : refuse or show the probabilities
+    of a model or pattern without useful discrimination (no call either way). Of three or more classes the columns of
+    class_predictions, and no contributions.
     """
     refusals = unknown_centres(cohort, description, policy)
     far = outside(description, rules.withheld(cohort, model.rules))
     if "coupling" in description:
         scores = class_predictions.predict(model, description, cohort, refusals)
+        whole = classes.unpacked(model, description)
+        figures = partial(class_figures, whole)
+        barred = judge(scores, description, figures, ["class"])
+        withhold(scores, barred, show, partial(class_predictions.refuse, scores))
         scores["outside"] = far
         return scores, pd.DataFrame(columns=PARTS).rename_axis("patient_id")
     scores = locked.score(model, description, cohort)
     refuse(scores, refusals)
+    barred = judge(scores, description, partial(discrimination.of_pattern, model), ["positive"])
+    withhold(scores, barred, show, partial(refuse, scores))
     add_intervals(scores, model, cohort, folder / interval_refits.ARCHIVE)
     cut = scores["threshold_high_specificity"]
     called = (scores["probability"] >= cut).map({True: "yes", False: "no"})
-    scores["positive_high_specificity"] = called.where(cut.notna(), "")
+    scores["positive_high_specificity"] = called.where(
+        cut.notna() & ~scores.index.isin(list(barred)), ""
+    )
     scores["outside"] = far
     scores["centre"] = cohort.obs["centre"].astype(str)
     parts = contributions(model, description, cohort, scores)
     return scores, parts
+
+
+def class_figures(model, names: tuple[str, ...]) -> dict:
+    """Macro AUC of a pattern of a bundle that was locked without it."""
+    return {"auc": discrimination.class_auc(model, names)}
 
 
 def by_block(parts: pd.DataFrame) -> pd.DataFrame:
@@ -115,48 +169,17 @@ def by_block(parts: pd.DataFrame) -> pd.DataFrame:
     return parts.groupby([parts.index, names])["contribution"].sum().unstack()
 
 
-def given(job, name: str) -> list[str]:
-    """Input files of a name; [] when the rule has none."""
-    paths = job.input.get(name, [])
-    return [paths] if isinstance(paths, str) else list(paths)
-
-
-def read_folder(job, description: dict) -> Cohort:
-    """New patients of a folder of sheets: the collected blocks that the model uses. BundleError for another unit."""
-    paths, sheet = given(job, "tables"), given(job, "patients")[0]
-    admitted = set(job.params.admitted)
-    rows = [r for r in read_sheet(sheet, "patients").rows if r["patient_id"] in admitted]
-    obs = pd.DataFrame(rows).set_index("patient_id").sort_index()
-    cohort = read_external(obs, dict(zip(job.params.blocks, paths, strict=True)))
-    bundle.check_units(description, cohort.dictionaries)
-    return cohort
-
-
-def not_used(paths: list[str], patients) -> pd.Series:
-    """Why blocks of a patient are missing, from the tables of verdicts."""
-    found: dict[str, list[str]] = {patient: [] for patient in patients}
-    for path in paths:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-        for line in table.to_dict("records"):
-            if line["verdict"] not in ("pass",) and line["patient_id"] in found:
-                text = f"{line['block']} {line['verdict']}: {line['reasons']}"
-                found[line["patient_id"]].append(text)
-    return pd.Series({p: " | ".join(texts) for p, texts in found.items()}, dtype=object)
-
-
-def read_patients(job, description: dict) -> Cohort:
-    """The new patients; RefusedInput with every problem of their sheet."""
-    try:
-        if given(job, "new"):
-            return read_new(given(job, "new")[0], description)
-        return read_folder(job, description)
-    except SheetErrors as errors:
-        shown = list(map(str, errors.problems[:SHOWN]))
-        more = len(errors.problems) - len(shown)
-        lines = shown + [f"and {more} more problems"] * (more > 0)
-        raise RefusedInput("no patient was scored: " + "\n".join(lines)) from None
-    except bundle.BundleError as error:
-        raise RefusedInput(f"no patient was scored: {error}") from None
+def typed_text(parts: pd.DataFrame, reading: dict) -> list[str]:
+    """How the value of each contribution was typed, with its unit; "" where it was not."""
+    values = reading.get("values", {})
+    return [
+        values.get(str(patient), {}).get({"male": "sex"}.get(feature, feature), {}).get("typed", "")
+        if block == CLINICAL
+        else ""
+        for patient, block, feature in zip(
+            parts.index, parts["block"], parts["feature"], strict=True
+        )
+    ]
 
 
 def check_withdrawals(path: Path, name: str) -> str:
@@ -176,10 +199,11 @@ def check_withdrawals(path: Path, name: str) -> str:
 def main(job):
     """Score new patients with the locked bundle.
 
-    input: new (sheet), or tables, verdicts and patients (of a folder of sheets); lock
-    output: predictions (TSV), contributions (TSV), ledger
-    params: lock, named (content hash or empty), bundles, withdrawals, unknown_centre (refuse or flag), chains {name: code
-            digest}; of a folder also blocks, admitted
+    input: new (sheet) with clinical and reading (of convert_new_sheet), or tables, verdicts and patients (of a folder of
+           sheets); lock
+    output: predictions (TSV), contributions (TSV), measured (TSV: what each patient has of every block), ledger
+    params: lock, named (content hash or empty), bundles, withdrawals, unknown_centre (refuse or flag),
+            without_discrimination (refuse or show), chains {name: code digest}; of a folder also blocks, admitted
     """
     with core_job.step(job) as step:
         params = job.params
@@ -191,8 +215,19 @@ def main(job):
             raise RefusedInput(f"nothing to predict with: {lock['reason']}")
         folder = Path(params.bundles) / lock["bundle"]
         warning = check_withdrawals(Path(params.withdrawals), lock["bundle"])
-        cohort = read_patients(job, description)
-        scores, parts = predict(model, description, cohort, folder, params.unknown_centre)
+        cohort, reading = read_patients(job, model, description)
+        scores, parts = predict(
+            model,
+            description,
+            cohort,
+            folder,
+            params.unknown_centre,
+            getattr(params, "without_discrimination", "refuse"),
+        )
+        measured = coverage.coverage(model, cohort)
+        coverage.add_what_lacks(scores, measured)
+        scores["read_as"] = read_as(reading, scores.index)
+        parts["typed"] = typed_text(parts, reading)
         scores["not_used"] = not_used(given(job, "verdicts"), scores.index)
         if given(job, "tables"):
             changed = differences(folder, dict(params.chains))
@@ -214,7 +249,8 @@ def main(job):
         many = "coupling" in description
         columns = class_predictions.columns_of(description) if many else COLUMNS
         table = scores[columns].join(by_block(parts)).rename_axis("patient_id")
-        for name, found in (("predictions", table), ("contributions", parts)):
+        written = (("predictions", table), ("contributions", parts), ("measured", measured))
+        for name, found in written:
             path = step.path(getattr(job.output, name))
             found.to_csv(path, sep="\t", float_format="%.12g", lineterminator="\n")
 

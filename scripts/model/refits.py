@@ -42,13 +42,11 @@ class Rows:
 
 def rows_of(member: fused.TrainedMember, cohort: Cohort, minimum_observed: float) -> Rows:
     """The training rows of a member; `cohort` : without what rules withhold."""
-    joint = len(member.member.blocks) > 1
-    table = member_tables.present(
-        member_tables.matrix(cohort, member.columns), minimum_observed, joint
-    )
+    least = member.least(minimum_observed)
+    table = member_tables.present(member_tables.matrix(cohort, member.columns), least, member.core)
     place = cohort.obs.index.get_indexer(table.index)
     centre = member_tables.centres_of(cohort, table.index)
-    measured = member_tables.measured_blocks(table)
+    measured = member_tables.measured_blocks(table, least, member.core)
     return Rows(member, table.to_numpy(float), cohort.labels[place], place, centre, measured)
 
 

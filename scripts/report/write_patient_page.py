@@ -7,17 +7,17 @@ file. Source: docs/report.md; docs/modelling.md, "Prediction".
 import csv
 import datetime
 import json
-import math
+import re
 from pathlib import Path
 
 from scripts import __version__
 from scripts.core import job as core_job
 from scripts.core.privacy import identifier_in
 from scripts.report import page
+from scripts.report.feature_names import block_name, feature_name, named, value_text
 from scripts.report.page import (
     Bullets,
     Cell,
-    Facts,
     Figure,
     Paragraph,
     Section,
@@ -30,11 +30,14 @@ from scripts.report.page import (
     text,
     text_or,
 )
+from scripts.report.patient_result import WHOLE, figures_of, result_section, to_number
+from scripts.report.strategy_names import strategy_name
 from scripts.report.svg import BLUE, GREY, VERMILION, Drawing
 
 LARGEST = 15  # features in the figure
 BASE = "(base)"
-WHOLE = "(all)"
+_OUTSIDE = re.compile(r"(\w+?)__(\S+) (.+) \(training (\S+) to ([^\s,]+)(, check the unit)?\)")
+_READ_AS = re.compile(r"(.+?) (repaired|missing): (.+)", re.S)
 
 
 def read_table(path: str | Path) -> list[dict[str, str]]:
@@ -43,19 +46,9 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle, delimiter="\t"))
 
 
-def to_number(cell: str) -> float | None:
-    """The number of a cell, None when it is empty."""
-    return float(cell) if cell not in ("", None) else None
-
-
-def block_name(block: str) -> Text:
-    """A block with its sequence or phase, e.g. CT arterial."""
-    return join([text_or(f"block.{part}", part) for part in block.split("_")], " ", " ")
-
-
 def bars(caption: Text, lines: list[tuple[object, float]]) -> Figure:
     """Horizontal bars of log odds: to the right for HCC, to the left against."""
-    row, left, wide = 22, 250, 420
+    row, left, wide = 22, 330, 380
     draw = Drawing(left + wide + 70, row * len(lines) + 24, caption)
     largest = max([abs(value) for _, value in lines] + [1e-9])
     zero = left + wide / 2
@@ -68,55 +61,6 @@ def bars(caption: Text, lines: list[tuple[object, float]]) -> Figure:
         draw.text(left + wide + 8, y + 13, number(value), 11, "start", "#55606b")
     draw.line(zero, 4, zero, 10 + row * len(lines), GREY)
     return Figure(caption, draw.markup(), "wide")
-
-
-def result_section(line: dict) -> Section:
-    """Probability with its interval, the calls, the blocks used; or why there is no probability."""
-    title = text("patient.result")
-    use = Paragraph(text("patient.use"), "note")
-    if line["refused"]:
-        why = text("patient.refused", reason=reason(line["refused"]))
-        return Section("result", title, [Paragraph(why, "flag"), use])
-    items = class_items(line) if "class" in line else event_items(line)
-    used = join([block_name(block) for block in line["calibrated_on"].split("+")], "、", ", ")
-    items.append((text("patient.blocks"), used, ""))
-    parts: list = [Facts(items)]
-    if line["flags"]:
-        flags = join([reason(flag) for flag in line["flags"].split("; ")], "；", "; ")
-        parts.insert(0, Paragraph(text("patient.flagged", flags=flags), "flag"))
-    return Section("result", title, [*parts, use])
-
-
-def class_items(line: dict) -> list[tuple]:
-    """The class called and the probability of each class."""
-    start = "probability "
-    items = [(text("patient.class"), text_or(f"class.{line['class']}", line["class"]), "")]
-    for key, cell in line.items():
-        if key.startswith(start):
-            name = key.removeprefix(start)
-            shown = page.percent(to_number(cell), 1)
-            items.append((text_or(f"class.{name}", name), shown, text("patient.of_class")))
-    return items
-
-
-def event_items(line: dict) -> list[tuple]:
-    """Probability with its interval, and the calls at both thresholds."""
-    low, high = to_number(line["low"]), to_number(line["high"])
-    comment = text("patient.no_interval")
-    if low is not None:
-        comment = text("patient.interval", low=page.percent(low, 1), high=page.percent(high, 1))
-    items = [
-        (text("patient.probability"), page.percent(to_number(line["probability"]), 1), comment)
-    ]
-    for key, called, cut in (
-        ("patient.at_youden", "positive", "threshold"),
-        ("patient.at_specificity", "positive_high_specificity", "threshold_high_specificity"),
-    ):
-        if line[called]:
-            label = text(key, cut=page.percent(to_number(line[cut]), 1))
-            shown = text("patient.positive" if line[called] == "yes" else "patient.negative")
-            items.append((label, shown, text("patient.own_threshold")))
-    return items
 
 
 def why_section(line: dict, parts: list[dict]) -> Section | None:
@@ -136,39 +80,65 @@ def why_section(line: dict, parts: list[dict]) -> Section | None:
         bars(text("patient.by_block"), shown),
     ]
     if largest:
-        named = [
-            (join([block_name(p["block"]), p["feature"]], " ", " "), float(p["contribution"]))
-            for p in largest
-        ]
+        lines = [(marked(p), float(p["contribution"])) for p in largest]
         caption = text("patient.by_feature", n=len(largest), all=len(features))
-        found.append(bars(caption, named))
+        found.append(bars(caption, lines))
         found.append(feature_table(features))
     return Section("why", text("patient.why"), found)
 
 
+def marked(part: dict) -> Text:
+    """Block, feature and value, an imputed one marked."""
+    name = named(part["block"], part["feature"])
+    if part["range"] == "missing":
+        return join([name, text("patient.is_imputed")], "", " ")
+    shown = value_text(part["block"], part["feature"], to_number(part["value"]), part["unit"])
+    return join([name, shown], " ", " ")
+
+
 def feature_table(features: list[dict]) -> Table:
-    """Value, unit, training range and contribution of every feature in use, folded."""
-    names = ("block", "feature", "value", "unit", "low", "high", "place", "part")
+    """Value as measured and as typed, training range and contribution of every feature in use, folded."""
+    names = ("block", "feature", "value", "typed", "range", "place", "part")
     columns = [text("column.value" if name == "value" else f"patient.{name}") for name in names]
     rows = []
     for part in features:
+        block, feature, unit = part["block"], part["feature"], part["unit"]
         odd = part["range"] != "inside"
+        low, high = (
+            value_text(block, feature, to_number(part[key]), unit) for key in ("low", "high")
+        )
         rows.append(
             [
-                block_name(part["block"]),
-                Cell(part["feature"], "code"),
-                *(short(part[name]) if name != "unit" else part[name] for name in names[2:6]),
+                block_name(block),
+                feature_name(block, feature),
+                value_text(block, feature, to_number(part["value"]), unit),
+                part.get("typed") or "",
+                join([low, high], " – ", " – "),
                 Cell(text(f"patient.{part['range']}"), "warn" if odd else ""),
                 number(float(part["contribution"]), 3),
             ]
         )
-    return Table(text("patient.features"), columns, rows, numeric=(2, 4, 5, 7), folded=True)
+    return Table(text("patient.features"), columns, rows, numeric=(2, 6), folded=True)
 
 
-def short(cell: str) -> str:
-    """A number with four significant digits, "–" when there is none."""
-    value = to_number(cell)
-    return "–" if value is None or math.isnan(value) else f"{value:.4g}"
+def outside_text(entry: str) -> Text:
+    """A feature outside the training range, its name in words."""
+    match = _OUTSIDE.fullmatch(entry)
+    if not match:
+        return reason(entry)
+    block, feature, value, low, high, doubt = match.groups()
+    shown = {"name": named(block, feature), "value": value, "low": low, "high": high}
+    return text("patient.outside_unit" if doubt else "patient.outside_range", **shown)
+
+
+def read_as_text(entry: str) -> Text:
+    """How a typed value was read, where that needs a word."""
+    match = _READ_AS.fullmatch(entry)
+    if not match:
+        return reason(entry)
+    name, status, why = match.groups()
+    said = join([name, text(f"patient.cell_{status}")], " ", " ")
+    return join([said, reason(why)], "：", ": ")
 
 
 def data_section(line: dict) -> Section:
@@ -177,8 +147,11 @@ def data_section(line: dict) -> Section:
     if line["outside"]:
         parts += [
             page.Heading(text("patient.outside")),
-            Bullets(list(map(reason, line["outside"].split("; ")))),
+            Bullets(list(map(outside_text, line["outside"].split("; ")))),
         ]
+    if line.get("read_as"):
+        items = list(map(read_as_text, line["read_as"].split(" | ")))
+        parts += [page.Heading(text("patient.read_as")), Bullets(items)]
     if line["not_used"]:
         items = []
         for entry in line["not_used"].split(" | "):
@@ -192,18 +165,18 @@ def data_section(line: dict) -> Section:
 
 def model_section(line: dict, bundle: dict) -> Section:
     """Which model, trained on whom, how well it did."""
-    auc, training = bundle["internal"]["metrics"]["auc"], bundle["training"]
+    training = bundle["training"]
     centres = ", ".join(bundle["centres"])
     rows = [
         [text("model.bundle"), Cell(line["bundle"], "code")],
-        [text("patient.strategy"), text_or(f"strategy.{bundle['strategy']}", bundle["title"])],
+        [text("patient.strategy"), strategy_name(bundle["strategy"], bundle)],
         [
             text("patient.trained_on"),
             text(
                 "patient.trained_text", centres=centres, **{k: training[k] for k in ("n", "events")}
             ),
         ],
-        [text("patient.internal"), page.interval(auc["value"], auc["low"], auc["high"])],
+        [text("patient.internal"), figures_of(line)],
         [text("patient.method"), reason(bundle.get("interval") or "–")],
     ]
     centre = same(line["centre"] or "–")
@@ -214,10 +187,21 @@ def model_section(line: dict, bundle: dict) -> Section:
     return Section("model", text("patient.model"), [Table(text("patient.model"), columns, rows)])
 
 
-def patient_page(line: dict, parts: list[dict], bundle: dict, language: str, run_date: str) -> str:
-    """The whole page of one patient; `parts` are the rows of contributions.tsv, the largest first."""
+def patient_page(
+    line: dict,
+    parts: list[dict],
+    bundle: dict,
+    language: str,
+    run_date: str,
+    measured: list[dict] | None = None,
+    prevalence: float | None = None,
+) -> str:
+    """The whole page of one patient.
+
+    parts : rows of contributions.tsv, the largest first; measured : rows of measured.tsv; prevalence : as declared, or None
+    """
     sections = [
-        result_section(line),
+        result_section(line, parts, measured or [], bundle, prevalence),
         why_section(line, parts),
         data_section(line),
         model_section(line, bundle),
@@ -240,16 +224,23 @@ def file_name(patient: str, position: int) -> str:
     return f"{patient}.html" if safe and not identifier_in(patient) else f"row{position}.html"
 
 
+def by_patient(path: str) -> dict[str, list[dict]]:
+    """{patient: rows of a TSV}, in its order."""
+    found: dict[str, list[dict]] = {}
+    for row in read_table(path):
+        found.setdefault(row["patient_id"], []).append(row)
+    return found
+
+
 def main(job) -> None:
     """Write a page for each line of the predictions.
 
-    input: predictions, contributions (TSV); output: pages (directory); params: bundles, settings (report)
+    input: predictions, contributions, measured (TSV); output: pages (directory)
+    params: bundles, settings (report), prevalence (declared share of events, or None)
     """
     with core_job.step(job) as step:
         lines = read_table(job.input.predictions)
-        parts: dict[str, list[dict]] = {}
-        for row in read_table(job.input.contributions):
-            parts.setdefault(row["patient_id"], []).append(row)
+        parts, measured = map(by_patient, (job.input.contributions, job.input.measured))
         folder = step.path(job.output.pages)
         folder.mkdir(parents=True)
         today = datetime.date.today().isoformat()
@@ -257,7 +248,15 @@ def main(job) -> None:
             path = Path(job.params.bundles) / line["bundle"] / "bundle.json"
             bundle = json.loads(path.read_text(encoding="utf-8"))
             own = parts.get(line["patient_id"], [])
-            written = patient_page(line, own, bundle, job.params.settings["language"], today)
+            written = patient_page(
+                line,
+                own,
+                bundle,
+                job.params.settings["language"],
+                today,
+                measured.get(line["patient_id"]),
+                job.params.prevalence,
+            )
             hidden = page.write(folder / file_name(line["patient_id"], position), written)
             if hidden:
                 step.log.warning("%d identifiers of persons masked", hidden)

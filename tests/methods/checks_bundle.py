@@ -155,7 +155,11 @@ def fresh_process(folder: Path, sheet: Path) -> np.ndarray:
 
 def write_new(cohort, path: Path) -> None:
     """Patients as a sheet of new patients, all digits."""
-    parts = {f"{b}__{c}": t[c] for b, t in cohort.tables.items() for c in t}
+    parts = {
+        f"{b}__{c} [{cohort.dictionaries[b].loc[c, 'unit']}]": t[c]
+        for b, t in cohort.tables.items()
+        for c in t
+    }
     table = pd.DataFrame(parts).reindex(cohort.obs.index)
     table.insert(0, "centre", cohort.obs["centre"])
     table.rename_axis("patient_id").to_csv(path, sep="\t", float_format="%.17g", na_rep="NA")

@@ -21,7 +21,6 @@ OUTPUTS = {
     "labs": "labs.parquet",
     "indices": "missing_indices.parquet",
     "missing": "missing.tsv",
-    "columns": "unit_columns.json",
     "status": "status.json",
     "ledger": "ledger.jsonl",
 }

@@ -16,6 +16,7 @@ def performance_of(strategy="late"):
         "thresholds": {"youden": {"threshold": 0.5}, "high_specificity": {"threshold": 0.7}},
     }
     verdict = {"text_en": "Discriminates: AUC 0.90.", "text_zh": "有区分能力：AUC 0.90。"}
+    verdict["discrimination"] = "useful"
     return {"selected": strategy, "strategies": {strategy: entry}, "verdict": verdict}
 
 

@@ -29,7 +29,7 @@ def walked(tmp_path_factory):
         del outside.tables["ct"]  # a block that the external centre does not measure
         found["external"] = chain.external(outside, enrolment_date="2001-01-01")
         found["scores"] = pd.read_parquet("p.parquet")
-        names = [f"ct__f{i}" for i in range(12)]
+        names = [f"ct__f{i} [umol/L]" for i in range(12)]
         rows = ["\t".join([n, "C1", *v]) for n, v in (("N1", ["0.1"] * 12), ("N2", [""] * 12))]
         header = "\t".join(["patient_id", "centre", *names])
         new = chain.predict("\n".join([header, *rows]) + "\n")

@@ -47,7 +47,7 @@ def new_patients(make_cohort, n=12):
 
 def test_block_without_values_counts_as_not_measured(tmp_path):
     path = tmp_path / "new.tsv"
-    path.write_text("patient_id\tcentre\tct__a\tlcms__b\nN1\tC1\t1.5\tNA\nN2\t\t\t2\n")
+    path.write_text("patient_id\tcentre\tct__a [mm]\tlcms__b\nN1\tC1\t1.5\tNA\nN2\t\t\t2\n")
     cohort = read_new(path, DESCRIPTION)
     assert list(cohort.tables["ct"].index) == ["N1"]
     assert list(cohort.tables["lcms"].index) == ["N2"]
@@ -66,7 +66,10 @@ def test_unit_in_the_header_is_the_units_of_the_bundle(tmp_path):
         ("", "new.tsv: empty"),
         ("id\tct__a\nN1\t1\n", "new.tsv, row 1, column patient_id"),
         ("patient_id\tct__a\n", "new.tsv: no patient"),
-        ("patient_id\tct__a\nN1\t1\nN1\t2\n", "row 3, column patient_id: 'N1': already in row 2"),
+        (
+            "patient_id\tct__a [mm]\nN1\t1\nN1\t2\n",
+            "row 3, column patient_id: 'N1': already in row 2",
+        ),
         ("patient_id\tct__a\n\t1\n", "row 2, column patient_id"),
         ("patient_id\tage\tct__a\nN1\t1\t1\n", "row 1, column age: 'age': unknown column"),
         ("patient_id\tct__aa\nN1\t1\n", "did you mean ct__a?"),
@@ -75,6 +78,7 @@ def test_unit_in_the_header_is_the_units_of_the_bundle(tmp_path):
         ("patient_id\tct__a\nN1\t1_000\n", "row 2, column ct__a: '1_000'"),
         ("patient_id\tct__a [cm]\nN1\t1\n", "unit 'cm'; the model was trained in 'mm'"),
         ("patient_id\tct__a\tct__a [mm]\nN1\t1\t1\n", "the same feature as column ct__a"),
+        ("patient_id\tct__a\nN1\t1\n", "no unit; the model was trained in 'mm': write ct__a [mm]"),
         ("patient_id\tct__a\n13800138000\t1\n", "a mobile number"),
     ],
 )
@@ -180,7 +184,8 @@ def job_of(folder, sheet, lock, **more):
     job = core_job.Named()
     job.rule, job.log, job.threads, job.wildcards = "predict_patients", [], 1, core_job.Named()
     job.input = core_job.Named([str(sheet)], new=str(sheet))
-    outputs = {n: str(folder / f"{n}.tsv") for n in ("predictions", "contributions")}
+    names = ("predictions", "contributions", "measured")
+    outputs = {n: str(folder / f"{n}.tsv") for n in names}
     job.output = core_job.Named(outputs.values(), **outputs)
     params = {"lock": "", "named": lock.name, "bundles": str(lock.parent), "chains": {}}
     params |= {"unknown_centre": "refuse", "withdrawals": str(folder / "none.tsv"), **more}
@@ -200,7 +205,7 @@ def test_bad_sheet_leaves_no_table_and_says_why(home, tmp_path, capsys):
 
 def test_bundle_to_be_trained_again_predicts_no_more(home, tmp_path, capsys):
     sheet, lock = tmp_path / "new.tsv", home["late"][0]
-    sheet.write_text("patient_id\tcentre\tct__f0\nN1\tC1\t1\n")
+    sheet.write_text("patient_id\tcentre\tct__f0 [umol/L]\nN1\tC1\t1\n")
     table = tmp_path / "withdrawals.tsv"
     lines = "bundle\tdate\tsubjects\tdecision\n" + f"{lock.name}\t2026-01-01\t1\tretrain\n"
     table.write_text(lines)
@@ -218,7 +223,7 @@ def test_changed_bundle_predicts_nothing(home, tmp_path, capsys, change):
     import shutil
 
     sheet = tmp_path / "new.tsv"
-    sheet.write_text("patient_id\tcentre\tct__f0\nN1\tC1\t1\n")
+    sheet.write_text("patient_id\tcentre\tct__f0 [umol/L]\nN1\tC1\t1\n")
     lock = tmp_path / home["late"][0].name
     shutil.copytree(home["late"][0], lock)
     if change == "flip":

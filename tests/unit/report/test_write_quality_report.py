@@ -46,9 +46,9 @@ def _labs(patients: list[str]) -> list[dict]:
     rows += [
         _row(first, "PLT", "plt", "152000", "10^9/L", 152.0, factor=0.001, status="repaired")
         | {"requirement_id": "CLE-02", "date_raw": "2025年3月1日"}
-        | {"reason": "outside 1 to 3000 10^9/L; one other unit explains it: x 0.001"},
+        | {"reason": "152000 10^9/L is outside 1 to 3000 10^9/L; one other unit explains it: x 0.001"},
         _row(first, "ALB", "alb", "386", "g/L", np.nan, status="quarantined") | nothing
-        | {"requirement_id": "CLE-02", "reason": "outside 5 to 70 g/L; impossible"},
+        | {"requirement_id": "CLE-02", "reason": "386 g/L is outside 5 to 70 g/L; impossible"},
         _row(first, "TBIL", "tbil", "5.9", "mmol", np.nan, status="quarantined") | nothing
         | {"requirement_id": "CLE-03", "reason": "unknown unit for tbil; known: umol/L, mg/dL, mg/L"},
         _row(first, "INR", "inr", "未检", "", np.nan, status="missing") | nothing
@@ -153,7 +153,7 @@ def test_units_factors_repairs_and_refusals_are_shown(cohort):
     assert f"ng/mL × 1 ({len(admitted) + 1}); ug/L × 1 (1)" in english
     assert "mmol (1)" in english
     assert "one other unit explains it: x 0.001" in english and "152000" in english
-    assert "outside 5 to 70 g/L; impossible" in english
+    assert "386 g/L is outside 5 to 70 g/L; impossible" in english
     assert "(not in the dictionary)" in english
 
 
