@@ -158,3 +158,32 @@ def test_every_class_of_an_outcome_keeps_its_share():
     for name in classes:
         part = table.loc[table["stratum"].str.startswith(f"{name}|"), "part"]
         assert (part == "test").sum() == 12 and len(part) == 40
+
+
+@pytest.mark.parametrize("per_centre", [1, 2, 3])
+@pytest.mark.parametrize("fraction", [0.2, 0.3])
+def test_centres_too_small_for_a_test_patient_are_split_by_label(per_centre, fraction):
+    patients = cohort(80, centre=[f"C{i // per_centre}" for i in range(80)])
+    table, _ = split(patients, fraction=fraction)
+    labels = table["stratum"].str.split("|").str[0]
+    for _, part in table["part"].groupby(labels):
+        assert abs((part == "test").sum() - fraction * len(part)) <= 1
+
+
+def test_small_centres_beside_a_large_one_keep_the_share_of_every_label():
+    patients = cohort(90, centre=["big"] * 50 + [f"C{i}" for i in range(40)])
+    table, _ = split(patients)
+    first, _ = split(patients.head(70))
+    grown, _ = split(patients, first)
+    for found in (table, grown):
+        for _, part in found["part"].groupby(found["stratum"].str.split("|").str[0]):
+            assert abs((part == "test").sum() - 0.3 * len(part)) <= 2
+
+
+def test_no_test_patient_is_never_a_pass():
+    today = split(cohort(80))[0]
+    assert freeze_split.share_problem(today, 0.3) == (pytest.approx(0.5, abs=0.5), "")
+    none = today.assign(part="train", stratum=[f"hcc|C{i}" for i in range(80)])
+    assert freeze_split.share_problem(none, 0.3)[1].startswith("no test patient among 80")
+    few = none.assign(part=["test"] * 4 + ["train"] * 76)
+    assert "class hcc is 20.0 patients off" in freeze_split.share_problem(few, 0.3)[1]
