@@ -77,6 +77,8 @@ if workflow.is_main_process:
     if have_sheets and not PLAN["patients"] and (RUNS or workflow.output_settings.dryrun):
         sys.stderr.write(progress.why_nobody(PLAN, config["sheets"]))
         sys.exit(1)
+    if not NEW:
+        progress.too_small(PLAN)
     if RUNS:
         freeze_config(config)
     limit_status_interval(config["cluster"]["status_seconds"])

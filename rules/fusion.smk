@@ -181,6 +181,7 @@ rule freeze_split:
         admitted=subjects_of("development"),
         seed=config["seed"],
         frozen="locks/split.tsv",
+        freeze=lambda wildcards: not NO_MODEL,
     message:
         "Frozen split {params.frozen}, copied to {output.split} (log: {log})"
     script:

@@ -39,12 +39,12 @@ rule select_model:
         audit="results/cohort/audit.json",
         scores=expand(
             "results/model/cv/{strategy}.{repeat}.parquet",
-            strategy=STRATEGIES,
+            strategy=TRIED,
             repeat=range(config["model"]["repeats"]),
         ),
         folds=expand(
             "results/model/cv/{strategy}.{repeat}.json",
-            strategy=STRATEGIES,
+            strategy=TRIED,
             repeat=range(config["model"]["repeats"]),
         ),
     output:
@@ -66,6 +66,7 @@ rule select_model:
         settings=MODEL_SETTINGS,
         seed=config["seed"],
         iterations="locks/iterations.tsv",
+        no_model=NO_MODEL,
     message:
         "Choosing the model -> {output.performance} (log: {log})"
     script:
@@ -132,14 +133,14 @@ rule validate_internal:
         cohort="results/cohort/cohort.h5mu",
         performance="results/model/performance.json",
         refits=expand(
-            "results/model/refits/{part}.parquet", part=range(config["model"]["refits"]["parts"])
+            "results/model/refits/{part}.parquet", part=PARTS["refits"]
         ),
         apparent=expand(
-            "results/model/refits/{part}.json", part=range(config["model"]["refits"]["parts"])
+            "results/model/refits/{part}.json", part=PARTS["refits"]
         ),
         permuted=expand(
             "results/model/permutations/{part}.json",
-            part=range(config["model"]["permutations"]["parts"]),
+            part=PARTS["permutations"],
         ),
     output:
         internal="results/model/internal.json",

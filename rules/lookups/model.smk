@@ -1,5 +1,12 @@
 # Model: strategies, the lock, new patients and the references of the locked bundle. Look-ups for rules/model.smk and its neighbours.
 STRATEGIES = [*config["model"]["strategies"], *config["model"]["baselines"]]
+# Of a cohort that is too small for a model nothing is cross-validated or refitted; the steps after it say why.
+NO_MODEL = PLAN.get("no_model", "")
+TRIED = [] if NO_MODEL else STRATEGIES
+PARTS = {
+    name: range(0 if NO_MODEL else config["model"][name]["parts"])
+    for name in ("refits", "permutations")
+}
 # What a fit depends on: naming a bundle, a reason for a new lock, the number of refits or permutations train nothing again.
 MODEL_SETTINGS = {
     key: value

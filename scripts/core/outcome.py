@@ -19,6 +19,7 @@ CNLC_GROUP = {
     **{"IIIa": "advanced", "IIIb": "advanced", "IV": "advanced"},
 }
 NEEDS_STAGE = ("early_hcc_vs_controls", "stage")
+DAYS_PER_MONTH = 30.44
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ def outcome_of(settings: dict, labels: list[str] | None = None) -> Outcome:
         return Outcome(name, (CONTROL, *(key for key, _ in groups)), groups)
     classes = settings["classes"] or sorted({label for label in labels or [] if label})
     return Outcome(name, tuple(classes))
+
+
+def no_control(patient: dict, least_days: float) -> str:
+    """Why a patient without HCC is no control, "" for one with enough follow-up."""
+    months = patient.get("follow_up_months")
+    if months is None:
+        return "no_follow_up"
+    return "" if round(months * DAYS_PER_MONTH) >= least_days else "short_follow_up"
 
 
 def column_of(settings: dict, folder: Path) -> list[tuple[int, str, str]]:

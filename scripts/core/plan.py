@@ -17,6 +17,7 @@ from pathlib import Path
 from scripts.core import withdrawal
 from scripts.core.assays import assay_rows, default_assay_id
 from scripts.core.atomic_file import write_atomically, write_if_changed
+from scripts.core.cohort_size import why_no_model
 from scripts.core.cross_checks import (
     assay_problems,
     before_birth_problems,
@@ -75,6 +76,7 @@ def empty_plan() -> dict:
         "sheets": {},
         "tables": [],
         "encodings": {},
+        "no_model": "",
         "blocks": {},
     }
 
@@ -175,6 +177,7 @@ def make_plan(config: dict, *, write: bool) -> dict:
     ]
     plan["encodings"] = {name: e for name, e in sorted(encodings.items()) if e != "utf-8"}
     plan["blocks"] = _blocks(plan)
+    plan["no_model"] = why_no_model(sheets["patients"].rows, plan, config, folder)
     if write:
         _freeze(plan, files, strip, cache)
     return plan

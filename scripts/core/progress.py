@@ -64,6 +64,17 @@ def _why_refused(plan: dict) -> list[str]:
     return lines + ([f"  {rest} for other reasons (.hcc/plan.json)"] if rest else [])
 
 
+def too_small(plan: dict) -> None:
+    """Say before anything runs that the cohort is too small for a model, and what to set."""
+    if plan.get("no_model"):
+        _say(
+            [
+                f"No model will be made: {plan['no_model']}. The model steps are left out; features, quality and the report "
+                "are made."
+            ]
+        )
+
+
 def noticed(plan: dict, folder: str, today: str = "") -> None:
     """Say what a person may have meant otherwise: files that look like sheets and are none, withdrawals after `as_of`."""
     lines = [f"Not read: {text}" for text in _near_sheets(Path(folder), set(plan["sheets"]))]

@@ -19,12 +19,12 @@ from scripts.core.outcome import (
     NEEDS_STAGE,
     Outcome,
     column_of,
+    no_control,
     outcome_of,
 )
 from scripts.core.sheets import read_sheet
 
 COLUMNS = ["patient_id", "role", "class", "reason"]
-DAYS_PER_MONTH = 30.44
 # The annotations of the clinical block hold BCLC as 0 to 4 and CNLC as 0 to 6 (docs/clinical.md).
 _ORDERED = {"bclc": list(BCLC_GROUP), "cnlc": list(CNLC_GROUP)}
 _GROUPS = {"bclc": BCLC_GROUP, "cnlc": CNLC_GROUP}
@@ -43,14 +43,6 @@ def stage_sources(patient: dict, history: dict, computed: dict) -> dict[str, str
         known = value is not None and value == value
         found[f"clinical.{name}"] = _GROUPS[name][order[int(value)]] if known else ""
     return {source: group for source, group in found.items() if group}
-
-
-def no_control(patient: dict, least_days: float) -> str:
-    """Why a patient without HCC is no control, "" for one with enough follow-up."""
-    months = patient.get("follow_up_months")
-    if months is None:
-        return "no_follow_up"
-    return "" if round(months * DAYS_PER_MONTH) >= least_days else "short_follow_up"
 
 
 def class_of(outcome: Outcome, patient: dict, stage: str, follow_up: str) -> tuple[str, str]:

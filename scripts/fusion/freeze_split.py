@@ -196,7 +196,8 @@ def main(job):
 
     input: patients (the sheet), outcome (outcome.tsv): who is in no class stands on no side
     output: split (patient_id, group, stratum, part of today's patients), status, ledger
-    params: settings (fusion.split), admitted (list of patient_id), seed, frozen (locks/split.tsv)
+    params: settings (fusion.split), admitted (list of patient_id), seed, frozen (locks/split.tsv), freeze (False while the
+            cohort is too small for a model: today's split is shown, another share of test patients may still be set)
     """
     with core_job.step(job) as step:
         sheets = [job.input.patients] if isinstance(job.input.patients, str) else job.input.patients
@@ -211,7 +212,8 @@ def main(job):
         frozen = read_frozen(path)
         strata = strata_of(patients, groups, list(settings["stratify"]))
         table, conflicts = assign(frozen, groups, strata, float(settings["test_fraction"]), seed)
-        write_frozen(path, table)
+        if job.params.freeze or path.exists():
+            write_frozen(path, table)
         today = table[table["patient_id"].isin(groups)].sort_values("patient_id")
         today = today.assign(group=today["patient_id"].map(groups))
         _record(step, job, today, conflicts, split_across(today, groups))

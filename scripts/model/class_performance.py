@@ -9,7 +9,7 @@ import pandas as pd
 from scripts.model import bundle, class_metrics, class_selection, classes, fused, rules, selection
 from scripts.model.cohort_tables import Cohort, predictors
 from scripts.model.evaluation import NOT_ASSESSED
-from scripts.model.locked import known_centres
+from scripts.model.locked import known_centres, reasoned
 from scripts.model.subgroups import subgroup_masks
 
 _SETTINGS = ("outer_folds", "inner_folds", "repeats", "resamples")
@@ -37,7 +37,7 @@ def internal(whole: Cohort, scores: pd.DataFrame, runs: list[dict], settings: di
         scores, len(train.obs), settings, fold_score=class_selection.fold_aucs
     )
     minimum = int(settings["minimum_class"])
-    reason = class_metrics.too_few(train.labels, names, minimum) or "no candidate strategy"
+    reason = class_metrics.too_few(train.labels, names, minimum)
     if chosen and strategies[chosen]["status"] == NOT_ASSESSED:
         chosen, reason = None, strategies[chosen]["reason"]
     allowed, notes = predictors(train, settings)
@@ -141,7 +141,9 @@ def locked(
             "refused": int(refused.sum()),
             "reasons": {str(k): int(v) for k, v in sorted(refused.items())},
         },
-        "pooled": class_metrics.assess(y, probability, names, settings, seed, groups),
+        "pooled": reasoned(
+            class_metrics.assess(y, probability, names, settings, seed, groups), scores, description
+        ),
         "centres": {
             centre: class_metrics.assess(
                 y[mask], probability[mask], names, settings, seed, groups[mask]

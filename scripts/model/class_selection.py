@@ -81,6 +81,7 @@ def cross_validate(cohort: Cohort, strategy: str, folds: list, settings: dict, s
         counts = np.bincount(outside.labels, minlength=len(names))
         fold = {"fold": number, "n_train": len(train), "n_test": len(test), "members": []}
         fold["classes_test"] = counts.tolist()
+        fold["classes_train"] = np.bincount(inside.labels, minlength=len(names)).tolist()
         fold["shared_groups"] = len(set(inside.obs["group"]) & set(outside.obs["group"]))
         described.append(fold)
         if model is None:

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from scripts.core import job as core_job
+from scripts.core.cohort_size import FOLDS, training_needed
 from scripts.model import class_metrics, class_selection, fused, rules
-from scripts.model.cohort_tables import Cohort, predictors, read_cohort
+from scripts.model.cohort_tables import Cohort, in_classes, predictors, read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded, too_few
+from scripts.model.member_tables import matrix, present
 from scripts.model.strategies import STACKING
 
-FOLDS = (5, 10)  # named by the notes (MOD-03)
 SCORE_COLUMNS = ["patient_id", "strategy", "fold", "label", "probability", "pattern"]
 
 
@@ -84,6 +85,7 @@ def cross_validate(
         model = fused.train(members, inside, settings, seed + number)
         fold = {"fold": number, "n_train": len(train), "n_test": len(test), "members": []}
         fold["events_test"] = int(outside.labels.sum())
+        fold["classes_train"] = np.bincount(inside.labels, minlength=2).tolist()
         fold["shared_groups"] = len(set(inside.obs["group"]) & set(outside.obs["group"]))
         folds.append(fold)
         if model is None:
@@ -109,7 +111,34 @@ def why_not(cohort: Cohort, minimum: int) -> str:
     """Why the classes of a cohort cannot be assessed, "" when they can."""
     if cohort.multiclass:
         return class_metrics.too_few(cohort.labels, cohort.outcome["classes"], minimum)
-    return too_few(cohort.labels, minimum)
+    return too_few(cohort.labels, minimum, cohort.outcome["classes"])
+
+
+def why_no_scores(cohort: Cohort, strategy: str, folds: list[dict], settings: dict) -> str:
+    """Why cross-validation scored nobody: the training folds are too small, or hardly anybody has the features."""
+    least = max(int(settings["minimum_class"]), int(settings["inner_folds"]))
+    classes = range(len(cohort.outcome["classes"]))
+    whole = [int((cohort.labels == code).sum()) for code in classes]
+    trained = min(min(fold["classes_train"]) for fold in folds)
+    needed = training_needed(settings)
+    if trained < least:
+        return (
+            f"a training fold of cross-validation keeps {trained} of the smallest class "
+            f"({in_classes(cohort, whole)} in training); at least {least} of each are needed in every fold, "
+            f"about {needed} training patients of each class"
+        )
+    allowed, _ = predictors(cohort, settings)
+    found = []
+    for member in fused.members_of(strategy, allowed, settings):
+        joint = len(member.blocks) > 1
+        table = present(matrix(cohort, member.columns), float(settings["minimum_observed"]), joint)
+        y = cohort.obs.loc[table.index, "label"].to_numpy(int)
+        found.append([int((y == code).sum()) for code in classes])
+    best = max(found, key=min, default=[0] * len(whole))
+    return (
+        f"{in_classes(cohort, best)} have enough of these features; at least {least} of each are needed in every training "
+        f"fold, about {needed} of each class"
+    )
 
 
 def has_all_classes(fold: dict) -> bool:
@@ -153,7 +182,8 @@ def main(job):
         scores, folds = pd.DataFrame(columns=columns), []
         if not reason:
             scores, folds = cross_validate(cohort, strategy, settings, seed)
-            reason = "" if len(scores) else "too few patients have these features"
+            if not len(scores):
+                reason = why_no_scores(cohort, strategy, folds, settings)
         good = int(settings["outer_folds"]) in FOLDS and bool(folds)
         good = good and all(fold["shared_groups"] == 0 and has_all_classes(fold) for fold in folds)
         step.check(

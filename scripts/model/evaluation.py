@@ -3,23 +3,27 @@
 Source: TRIPOD+AI (2024) items 12 and 23; requirements EVA-01 to EVA-06, MOD-04.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scripts.model import metrics, proportions
 
 NOT_ASSESSED = "NOT_ASSESSED"
+BINARY_CLASSES = ("control", "hcc")
 CURVE_THRESHOLDS = np.round(np.r_[0.01, np.arange(0.05, 0.96, 0.05)], 2)
 CALIBRATION_BINS = 8
 SUBGROUP_POINT = ("sensitivity", "specificity", "f1", "mcc")
 
 
-def too_few(y: np.ndarray, minimum: int) -> str:
-    """Why labels cannot be assessed, "" when they can."""
+def too_few(y: np.ndarray, minimum: int, classes: Sequence[str] = BINARY_CLASSES) -> str:
+    """Why labels cannot be assessed, "" when they can; classes : names of label 0 and of label 1."""
     events, others = int((y == 1).sum()), int((y == 0).sum())
+    shown = f"{events} {classes[1]}, {others} {classes[0]}{'s' if classes[0] == 'control' else ''}"
     if min(events, others) == 0:
-        return f"only one class ({events} hcc, {others} controls)"
+        return f"only one class ({shown})"
     if min(events, others) < minimum:
-        return f"too few patients ({events} hcc, {others} controls; at least {minimum} of each)"
+        return f"too few patients ({shown}; at least {minimum} of each)"
     return ""
 
 
@@ -202,8 +206,12 @@ def assess(
     groups: np.ndarray | None = None,
     cuts: dict[str, np.ndarray] | None = None,
 ) -> dict:
-    """`evaluate`, or NOT_ASSESSED with n, events and the reason when a class is too small."""
-    reason = too_few(y, int(settings["minimum_class"]))
+    """`evaluate`, or NOT_ASSESSED with n, events and the reason when a class is too small.
+
+    settings : as for `evaluate`, minimum_class and, where they are not hcc and controls, the names of the classes.
+    """
+    names = settings.get("classes", BINARY_CLASSES)
+    reason = too_few(y, int(settings["minimum_class"]), names)
     head = {"status": NOT_ASSESSED if reason else "ASSESSED", "reason": reason}
     if reason:
         return {**head, "n": len(y), "events": int(y.sum())}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from scripts.model import bundle, metrics, patterns, pooling, rules
+from scripts.model import bundle, metrics, patterns, pooling, rules, unscored
 from scripts.model.cohort_tables import BINARY, Cohort
 from scripts.model.evaluation import NOT_ASSESSED, assess, assess_some, subgroup_table, too_few
 from scripts.model.subgroups import subgroup_masks
@@ -139,6 +139,8 @@ def evaluate_scored(
 
     What is said of a threshold is true of the calls that are delivered: at the pattern's own threshold.
     """
+    if "outcome" in description:
+        settings = {**settings, "classes": description["outcome"]["classes"]}
     scored = scores[scores["probability"].notna()]
     obs = cohort.obs.loc[scored.index]
     y, p = obs["label"].to_numpy(int), scored["probability"].to_numpy(float)
@@ -161,7 +163,9 @@ def evaluate_scored(
             "refused": int(refused.sum()),
             "reasons": {str(k): int(v) for k, v in sorted(refused.items())},
         },
-        "pooled": assess(y, p, thresholds, settings, seed, groups, cuts),
+        "pooled": reasoned(
+            assess(y, p, thresholds, settings, seed, groups, cuts), scores, description
+        ),
         "centres": {
             centre: assess_some(mask, y, p, thresholds, settings, seed, groups, cuts)
             for centre, mask in own.items()
@@ -172,6 +176,16 @@ def evaluate_scored(
         ),
         "baselines": baselines(cohort.subset(scored.index), scored["probability"], settings, seed),
     }
+
+
+def reasoned(pooled: dict, scores: pd.DataFrame, description: dict) -> dict:
+    """The pooled entry; where it is not assessed, with the reason that is true of all patients and not of those scored only."""
+    if pooled["status"] != NOT_ASSESSED:
+        return pooled
+    scored = int((scores["refused"] == "").sum())
+    reason = unscored.why_unscored(scores, description)
+    reason = reason or unscored.among_scored(pooled["reason"], scored, len(scores))
+    return {**pooled, "reason": reason}
 
 
 def baselines(cohort: Cohort, probability: pd.Series, settings: dict, seed: int) -> dict:

@@ -12,7 +12,9 @@ import pandas as pd
 from scripts.core import job as core_job
 from scripts.model import class_performance, increments, iterations, published, selection
 from scripts.model.cohort_tables import predictors, read_cohort
+from scripts.model.cross_validate import SCORE_COLUMNS
 from scripts.model.evaluation import (
+    BINARY_CLASSES,
     NOT_ASSESSED,
     assess,
     choose_thresholds,
@@ -34,7 +36,20 @@ def read_runs(scores: list[str], folds: list[str]) -> tuple[pd.DataFrame, list[d
         pd.read_parquet(path).assign(repeat=description["repeat"])
         for path, description in zip(scores, descriptions, strict=True)
     ]
+    if not tables:  # the cohort is too small: nothing was cross-validated
+        return pd.DataFrame(columns=[*SCORE_COLUMNS, "repeat"]), []
     return pd.concat(tables, ignore_index=True), descriptions
+
+
+def why_none(labels_reason: str, no_model: str, runs: list[dict]) -> str:
+    """Why no strategy was chosen: the classes, the size of the cohort, or what the cross-validation of the strategies said.
+
+    labels_reason : of the training classes; no_model : of the plan; both "" where they suffice
+    """
+    said = [run["reason"] for run in runs if run["reason"]]
+    most = max(dict.fromkeys(said), key=said.count, default="")
+    whole = bool(runs) and len(said) == len(runs)
+    return no_model or labels_reason or (most if whole else "") or "no candidate strategy"
 
 
 def absent(strategy: str, reason: str, settings: dict) -> dict:
@@ -92,7 +107,7 @@ def describe_strategies(
             "learner": split_name(strategy)[1],
             "blocks": sorted({line["block"] for line in features}),
         }
-        small = too_few(y, int(settings["minimum_class"]))
+        small = too_few(y, int(settings["minimum_class"]), settings.get("classes", BINARY_CLASSES))
         cuts = {} if small else choose_thresholds(y, p, settings)
         entry |= assess(y, p, cuts, settings, seed, linked)
         entry["features"] = features[:FEATURES_SHOWN]
@@ -231,17 +246,22 @@ def main(job):
 
     input: cohort, audit, scores and folds (lists, one of each per strategy and repeat)
     output: performance (JSON), oof (Parquet), ledger
-    params: settings (model), seed, iterations (the optimisation log, locks/iterations.tsv)
+    params: settings (model), seed, iterations (the optimisation log, locks/iterations.tsv), no_model (of the plan: why the
+            cohort is too small, or "")
     """
     with core_job.step(job) as step:
         settings, seed = job.params.settings, int(job.params.seed)
         whole = read_cohort(job.input.cohort)
         train = whole.part("train")
         scores, runs = read_runs(list(job.input.scores), list(job.input.folds))
+        no_model = getattr(job.params, "no_model", "")
+        settings = {**settings, "classes": whole.outcome["classes"]}
         audit = json.loads(Path(job.input.audit).read_text(encoding="utf-8") or "{}")
         if whole.multiclass:
             controls = audit.get("negative_controls", [])
             performance, mean = class_performance.internal(whole, scores, runs, settings, seed)
+            if performance["status"] == NOT_ASSESSED:
+                performance["reason"] = why_none(performance["reason"], no_model, runs)
             entry = performance["strategies"].get(performance["selected"])
             performance["verdict"] = judge_classes(entry, controls, settings)
             class_performance.record(step, performance, settings)
@@ -259,9 +279,8 @@ def main(job):
         if entry is not None and entry["status"] == NOT_ASSESSED:
             chosen, entry, reason = None, None, entry["reason"]
         else:
-            reason = (
-                too_few(train.labels, int(settings["minimum_class"])) or "no candidate strategy"
-            )
+            small = too_few(train.labels, int(settings["minimum_class"]), whole.outcome["classes"])
+            reason = why_none(small, no_model, runs)
         allowed, notes = predictors(train, settings)
         counts = whole.obs.groupby("part")["label"].agg(["size", "sum"]) if len(whole.obs) else None
         performance = {

@@ -88,7 +88,7 @@ def test_link_over_somebody_without_a_class_counts():
 def freeze(tmp_path):
     """Run the step on a sheet; those whose class is "" are in no class."""
 
-    def run(patients):
+    def run(patients, freeze=True):
         files = {name: tmp_path / name for name in ("patients", "outcome", "split", "ledger")}
         patients.drop(columns="class").to_csv(files["patients"], sep="\t", index=False)
         patients[["patient_id", "class"]].to_csv(files["outcome"], sep="\t", index=False)
@@ -102,6 +102,7 @@ def freeze(tmp_path):
                 admitted=list(patients["patient_id"]),
                 seed=1,
                 frozen=str(tmp_path / "locks" / "split.tsv"),
+                freeze=freeze,
             ),
             wildcards=Named(),
             log=[str(tmp_path / "log")],
@@ -187,3 +188,11 @@ def test_no_test_patient_is_never_a_pass():
     assert freeze_split.share_problem(none, 0.3)[1].startswith("no test patient among 80")
     few = none.assign(part=["test"] * 4 + ["train"] * 76)
     assert "class hcc is 20.0 patients off" in freeze_split.share_problem(few, 0.3)[1]
+
+
+def test_split_of_a_cohort_too_small_for_a_model_is_not_frozen(freeze):
+    frozen, today = freeze(cohort(12), freeze=False)
+    assert frozen.empty and len(today) == 12
+    frozen, _ = freeze(cohort(60))
+    again, _ = freeze(cohort(60, start=0).head(40), freeze=False)
+    assert len(frozen) == 60 and again.equals(frozen)

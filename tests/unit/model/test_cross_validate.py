@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from scripts.model import metrics
-from scripts.model.cross_validate import cross_validate, missing_features, outer_folds
+from scripts.model.cross_validate import (
+    cross_validate,
+    missing_features,
+    outer_folds,
+    why_no_scores,
+)
+from scripts.report.page import reason
 
 
 def auc_of(scores, strategy="late"):
@@ -48,6 +54,31 @@ def test_baseline_without_its_feature_says_so(cohort, settings):
     assert missing_features("afp", cohort, settings) == (
         "feature afp of block clinical is not in this cohort"
     )
+
+
+def test_folds_too_small_for_a_class_are_the_reason_and_not_the_features(make_cohort, settings):
+    # 11 of each, 5 folds: 8 or 9 of each stay in a training fold, 10 are needed; everybody has every feature.
+    cohort = make_cohort(n=22, missing=0)
+    scores, folds = cross_validate(cohort, "late", settings, seed=1)
+    assert scores.empty
+    said = why_no_scores(cohort, "late", folds, settings)
+    assert said.startswith(
+        "a training fold of cross-validation keeps 8 of the smallest class (11 hcc and 11 controls"
+    )
+    assert "about 13 training patients of each class" in said
+    assert reason(said).zh != said
+
+
+def test_features_that_few_have_are_the_reason(make_cohort, settings):
+    cohort = make_cohort(n=80, missing=0)
+    cohort.tables["ct"].loc[cohort.obs.index[12:], "f0"] = float("nan")
+    settings["baselines"] = {"rare": ["ct__f0"]}
+    scores, folds = cross_validate(cohort, "rare", settings, seed=1)
+    assert scores.empty
+    said = why_no_scores(cohort, "rare", folds, settings)
+    events = int(cohort.labels[:12].sum())
+    assert said.startswith(f"{events} hcc and {12 - events} controls have enough of these features")
+    assert reason(said).zh != said
 
 
 def test_knowledge_level_without_sets_and_scores_says_so(cohort, settings):

@@ -78,3 +78,15 @@ def test_groups_of_the_cohort_reach_every_interval(judged, settings, monkeypatch
             "auc"
         ]["low"]
     )
+
+
+def test_nobody_who_can_be_scored_has_a_reason_that_is_true(tmp_path, settings, make_cohort):
+    _, model, description = written(tmp_path, make_cohort(n=80, effect=1.2), settings, refits=0)
+    cohort = make_cohort(n=40, seed=2)
+    cohort.tables = {"other": cohort.tables["ct"]}
+    scores = locked.score(model, description, cohort)
+    found = locked.evaluate_scored(scores, cohort, description, settings, 1)
+    assert found["flow"]["scored"] == 0
+    assert found["pooled"]["reason"].startswith(
+        "none of the 40 patients can be scored: 40 have fewer"
+    )
