@@ -132,12 +132,8 @@ rule validate_internal:
     input:
         cohort="results/cohort/cohort.h5mu",
         performance="results/model/performance.json",
-        refits=expand(
-            "results/model/refits/{part}.parquet", part=PARTS["refits"]
-        ),
-        apparent=expand(
-            "results/model/refits/{part}.json", part=PARTS["refits"]
-        ),
+        refits=expand("results/model/refits/{part}.parquet", part=PARTS["refits"]),
+        apparent=expand("results/model/refits/{part}.json", part=PARTS["refits"]),
         permuted=expand(
             "results/model/permutations/{part}.json",
             part=PARTS["permutations"],
