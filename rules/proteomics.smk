@@ -1,4 +1,6 @@
 # Proteomics: DDA from spectra, DIA from the tables of other programs, IHC from its sheet.
+from scripts.proteomics.step_settings import settings_of as dda_settings
+
 register_modality(
     "dda",
     dictionary="results/proteomics/reference/{block}/dictionary.tsv",
@@ -50,7 +52,7 @@ rule prepare_database:
         runtime=minutes(10),
     params:
         code=code_of("scripts/proteomics/prepare_database.py"),
-        settings=config["proteomics"]["dda"],
+        settings=dda_settings("prepare_database", config["proteomics"]["dda"]),
     message:
         "Making the target-decoy database -> {output.fasta} (log: {log})"
     script:
@@ -79,7 +81,7 @@ rule search_spectra:
     params:
         code=code_of("scripts/proteomics/search_spectra.py"),
         md5=lambda wildcards: md5_of(assays_of("dda", wildcards.patient)),
-        settings=config["proteomics"]["dda"],
+        settings=dda_settings("search_spectra", config["proteomics"]["dda"]),
         assay_ids=lambda wildcards: [r["assay_id"] for r in assays_of("dda", wildcards.patient)],
         blocks=lambda wildcards: [r["block"] for r in assays_of("dda", wildcards.patient)],
     message:
@@ -122,7 +124,7 @@ rule infer_proteins:
         runtime=minutes(60),
     params:
         code=code_of("scripts/proteomics/infer_proteins.py"),
-        settings=config["proteomics"]["dda"],
+        settings=dda_settings("infer_proteins", config["proteomics"]["dda"]),
         subjects=lambda wildcards: [
             p
             for p in PLAN["blocks"][wildcards.block]["patients"]
@@ -166,7 +168,7 @@ rule quantify_proteins:
         runtime=minutes(10),
     params:
         code=code_of("scripts/proteomics/quantify_proteins.py"),
-        settings=config["proteomics"]["dda"],
+        settings=dda_settings("quantify_proteins", config["proteomics"]["dda"]),
         blocks=lambda wildcards: sorted({r["block"] for r in assays_of("dda", wildcards.patient)}),
     message:
         "Quantifying the proteins of {wildcards.patient} -> {output.row} (log: {log})"

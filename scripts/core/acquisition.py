@@ -93,7 +93,8 @@ def survey_of(scans: list[Scan], settings: dict, judge: Judge) -> Survey:
     kept, left_out = _survey_functions(first, judge) if first else ([], "")
     factor, guessed = _factor(kept or scans, settings, judge)
     seconds = {s.id: s.number * (s.factor if s.factor == s.factor else factor) for s in scans}
-    _refuse_impossible_times([seconds[s.id] for s in kept or scans], bool(kept), settings, judge)
+    if kept:  # fragment spectra alone are identified, whatever their times
+        _refuse_impossible_times([seconds[scan.id] for scan in kept], settings, judge)
     return Survey(kept, seconds, left_out, guessed)
 
 
@@ -116,11 +117,9 @@ def _refuse_broken_times(scans: list[Scan], judge: Judge) -> None:
 
 
 def _cycle(times: list[float]) -> float:
-    """Median distance of scans that follow one another."""
-    import numpy as np
-
-    steps = np.diff(np.unique(times))
-    return float(np.median(steps)) if steps.size else 0.0
+    """Mean distance of scans that follow one another (scans of two voltages may come in close pairs)."""
+    distinct = set(times)
+    return (max(distinct) - min(distinct)) / max(1, len(distinct) - 1)
 
 
 def _factor(scans: list[Scan], settings: dict, judge: Judge) -> tuple[float, str]:
@@ -148,10 +147,10 @@ def _factor(scans: list[Scan], settings: dict, judge: Judge) -> tuple[float, str
     return fits[0], UNIT_OF_FACTOR[fits[0]]
 
 
-def _refuse_impossible_times(times: list[float], survey: bool, settings: dict, judge) -> None:
+def _refuse_impossible_times(times: list[float], settings: dict, judge: Judge) -> None:
     """InputDefect unless the scans follow one another as those of a run do."""
     if len(times) < FEWEST_SCANS:
-        reason = f"the file holds {len(times)} {'MS1 ' if survey else ''}scans; a chromatographic run needs many more"
+        reason = f"the file holds {len(times)} MS1 scans; a chromatographic run needs many more"
         raise judge.defect(reason, "scan times")
     span, distinct = max(times) - min(times), len(set(times))
     if distinct < FEWEST_SCANS or span < settings["min_run_s"]:
@@ -162,8 +161,6 @@ def _refuse_impossible_times(times: list[float], survey: bool, settings: dict, j
         )
     low, high = settings["cycle_s"]
     cycle = _cycle(times)
-    if not survey:
-        low = 0.0  # fragment spectra alone follow one another much faster
     if not low <= cycle <= high or span > settings["max_run_s"]:
         reason = f"its scans follow one another every {cycle:.3g} s over {span:.4g} s; a run scans every {low:g} to {high:g} s,"
         raise judge.defect(
@@ -259,6 +256,21 @@ def voltage_of(scans: list[Scan], judge: Judge) -> float | None:
             "one compensation voltage",
         )
     return found[0] if found else None
+
+
+def cut_at_an_end(peaks: "np.ndarray", width: float, first: float, last: float) -> float:
+    """Peaks within `width` (s) of an end of a run from `first` to `last`, over the number that an even spread puts there.
+
+    The larger of both ends: about 0 for a whole run, which begins before the first compound and ends after the last; about 1
+    for a part of one.
+    """
+    import numpy as np
+
+    expected = peaks.size * width / (last - first) if last > first else 0.0
+    if not expected:
+        return 0.0
+    near = max(np.count_nonzero(peaks - first <= width), np.count_nonzero(last - peaks <= width))
+    return float(near / expected)
 
 
 def covered_share(times: "np.ndarray", start: float, end: float) -> float:

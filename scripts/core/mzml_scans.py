@@ -90,7 +90,6 @@ class _Reader:
     scans: list[Scan] = field(default_factory=list)
     declared: int | None = None
     root: str = ""
-    closed: bool = False
     groups: dict[str, list[dict]] = field(default_factory=dict)
     _group: list[dict] | None = None
     _scan: dict | None = None  # the fields of the Scan that is being read
@@ -122,8 +121,6 @@ class _Reader:
             self._scan = None
         elif tag == "referenceableParamGroup":
             self._group = None
-        elif tag == self.root:
-            self.closed = True
 
     def doctype(self, *_) -> None:
         raise MzmlProblem("doctype")
@@ -189,17 +186,19 @@ def read_scans(path: str | Path) -> tuple[list[Scan], int | None]:
     parser.StartDoctypeDeclHandler = reader.doctype
     with open(path, "rb") as handle:
         packed = handle.read(2) == _GZIP_MAGIC
+    ended = False
     try:
         with gzip.open(path) if packed else open(path, "rb") as handle:
             while chunk := handle.read(_CHUNK):
                 parser.Parse(chunk)
                 if reader.root and reader.root not in ("mzML", "indexedmzML"):
                     raise MzmlProblem("not_mzml")
+        ended = True
         parser.Parse(b"", True)
     except (OSError, EOFError, zlib.error):
         raise MzmlProblem("packed") from None
     except expat.ExpatError:
         if not reader.root:
             raise MzmlProblem("not_mzml") from None
-        raise MzmlProblem("damaged" if reader.closed else "truncated") from None
+        raise MzmlProblem("truncated" if ended else "damaged") from None
     return reader.scans, reader.declared

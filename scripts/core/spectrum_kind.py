@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 WIDEST_STEP = 0.15  # m/z between samples of one peak; quadrupole profile data have steps of 0.1
-REGULAR = 1.6  # the larger over the smaller of two neighbouring steps inside a peak
+REGULAR = 1.6  # the larger over the smaller of the steps inside a peak; three of the four around a summit are regular
 SUMMITS = 20  # the highest local maxima that are looked at in a spectrum
-PROFILE_SHARE = 0.2  # measured: 0 to 1.2 % of the summits in centroided Q-TOF and ion-trap runs, 36 to 100 % in sampled ones
+PROFILE_SHARE = 0.2  # measured: 0 to 0.2 % of the summits in centroided Q-TOF and ion-trap runs, 36 to 100 % in sampled ones
 FEWEST = 30  # summits that must be seen before the peaks are believed
 SPECTRA = 60  # spectra that are looked at: those with the most signal
 _SHOULDER = 0.05  # a sample beside the summit has at least this share of it
@@ -28,10 +28,13 @@ def profile_share(mz: "np.ndarray", intensity: "np.ndarray") -> tuple[int, int]:
     if not summits.size:
         return 0, 0
     summits = summits[np.argsort(-intensity[summits], kind="stable")[:SUMMITS]]
-    before, after = mz[summits] - mz[summits - 1], mz[summits + 1] - mz[summits]
-    wide, narrow = np.maximum(before, after), np.minimum(before, after)
+    far = np.full(2, np.inf)
+    steps = np.concatenate([far, np.diff(mz), far])
+    around = steps[summits[:, None] + np.arange(4)]  # two steps before the summit, two behind it
+    narrow = np.minimum(around[:, 1], around[:, 2])
+    regular = around <= np.minimum(WIDEST_STEP, REGULAR * narrow)[:, None]
     low = np.minimum(intensity[summits - 1], intensity[summits + 1])
-    sampled = (wide <= WIDEST_STEP) & (wide <= REGULAR * narrow)
+    sampled = regular[:, 1] & regular[:, 2] & (regular.sum(axis=1) >= 3)
     sampled &= low >= _SHOULDER * intensity[summits]
     return int(sampled.sum()), int(summits.size)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
+from scripts.core.acquisition import cut_at_an_end
 from scripts.core.features import Feature, write_dictionary
 from scripts.metabolomics.detect_gcms import Compounds, load_compounds
 from scripts.metabolomics.fit_tables import write_quality, write_stability
@@ -17,7 +18,6 @@ from scripts.metabolomics.normalisation import blank_ratio, nanmedian, qc_qualit
 from scripts.metabolomics.run_length import (
     check_ends,
     check_left_out,
-    cut_at_an_end,
     nothing_to_learn_from,
     usual_window,
     why_failed,
@@ -180,7 +180,7 @@ def main(job):
         reference, table, left_out = fit(runs, settings)
         check_left_out(step, left_out)
         ends = [
-            cut_at_an_end(compounds.peaks, settings["half_width_s"], compounds.times)
+            cut_at_an_end(compounds.peaks, settings["half_width_s"], *compounds.times[[0, -1]])
             for row, compounds in runs
             if row["role"] == "qc"
         ]

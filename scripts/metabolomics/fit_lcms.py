@@ -6,6 +6,7 @@ Source: Broadhurst et al. 2018, Metabolomics 14:72 (QC rules); docs/metabolomics
 """
 
 from scripts.core import job as core_job
+from scripts.core.acquisition import cut_at_an_end
 from scripts.core.features import Feature, write_dictionary
 from scripts.metabolomics.candidates import (
     Run,
@@ -21,7 +22,6 @@ from scripts.metabolomics.retention_alignment import Alignment, align
 from scripts.metabolomics.run_length import (
     check_ends,
     check_left_out,
-    cut_at_an_end,
     nothing_to_learn_from,
     usual_window,
     why_failed,
@@ -161,7 +161,7 @@ def ends_of(run: Run) -> float:
     if not run.features.size:
         return 0.0
     width = float(np.median(run.features.fwhm))
-    return cut_at_an_end(run.features.rt, width, run.about["times"])
+    return cut_at_an_end(run.features.rt, width, *run.about["times"][[0, -1]])
 
 
 def _commonest(runs: list[Run]) -> str:

@@ -78,21 +78,6 @@ def check_left_out(step, left_out: dict[str, str]) -> None:
         )
 
 
-def cut_at_an_end(peaks: "np.ndarray", width: float, times: "np.ndarray") -> float:
-    """Peaks within `width` (s) of an end of the run, over the number that an even spread puts there; the larger end.
-
-    About 0 for a whole run, which begins before the first compound and ends after the last; about 1 for a part of one.
-    """
-    import numpy as np
-
-    first, last = float(times[0]), float(times[-1])
-    expected = peaks.size * width / (last - first) if last > first else 0.0
-    if not expected:
-        return 0.0
-    near = max(np.count_nonzero(peaks - first <= width), np.count_nonzero(last - peaks <= width))
-    return float(near / expected)
-
-
 def check_ends(step, shares: list[float], settings: dict) -> None:
     """Warn where compounds elute at an end of most runs (`cut_at_an_end`): the runs may all be parts of one method.
 

@@ -10,6 +10,7 @@ from scripts.core.features import Feature, read_status, write_dictionary
 from scripts.proteomics.peptide_effects import fit_effects
 from scripts.proteomics.protein_groups import Group, infer_groups
 from scripts.proteomics.protein_names import feature_name
+from scripts.proteomics.run_checks import check_ends, usual_window, why_unusable
 from scripts.proteomics.spectra import REQUIREMENT
 
 if TYPE_CHECKING:
@@ -109,16 +110,33 @@ def dictionary_of(table: "pd.DataFrame", block: str) -> list[Feature]:
     return [*proteins, *QC_FEATURES]
 
 
-def read_matches(paths: list[str], statuses: list[str], subjects: list[str], block: str):
-    """Pooled matches of the subjects whose search of `block` did not fail, with a column `subject`."""
+def read_matches(
+    paths: list[str], statuses: list[str], subjects: list[str], block: str, settings: dict
+) -> tuple["pd.DataFrame | None", dict[str, str], tuple[float, float]]:
+    """Pooled matches of `block` with a column `subject`, {run left out: why}, and the time that the runs cover (s).
+
+    Runs whose search failed, that are too short or identify too little teach nothing.
+    """
     import pandas as pd
 
-    tables = []
+    tables, runs = [], {}
     for path, status, subject in zip(paths, statuses, subjects, strict=True):
         if read_status(status, block)[0] != "fail":
             table = pd.read_parquet(path)
+            found = table.attrs.get("runs", {})
+            runs |= {a: run for a, run in found.items() if run["block"] == block}
+            table.attrs = {}
             tables.append(table[table["block"] == block].assign(subject=subject))
-    return pd.concat(tables, ignore_index=True) if tables else None
+    window = usual_window(list(runs.values()))
+    left_out = {assay: why_unusable(run, window, settings) for assay, run in runs.items()}
+    left_out = {assay: why for assay, why in left_out.items() if why}
+    if not tables or (runs and len(left_out) == len(runs)):
+        return None, left_out, window
+    pooled = pd.concat(tables, ignore_index=True)
+    if left_out:
+        pooled = pooled[~pooled["assay_id"].isin(set(left_out))]
+    kept = [run for assay, run in runs.items() if assay not in left_out]
+    return pooled, left_out, usual_window(kept)
 
 
 def read_proteins(path: str) -> "pd.DataFrame":
@@ -147,21 +165,27 @@ def main(job):
         table = pd.DataFrame(columns=PROTEIN_COLUMNS)
         try:
             step.require(job.input.database_status)
-            matches = read_matches(
+            matches, left_out, window = read_matches(
                 _aslist(job.input.get("psms", [])),
                 _aslist(job.input.get("statuses", [])),
                 list(job.params.subjects),
                 block,
+                settings,
             )
+            for assay, why in left_out.items():
+                reason = f"development run {assay} is left out: {why}"
+                step.check(REQUIREMENT, "run can be used", "WARN", evidence=assay, reason=reason)
             if matches is None:
                 raise core_job.InputDefect(
                     "no development run passed the search; proteins can only be inferred from development runs",
                     requirement_id=REQUIREMENT,
                     check="development runs for the reference",
                 )
+            check_ends(step, matches, window, settings)
             ions, table = fit_reference(
                 matches, read_proteins(job.input.database_proteins), settings
             )
+            ions.attrs = {"start": window[0], "end": window[1]}
             step.check(
                 REQUIREMENT,
                 "protein groups in the reference",

@@ -23,11 +23,29 @@ class Ms1Map:
     times: "np.ndarray"
 
 
-def ms1_map(experiment) -> Ms1Map:
-    """Collect the MS1 peaks of a pyopenms experiment."""
+def ms1_maps(experiment, voltages: dict[str, float]) -> dict[float | None, Ms1Map]:
+    """{FAIMS voltage: MS1 peaks} of a pyopenms experiment; `voltages` {id: volt} of its spectra, NaN without FAIMS.
+
+    Other ions pass at another voltage: an elution peak is followed in scans of one voltage only. Without FAIMS the key is None.
+    """
+    groups: dict[float | None, list] = {}
+    for spectrum in experiment:
+        if spectrum.getMSLevel() == 1:
+            groups.setdefault(voltage_key(voltages, spectrum.getNativeID()), []).append(spectrum)
+    return {voltage: ms1_map(scans) for voltage, scans in groups.items()}
+
+
+def voltage_key(voltages: dict[str, float], name: str) -> float | None:
+    """The FAIMS voltage of a spectrum, None without."""
+    voltage = voltages.get(name, float("nan"))
+    return None if voltage != voltage else voltage
+
+
+def ms1_map(spectra) -> Ms1Map:
+    """Collect the MS1 peaks of pyopenms spectra."""
     import numpy as np
 
-    scans = [s for s in experiment if s.getMSLevel() == 1]
+    scans = [s for s in spectra if s.getMSLevel() == 1]
     peaks = [s.get_peaks() for s in scans]
     mz = np.concatenate([p[0] for p in peaks]) if peaks else np.zeros(0)
     intensity = np.concatenate([p[1] for p in peaks]) if peaks else np.zeros(0)

@@ -3,10 +3,13 @@ APPLY only: the same code for development, external and new patients; no other p
 Source: peptide_effects.py (median polish against frozen ion effects).
 """
 
+import math
+
 from scripts.core import job as core_job
 from scripts.core.features import write_row
 from scripts.proteomics.infer_proteins import ion_areas
 from scripts.proteomics.peptide_effects import apply_effects
+from scripts.proteomics.run_checks import check_run
 from scripts.proteomics.spectra import REQUIREMENT
 
 
@@ -72,6 +75,13 @@ def main(job):
                 proteins = pd.read_csv(
                     protein_path, sep="\t", dtype={"protein": str, "feature": str}
                 )
+                window = (ions.attrs.get("start", math.nan), ions.attrs.get("end", math.nan))
+                own = {
+                    a: r for a, r in matches.attrs.get("runs", {}).items() if r["block"] == block
+                }
+                usable = [check_run(step, a, run, window, settings) for a, run in own.items()]
+                if not all(usable):
+                    continue  # the verdict is fail, with the reason of the run
                 row, seen = quantify(matches[matches["block"] == block], ions, proteins, settings)
                 step.log.info("%s: %d of %d reference ions", block, seen, len(ions))
                 check_row(step, row, len(proteins), settings)

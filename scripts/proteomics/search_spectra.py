@@ -11,7 +11,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from scripts.core import job as core_job
-from scripts.proteomics.precursor_areas import ms1_map, precursor_areas
+from scripts.proteomics.precursor_areas import ms1_maps, precursor_areas, voltage_key
 from scripts.proteomics.spectra import REQUIREMENT, ms2_resolution, read_run
 from scripts.proteomics.target_decoy import fewest_targets, q_values, targets_within
 
@@ -139,29 +139,34 @@ def search_run(
 
     Raises InputDefect when the run cannot be read or holds no MS2.
     """
-    experiment = read_run(path, assay_id, settings["min_run_s"])
+    run = read_run(path, assay_id, settings)
+    experiment = run.experiment
     resolution = settings["ms2_resolution"]
     if resolution == "auto":
         resolution = ms2_resolution(experiment, settings["gap_high_resolution"])
-    ms1 = ms1_map(experiment)  # before the search: ProSE normalises all spectra in place
+    # Before the search: ProSE normalises all spectra in place.
+    maps = ms1_maps(experiment, run.voltages)
     matches = match_spectra(experiment, database, settings, resolution)
     scores, decoys = matches["score"].to_numpy(float), matches["is_decoy"].to_numpy(bool)
     matches["q_value"] = q_values(scores, decoys, settings["decoy_correction"])
     wanted = (matches["q_value"] <= settings["psm_q_value"]) & ~matches["is_decoy"]
     matches["area"] = float("nan")
-    matches.loc[wanted, "area"] = precursor_areas(
-        ms1,
-        *(
-            matches.loc[wanted, column].to_numpy()
-            for column in ("precursor_mz", "charge", "retention_time")
-        ),
-        settings["area_tolerance_ppm"],
-        settings["area_half_window_s"],
-        settings["area_edge"],
-    )
+    voltage = matches["spectrum"].map(lambda name: voltage_key(run.voltages, name))
+    for key, ms1 in maps.items():
+        own = wanted & (voltage.isna() if key is None else voltage == key)
+        matches.loc[own, "area"] = precursor_areas(
+            ms1,
+            *(
+                matches.loc[own, column].to_numpy()
+                for column in ("precursor_mz", "charge", "retention_time")
+            ),
+            settings["area_tolerance_ppm"],
+            settings["area_half_window_s"],
+            settings["area_edge"],
+        )
     matches["assay_id"] = assay_id
     counts = {
-        "ms1": len(ms1.times),
+        "ms1": sum(len(ms1.times) for ms1 in maps.values()),
         "ms2": sum(s.getMSLevel() == 2 for s in experiment),
         "matched": len(matches),
         "identified": int(wanted.sum()),
@@ -172,6 +177,9 @@ def search_run(
         "mass_error": float(matches.loc[wanted, "mass_error_ppm"].median())
         if wanted.any()
         else 0.0,
+        **run.window(),
+        "left_out": run.survey.left_out,
+        "guessed_unit": run.survey.guessed_unit,
     }
     return matches, counts
 
@@ -190,51 +198,35 @@ def why_nothing_identified(counts: dict, settings: dict) -> str:
 
 
 def check_run(step, assay_id: str, counts: dict, settings: dict) -> None:
-    """Record what was found in one run; FAIL when nothing is identified, WARN when quantities are missing."""
+    """Record how one run was read; FAIL when nothing is identified. Limits of what was found belong to quantify_proteins."""
     step.log.info("%s: %s", assay_id, counts)
-    identified, least = counts["identified"], settings["min_psms"]
-    common = {"unit": "PSMs", "evidence": assay_id, "threshold": f">= {least}"}
-    name = f"PSMs at {settings['psm_q_value']:.0%} FDR"
-    if identified == 0:
+    if counts["left_out"]:
+        step.check(
+            *(REQUIREMENT, "functions left out of the survey", "PASS"),
+            value=counts["left_out"],
+            evidence=assay_id,
+        )
+    if counts["guessed_unit"]:
+        reason = f"{assay_id}: the scan times have no unit; scan rate and length fit {counts['guessed_unit']} only"
+        step.check(
+            *(REQUIREMENT, "unit of the scan times", "WARN"), evidence=assay_id, reason=reason
+        )
+    if counts["identified"] == 0:
         reason = f"{assay_id}: {why_nothing_identified(counts, settings)}"
-        step.check(REQUIREMENT, name, "FAIL", value=0, reason=reason, **common)
-    elif identified < least:
-        reason = f"{assay_id}: {identified} PSMs at {settings['psm_q_value']:.0%} FDR are too few"
-        step.check(REQUIREMENT, name, "FAIL", value=identified, reason=reason, **common)
-    else:
-        step.check(REQUIREMENT, name, "PASS", value=identified, **common)
-    if identified:
-        limit = settings["max_mass_error_ppm"]
-        error = counts["mass_error"]
+        name = f"PSMs at {settings['psm_q_value']:.0%} FDR"
         step.check(
-            REQUIREMENT,
-            "median precursor mass error",
-            "PASS" if abs(error) <= limit else "WARN",
-            value=error,
-            unit="ppm",
-            threshold=f"within +-{limit}",
-            evidence=assay_id,
-        )
-        share = counts["with_area"] / identified
-        reason = f"{assay_id}: {share:.0%} of the PSMs have an MS1 elution peak"
-        reason += " (no MS1 spectra: identification only)" if counts["ms1"] == 0 else ""
-        step.check(
-            REQUIREMENT,
-            "PSMs with MS1 area",
-            "PASS" if share >= settings["min_area_share"] else "WARN",
-            value=share,
-            threshold=f">= {settings['min_area_share']}",
-            evidence=assay_id,
-            reason=reason,
+            REQUIREMENT, name, "FAIL", value=0, unit="PSMs", evidence=assay_id, reason=reason
         )
 
 
-def write_matches(path, tables: list["pd.DataFrame"]) -> None:
-    """All matches of a subject as Parquet; the columns stand even when there is no row."""
+def write_matches(path, tables: list["pd.DataFrame"], runs: dict[str, dict]) -> None:
+    """All matches of a subject as Parquet, with {assay: counts} as attribute `runs`; the columns stand without rows too."""
     import pandas as pd
 
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS))
-    table[list(COLUMNS)].astype(COLUMNS).to_parquet(path, compression="zstd", index=False)
+    table = table[list(COLUMNS)].astype(COLUMNS)
+    table.attrs = {"runs": runs}
+    table.to_parquet(path, compression="zstd", index=False)
 
 
 def main(job):
@@ -247,7 +239,7 @@ def main(job):
     settings = job.params.settings
     with core_job.step(job) as step:
         step.require_md5()
-        tables = []
+        tables, counted = [], {}
         runs = [job.input.runs] if isinstance(job.input.runs, str) else list(job.input.runs)
         assay_ids = getattr(job.params, "assay_ids", [step.subject] * len(runs))
         blocks = getattr(job.params, "blocks", ["dda"] * len(runs))
@@ -259,10 +251,11 @@ def main(job):
                     with step.block(block):
                         matches, counts = search_run(path, assay_id, database, settings)
                         tables.append(matches.assign(block=block))
+                        counted[assay_id] = counts | {"block": block}
                         check_run(step, assay_id, counts, settings)
         except core_job.InputDefect as defect:
             step.defect(defect)
-        write_matches(step.path(job.output.psms), tables)
+        write_matches(step.path(job.output.psms), tables, counted)
 
 
 if __name__ == "__main__":

@@ -4,102 +4,99 @@ In: mzML (.gz too). Out: a centroided pyopenms experiment, or InputDefect with o
 Source: mzML 1.1 (PSI); filter lines FTMS and ITMS of Thermo instruments.
 """
 
-import gzip
-import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scripts.core import job as core_job
+from scripts.core.acquisition import Judge, Survey, list_scans, polarity_of, survey_of
+from scripts.core.spectrum_kind import is_profile
+
+if TYPE_CHECKING:
+    import pyopenms
 
 REQUIREMENT = "OMX-03"
-_GZIP_MAGIC = b"\x1f\x8b"
-_CHUNK = 1 << 24
 
 
-def _defect(reason: str, evidence: str, check: str = "run readable") -> core_job.InputDefect:
-    return core_job.InputDefect(
-        f"{evidence}: {reason}", requirement_id=REQUIREMENT, check=check, evidence=evidence
-    )
+@dataclass(frozen=True)
+class DdaRun:
+    """Spectra of a DDA run: `experiment` of centroids, sorted by time (s); the survey; {id: FAIMS voltage} (NaN without)."""
+
+    experiment: "pyopenms.MSExperiment"
+    survey: Survey
+    voltages: dict[str, float]
+
+    def window(self) -> dict[str, float]:
+        """Start, end and time without scans (s) of the survey, of all spectra in a run without MS1."""
+        import numpy as np
+
+        from scripts.core.acquisition import covered_share
+
+        ids = [scan.id for scan in self.survey.scans] or list(self.survey.seconds)
+        times = np.sort([self.survey.seconds[name] for name in ids])
+        start, end = float(times[0]), float(times[-1])
+        return {
+            "start": start,
+            "end": end,
+            "lost": (end - start) * (1 - covered_share(times, start, end)),
+        }
 
 
-def check_complete(path: str | Path, evidence: str) -> None:
-    """InputDefect unless the file is an mzML that runs to its closing tag; a cut file must not pass as a short run.
+def read_run(path: str | Path, evidence: str, settings: dict) -> DdaRun:
+    """A DDA run of centroids, the survey without lock mass, its times by their unit.
 
-    (OpenMS reports a cut file as a parse error, which does not tell its reader what to do.)
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise _defect("there is no such file", evidence)
-    if path.stat().st_size == 0:
-        raise _defect("the file is empty", evidence)
-    with open(path, "rb") as handle:
-        packed = handle.read(2) == _GZIP_MAGIC
-    try:
-        with gzip.open(path) if packed else open(path, "rb") as handle:
-            head = handle.read(4096)
-            tail = head
-            if not packed:
-                handle.seek(max(0, path.stat().st_size - 4096))
-            while chunk := handle.read(_CHUNK):
-                tail = (tail + chunk)[-4096:]
-    except (OSError, EOFError, zlib.error):
-        raise _defect("the .gz file is truncated or damaged; copy it again", evidence) from None
-    if b"<mzML" not in head and b"<indexedmzML" not in head:
-        raise _defect("not an mzML file; convert the raw file with msconvert", evidence)
-    if b"</mzML>" not in tail and b"</indexedmzML>" not in tail:
-        raise _defect("the mzML file is truncated (no closing tag); copy it again", evidence)
-
-
-def read_run(path: str | Path, evidence: str, min_run_s: float = 0.0):
-    """The run as a pyopenms.MSExperiment of centroids, sorted by retention time.
-
-    Raises InputDefect: unreadable, truncated, no MS2 spectrum, or scan times that span less than `min_run_s` in a run with
-    MS1 (missing, or minutes without their unit: areas would be wrong). Profile spectra are picked (PeakPickerHiRes).
+    `settings`: min_run_s, max_run_s, cycle_s, unitless_run_s of config proteomics.dda.
+    Raises InputDefect: unreadable or incomplete, no MS2 spectrum, MS2 without precursors (MSe, DIA), negative or mixed polarity,
+    several survey functions, times that cannot be those of a run. Profile spectra, by their peaks, are picked.
     """
     import pyopenms as oms
 
-    check_complete(path, evidence)
-    experiment = oms.MSExperiment()
+    judge = Judge(evidence, REQUIREMENT)
+    scans = list_scans(path, judge)
+    fragments = [scan for scan in scans if scan.level == 2]
+    if not fragments:
+        reason = f"no MS2 spectra ({len(scans)} spectra); a DDA search needs fragment spectra"
+        raise judge.defect(reason, "MS2 spectra present")
+    if 2 * sum(scan.precursor for scan in fragments) < len(fragments):
+        reason = "most MS2 spectra name no precursor ion: an MSe or DIA run is no DDA run"
+        raise judge.defect(reason, "MS2 spectra present")
+    if polarity_of(scans, judge, required=False) == "negative":
+        raise judge.defect("negative polarity; peptides are searched in positive runs", "polarity")
+    survey = survey_of(scans, settings, judge)
+    loaded = oms.MSExperiment()
     try:
-        oms.MzMLFile().load(str(path), experiment)
+        oms.MzMLFile().load(str(path), loaded)
     except RuntimeError:
         reason = "the mzML file is damaged; copy or convert it again (msconvert --mzML)"
-        raise _defect(reason, evidence) from None
-    levels = [spectrum.getMSLevel() for spectrum in experiment]
-    with_peaks = [s.getMSLevel() for s in experiment if s.size() > 0]
-    if 2 not in with_peaks:
-        found = f"{len(levels)} spectra" if levels else "no spectrum at all"
-        raise _defect(
-            f"no MS2 spectra ({found}); a DDA search needs fragment spectra",
-            evidence,
-            "MS2 spectra present",
-        )
-    times = [spectrum.getRT() for spectrum in experiment]
-    if 1 in levels and max(times) - min(times) < min_run_s:
-        raise _defect(
-            f"the times of its {len(times)} scans span {max(times) - min(times):.3g} s (required: >= {min_run_s:g}); are they "
-            "missing, or minutes without their unit? Convert it again",
-            evidence,
-            "scan times",
-        )
-    for level in (1, 2):
-        if _is_profile(experiment, level):
-            picker = oms.PeakPickerHiRes()
-            parameters = picker.getParameters()
-            parameters.setValue("ms_levels", [level])
-            picker.setParameters(parameters)
-            experiment = picker.pickExperiment(experiment, False)
+        raise judge.defect(reason) from None
+    if not any(s.getMSLevel() == 2 and s.size() for s in loaded):
+        reason = f"no MS2 spectra ({len(scans)} spectra); a DDA search needs fragment spectra"
+        raise judge.defect(reason, "MS2 spectra present")
+    wanted = {scan.id for scan in survey.scans} | {scan.id for scan in scans if scan.level > 1}
+    experiment = oms.MSExperiment()
+    for spectrum in _centroided([s for s in loaded if s.getNativeID() in wanted]):
+        spectrum.setRT(survey.seconds[spectrum.getNativeID()])
+        experiment.addSpectrum(spectrum)
     experiment.sortSpectra(True)
-    return experiment
+    voltages = {s.id: float("nan") if s.voltage is None else s.voltage for s in scans}
+    return DdaRun(experiment, survey, voltages)
 
 
-def _is_profile(experiment, level: int) -> bool:
-    """Whether most spectra of an MS level are profile data, by what the file says, else by the data themselves."""
-    kinds = []
-    for spectrum in experiment:
-        if spectrum.getMSLevel() == level and spectrum.size() > 4:
-            kind = spectrum.getType().name
-            kinds.append(kind if kind in ("PROFILE", "CENTROID") else spectrum.getType(True).name)
-    return 2 * kinds.count("PROFILE") > len(kinds)
+def _centroided(spectra: list) -> list:
+    """Spectra with profile data picked; those of one level and one label are judged together, by their peaks."""
+    import pyopenms as oms
+
+    groups: dict[tuple, list[int]] = {}
+    for place, spectrum in enumerate(spectra):
+        groups.setdefault((spectrum.getMSLevel(), spectrum.getType().name), []).append(place)
+    picker = oms.PeakPickerHiRes()
+    for (_, label), places in groups.items():
+        told = is_profile(spectra[place].get_peaks() for place in places)
+        if told or (told is None and label == "PROFILE"):
+            for place in places:
+                picked = oms.MSSpectrum()
+                picker.pick(spectra[place], picked)
+                spectra[place] = picked
+    return spectra
 
 
 def ms2_resolution(experiment, gap_high_resolution: float) -> str:

@@ -6,6 +6,7 @@ import pytest
 from scripts.core.acquisition import (
     Judge,
     covered_share,
+    cut_at_an_end,
     list_scans,
     polarity_of,
     survey_of,
@@ -129,6 +130,12 @@ def test_fewer_spectra_than_announced_and_twin_ids_are_refused(tmp_path):
     twins = [replace(s, id="scan=1") for s in lc_run(1, 3, 20)]
     with pytest.raises(InputDefect, match="one id"):
         list_scans(write_run(tmp_path / "b.mzML", twins), JUDGE)
+
+
+def test_peaks_at_an_end_against_an_even_spread():
+    assert cut_at_an_end(np.linspace(20, 80, 50), 5.0, 0.0, 100.0) == 0.0
+    assert cut_at_an_end(np.linspace(20, 99, 50), 5.0, 0.0, 100.0) > 0.9
+    assert cut_at_an_end(np.array([]), 5.0, 0.0, 100.0) == 0.0
 
 
 def test_share_of_a_time_that_scans_cover():

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.metabolomics.detect_lcms import load_features
 from scripts.metabolomics.lcms_reference import load_reference
-from scripts.metabolomics.run_length import cut_at_an_end, usual_window
+from scripts.metabolomics.run_length import usual_window
 from tests.made_up_runs import lc_run, sampled, write_run
 
 PLAN = ("QC1", "QC2", "M1", "M2", "QC3")
@@ -175,10 +175,3 @@ def test_an_aborted_qc_run_teaches_nothing_and_is_named(cohort, tmp_path, new_lc
 def test_the_usual_window_is_that_of_most_runs():
     runs = [np.arange(0.0, 90), np.arange(0.0, 90), np.arange(0.0, 45)]
     assert usual_window(runs) == (0.0, 89.0)
-
-
-def test_peaks_at_an_end_against_an_even_spread():
-    times = np.arange(0.0, 101)
-    assert cut_at_an_end(np.linspace(20, 80, 50), 5.0, times) == 0.0
-    assert cut_at_an_end(np.linspace(20, 99, 50), 5.0, times) > 0.9
-    assert cut_at_an_end(np.array([]), 5.0, times) == 0.0

@@ -1,5 +1,7 @@
+import base64
 import gzip
 import re
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -79,14 +81,18 @@ def test_search_is_the_same_twice(demo_proteomics, inputs, by_hand, tmp_path):
     [
         (lambda text: text[: len(text) // 2], "truncated"),
         (lambda text: "", "empty"),
-        (lambda text: "MZ\tINTENSITY\n1\t2\n", "not an mzML file"),
+        (lambda text: "MZ\tINTENSITY\n1\t2\n", "no mzML"),
         (lambda text: re.sub("<cvParam cvRef", "<cvParam <", text, count=400), "damaged"),
         (
             lambda text: re.sub(r'<cvParam [^>]*name="scan start time"[^>]*/>', "", text),
-            "are they missing, or minutes without their unit",
+            "scans carry no time",
         ),
         (
-            lambda text: re.sub(r"<spectrum [^\n]*ms level\" value=\"2\"[^\n]*\n", "", text),
+            lambda text: re.sub(
+                r"<spectrum [^\n]*ms level\" value=\"2\"[^\n]*\n| count=\"[0-9]+\"(?= defaultData)",
+                "",
+                text,
+            ),
             "no MS2 spectra",
         ),
     ],
@@ -107,7 +113,7 @@ def test_truncated_gz_is_seen(demo_proteomics, tmp_path):
     packed = gzip.compress((demo_proteomics / "raw" / "dda" / "P0002.mzML").read_bytes())
     run.write_bytes(packed[: len(packed) // 2])
     with pytest.raises(InputDefect, match="truncated"):
-        read_run(run, "A1")
+        read_run(run, "A1", SETTINGS)
 
 
 @pytest.mark.parametrize("said", [True, False], ids=["as the file says", "as the data show"])
@@ -132,7 +138,7 @@ def test_profile_ms1_is_picked_and_centroid_ms2_is_left_alone(tmp_path, said):
     else:
         text = text.replace(centroid, "")
     path.write_text(text)
-    run = read_run(path, "A1")
+    run = read_run(path, "A1", SETTINGS).experiment
     sizes = {(s.getMSLevel(), s.size()) for s in run}
     assert sizes == {(1, 3), (2, 5)}
     ms1 = next(s for s in run if s.getMSLevel() == 1)
@@ -148,6 +154,81 @@ def test_failed_database_fails_the_patient_with_its_reason(
     given = [f"runs={run}", f"database={database}", f"database_status={status}"]
     code, found = by_hand(main, given, OUTPUTS, ["settings=@proteomics.dda"])
     assert code == 2 and reasons(found) == "no protein"
+
+
+def searched(path, database):
+    """Good matches by precursor, and counts, of a run of the demo."""
+    matches, counts = search_run(str(path), "A1", read_database(str(database)), SETTINGS)
+    good = matches[(matches["q_value"] <= 0.01) & ~matches["is_decoy"]]
+    return good.groupby(["peptide", "charge"])["area"].max(), counts
+
+
+def test_times_in_milliseconds_and_profile_labels_change_nothing(
+    demo_proteomics, database, tmp_path
+):
+    run = demo_proteomics / "raw" / "dda" / "P0002.mzML"
+    areas, counts = searched(run, database)
+    text = run.read_text().replace("MS:1000127", "MS:1000128")
+    text = re.sub(
+        r'value="([0-9.]+)" unitCvRef="UO" unitAccession="UO:0000010" unitName="second"',
+        lambda m: f'value="{1000 * float(m[1])}" unitCvRef="UO" unitAccession="UO:0000028"',
+        text,
+    )
+    other = tmp_path / "other.mzML"
+    other.write_text(text)
+    same, again = searched(other, database)
+    pd.testing.assert_series_equal(areas, same, rtol=1e-6)
+    assert again["end"] == pytest.approx(counts["end"])
+
+
+def test_lock_mass_is_left_out_and_voltages_are_kept_apart(demo_proteomics, database, tmp_path):
+    """Every cycle twice, under two voltages; the second hardly lets a precursor pass. A lock mass beside them."""
+    run = demo_proteomics / "raw" / "dda" / "P0002.mzML"
+    areas, _ = searched(run, database)
+    lines = run.read_text().splitlines(keepends=True)
+    out, number = [], 0
+    for line in lines:
+        if not line.startswith("<spectrum "):
+            out.append(line)
+            continue
+        level = re.search(r'ms level" value="(\d)"', line)[1]
+        time = float(re.search(r'start time" value="([0-9.]+)"', line)[1])
+        copies = [(0.0, "-45")] if level == "2" else [(0.0, "-45"), (0.01, "-65")]
+        for later, volt in copies:
+            number += 1
+            new = re.sub(r'id="[^"]*"', f'id="function=1 process=0 scan={number}"', line, count=1)
+            new = new.replace(f'value="{time:.3f}"', f'value="{time + later:.3f}"')
+            scan = f'<scan><cvParam cvRef="MS" accession="MS:1001581" name="FAIMS" value="{volt}"/>'
+            new = new.replace("<scan>", scan)
+            if volt == "-65":  # another m/z: nothing of these precursors passes
+                new = re.sub(
+                    r"(MS:1000515.*?<binary>)[^<]*",
+                    lambda m, line=line: m[1] + empty_like(line),
+                    new,
+                )
+            out.append(new)
+    text = "".join(out)
+    text = re.sub(r'<spectrumList count="\d+"', f'<spectrumList count="{number}"', text)
+    path = tmp_path / "faims.mzML"
+    path.write_text(text)
+    found, counts = searched(path, database)
+    both = areas.index.intersection(found.index)
+    assert counts["ms1"] == 480 and len(both) > 0.9 * len(areas)
+    assert np.abs(np.log2(found[both] / areas[both])).median() < 0.01
+
+
+def empty_like(line):
+    """Intensities of 1 for the peaks of a spectrum line, as its writer packs them."""
+    size = int(re.search(r'defaultArrayLength="(\d+)"', line)[1])
+    return base64.b64encode(zlib.compress(np.ones(size, "<f4").tobytes(), 6)).decode()
+
+
+def test_mse_under_the_name_of_dda_is_refused(demo_proteomics, tmp_path):
+    text = (demo_proteomics / "raw" / "dda" / "P0002.mzML").read_text()
+    path = tmp_path / "mse.mzML"
+    path.write_text(re.sub(r"<precursorList.*?</precursorList>", "", text))
+    with pytest.raises(InputDefect, match="name no precursor ion"):
+        read_run(path, "A1", SETTINGS)
 
 
 def test_too_few_targets_are_said_honestly():
@@ -231,6 +312,8 @@ class WithoutFilterLine:
 
 @pytest.mark.real
 def test_ion_trap_without_filter_lines_is_recognised_by_its_peaks(testdata):
-    run = read_run(testdata / "ms" / "proteomics" / "Ecoli_MS2_small.mzML", "A1")
+    run = read_run(
+        testdata / "ms" / "proteomics" / "Ecoli_MS2_small.mzML", "A1", SETTINGS
+    ).experiment
     spectra = [WithoutFilterLine(spectrum) for spectrum in run]
     assert ms2_resolution(spectra, SETTINGS["gap_high_resolution"]) == "low"
