@@ -23,7 +23,7 @@ _BLOOD = _any(
 # Material in which an analyte is another quantity: nothing of it is a blood value.
 _OTHER_SPECIMEN = _any(
     *(
-        "尿",
+        "尿(?![素酸])",
         "粪",
         "便",
         "脑脊液",

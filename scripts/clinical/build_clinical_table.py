@@ -198,8 +198,15 @@ def main(job):
         raw = raw[raw["patient_id"].isin(admitted)].reset_index(drop=True)
         raw["patient_id"] = raw["patient_id"].cat.remove_unused_categories()
         step.log.info("%d rows (%s), %d of admitted patients", in_sheet, encoding, len(raw))
+        index = person["index_date"].dropna().dt.strftime("%Y-%m-%d").to_dict()
         labs = clean(
-            raw, dictionary, units, as_of=plan["as_of"], lod_divisor=settings["lod_divisor"]
+            raw,
+            dictionary,
+            units,
+            as_of=plan["as_of"],
+            lod_divisor=settings["lod_divisor"],
+            dates=settings["dates"],
+            index_days=index,
         )
         labs, unused = possible_limits(
             labs, raw, dictionary, units, settings["uln"], settings["uln_fold"]

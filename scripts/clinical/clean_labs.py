@@ -11,8 +11,9 @@ import math
 import numpy as np
 import pandas as pd
 
+from scripts.clinical.lab_dates import read_dates
 from scripts.clinical.lab_sheet import HIDDEN
-from scripts.clinical.lab_values import parse_date, parse_value
+from scripts.clinical.lab_values import parse_value
 from scripts.clinical.masked_cells import masked_values, masked_words
 from scripts.clinical.settle_values import differing_units, outside, settle_cell, settle_power
 from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
@@ -33,6 +34,7 @@ class _Rows:
             self.reasons.append((np.flatnonzero(rows), requirement, reason))
 
 
+FROM_1904 = "date: the serial number counts days from 1904; read so"
 STATUSES = ("ok", "repaired", "missing", "quarantined", "duplicate")
 
 
@@ -43,6 +45,8 @@ def clean(
     *,
     as_of: str,
     lod_divisor: float = math.sqrt(2),
+    dates: dict[str, str] | None = None,
+    index_days: dict[str, str] | None = None,
 ) -> pd.DataFrame:
     """Clean laboratory rows.
 
@@ -51,6 +55,8 @@ def clean(
     labs : as `read_labs` gives them
     as_of : ISO date; a collection after it is impossible
     lod_divisor : a value below a limit counts as limit / lod_divisor
+    dates : {laboratory: how it writes days}, declared by the site (config key clinical.dates)
+    index_days : {patient: ISO day of the work-up}
 
     Returns
     -------
@@ -115,7 +121,7 @@ def clean(
     value, factor = _settle(rows, became, number, other, below, value, factor, table, meant, units)
     variable = table.becomes
     value = np.where(below, value / lod_divisor, value)
-    date = _dates(labs["date"], rows, as_of)
+    date = _dates(labs, rows, as_of, dates or {}, index_days or {})
     value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
     requirement, reason = _texts(rows, len(labs))
     out = pd.DataFrame(
@@ -284,23 +290,14 @@ def _settle(rows, subject, number, other, below, value, factor, table, subjects,
     return value, factor
 
 
-def _dates(column: pd.Series, rows: _Rows, as_of: str) -> np.ndarray:
-    days, problems = [], []
-    for text in column.cat.categories:
-        try:
-            days.append(parse_date(text) or "NaT")
-            problems.append("")
-        except ValueError as error:
-            days.append("NaT")
-            problems.append(str(error))
-    codes = column.cat.codes.to_numpy()
-    date = np.array(days or ["NaT"], dtype="datetime64[D]")[codes]
-    problem = pd.Categorical.from_codes(*_codes(problems, codes))
-    for text in sorted(set(problem.categories) - {""}):
-        rows.spoil(np.asarray(problem == text), "CLN-06", f"date: {text}")
+def _dates(labs: pd.DataFrame, rows: _Rows, as_of: str, declared: dict, index_days: dict):
+    read = read_dates(labs, declared, index_days)
+    for text in sorted(set(read.problem.categories) - {""}):
+        rows.spoil(np.asarray(read.problem == text), "CLN-06", f"date: {text}")
     if as_of:
-        rows.spoil(date > np.datetime64(as_of), "CLE-06", f"collected after {as_of}")
-    return date.astype("datetime64[s]")
+        rows.spoil(read.day > np.datetime64(as_of), "CLE-06", f"collected after {as_of}")
+    rows.spoil(read.shifted, "CLN-06", FROM_1904, "repaired")
+    return read.day.astype("datetime64[s]")
 
 
 def _texts(rows: _Rows, size: int) -> tuple[pd.Categorical, pd.Categorical]:

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from scripts.core.days import NoDay, TwoWays, read_day
 from scripts.core.sheets import FIRST_YEAR, LAST_YEAR
 
 NAN = math.nan
@@ -272,43 +273,34 @@ def _is_grouped(text: str, separator: str) -> bool:
     )
 
 
-_DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T\s].*)?")
-_YEAR_LAST = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T\s].*)?")
-_COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})(?:\d{4,6})?")
 _EXCEL_FIRST, _EXCEL_LAST = 20_000, 60_000  # 1954 to 2064; outside it is no plausible day
+# Day 0 of the two date systems of spreadsheets (ECMA-376 part 1, 18.17.4.1).
+SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
+EPOCHS = {1900: datetime.date(1899, 12, 30), 1904: datetime.date(1904, 1, 1)}
 
 
-def parse_date(text: str) -> str:
+def parse_date(text: str, order: str | dict[str, str] = "", system: int = 1900) -> str:
     """An ISO date (YYYY-MM-DD) from the common forms; "" when the cell is empty. ValueError with
     the reason else.
 
-    Excel serial numbers count days from 1899-12-30. Day and month first (3/4/2025) is refused, because nobody can tell which
-    is which, but where only one of them can be a month (31.12.2024).
+    Spreadsheet serial numbers count days in `system`. 3/4/2025 is refused without an `order` (scripts/core/days.py), because
+    nobody can tell which is the day, but where only one of them can be a month (31.12.2024).
     """
     text = plain(text)
     if text.lower() in _NOT_MEASURED:
         return ""
-    match = _DATE.fullmatch(text)
-    if match:
-        return _iso(*map(int, match.groups()))
-    match = _YEAR_LAST.fullmatch(text)
-    if match:
-        first, second = int(match[1]), int(match[3])
-        if first == second or max(first, second) > 12:
-            return _iso(int(match[4]), min(first, second), max(first, second))
-    match = _COMPACT.fullmatch(text)
-    if match:
-        return _iso(int(match[1] + match[2]), int(match[3]), int(match[4]))
-    if re.fullmatch(r"\d{5}(\.\d+)?", text) and _EXCEL_FIRST <= float(text) <= _EXCEL_LAST:
-        day = datetime.date(1899, 12, 30) + datetime.timedelta(days=int(float(text)))
-        return day.isoformat()
-    raise ValueError("not a date that can be read one way only; write YYYY-MM-DD")
-
-
-def _iso(year: int, month: int, day: int) -> str:
-    if not int(FIRST_YEAR) <= year <= int(LAST_YEAR):
-        raise ValueError(f"no day of the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty")
+    if SERIAL.fullmatch(text) and _EXCEL_FIRST <= float(text) <= _EXCEL_LAST:
+        return (EPOCHS[system] + datetime.timedelta(days=int(float(text)))).isoformat()
     try:
-        return datetime.date(year, month, day).isoformat()
-    except ValueError:
-        raise ValueError("no such day in the calendar") from None
+        day, _ = read_day(text, order)
+    except TwoWays:
+        raise ValueError("not a date that can be read one way only; write YYYY-MM-DD") from None
+    except NoDay as error:
+        if " " in text:  # words behind the day
+            return parse_date(text.split()[0], order, system)
+        if "calendar" in str(error):
+            raise ValueError("no such day in the calendar") from None
+        raise ValueError("not a date that can be read one way only; write YYYY-MM-DD") from None
+    if not FIRST_YEAR <= day[:4] <= LAST_YEAR:
+        raise ValueError(f"no day of the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty")
+    return day

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.core.days import NoDay, TwoWays, orders_of, read_day
 from scripts.core.hashing import ROOT
 from scripts.core.privacy import identifier_in_words
 
+DAY_FORMATS = ("date", "day-or-time")
 SCHEMAS = ROOT / "config" / "schemas"
 # Other years are fillers of hospital systems: 0001-01-01, 9999-12-31.
 FIRST_YEAR, LAST_YEAR = "1900", "2100"
@@ -195,8 +197,8 @@ def read_sheet(path: str | Path, name: str | None = None) -> Sheet:
     header, cells, lines, encoding = read_text_table(path)
     problems = _header_problems(path.name, header, schema)
     checks = [
-        (column, _cell_check(name, column) if _rule_of(schema, column) else None)
-        for column in header
+        (column, _column_check(name, column, place, cells) if _rule_of(schema, column) else None)
+        for place, column in enumerate(header)
     ]
     required = [column for column in schema.get("required", []) if column in header]
     rows: list[dict] = []
@@ -264,10 +266,17 @@ def _header_problems(file: str, header: list[str], schema: dict) -> list[Problem
     return problems
 
 
+def _column_check(name: str, column: str, place: int, cells: list[list[str]]):
+    """`_cell_check` of a column; where it proves which of day and month stands first, all of its days are read so."""
+    is_day = _rule_of(schema_of(name), column).get("format") in DAY_FORMATS
+    orders = orders_of(row[place] for row in cells) if is_day else {}
+    return _cell_check(name, column, tuple(sorted(orders.items())))
+
+
 @functools.cache
-def _cell_check(name: str, column: str):
+def _cell_check(name: str, column: str, orders: tuple[tuple[str, str], ...] = ()):
     """A cached function text -> (typed value, what is allowed or "") for one column of one
-    sheet."""
+    sheet; days become ISO days. orders : of day and month, as items of a dict (scripts/core/days.py)."""
     from jsonschema import Draft202012Validator, FormatChecker
 
     formats = FormatChecker(["date"])
@@ -276,15 +285,23 @@ def _cell_check(name: str, column: str):
     validator = Draft202012Validator(rule, format_checker=formats)
     kind = rule.get("type", "string")
     synonyms = rule.get("x-synonyms", {})
-    is_day = rule.get("format") in ("date", "day-or-time")
+    is_day = rule.get("format") in DAY_FORMATS
     last = "9999" if rule.get("x-no-end") else LAST_YEAR  # expires 9999-12-31: never
 
     @functools.lru_cache(maxsize=100_000)
     def check(text: str):
         value = _typed(synonyms.get(text, text), kind)
+        if is_day:
+            try:
+                day, time = read_day(text, dict(orders))
+                value = f"{day} {time}" if time and rule["format"] == "day-or-time" else day
+            except TwoWays:
+                return text, "day and month can be either way round; allowed: a day as YYYY-MM-DD"
+            except NoDay:
+                return text, _allowed(rule)
         if value is None or not validator.is_valid(value):
             return text, _allowed(rule)
-        if is_day and not FIRST_YEAR <= text[:4] <= last:
+        if is_day and not FIRST_YEAR <= value[:4] <= last:
             return text, f"allowed: a day of the years {FIRST_YEAR} to {last}; leave a filler empty"
         return value, ""
 
@@ -326,7 +343,7 @@ def _allowed(rule: dict) -> str:
         other = [word for word in rule.get("x-synonyms", {}) if not word.isascii()]
         return f"allowed: {', '.join(map(str, [*rule['enum'], *other]))}"
     if rule.get("format") == "date":
-        return "allowed: a date as YYYY-MM-DD"
+        return "allowed: a day as YYYY-MM-DD (2026/1/10 and 10-Jan-2026 are read, too)"
     if "x-allowed" in rule:
         return f"allowed: {rule['x-allowed']}"
     if "pattern" in rule:

@@ -479,3 +479,44 @@ def test_per_microlitre_with_an_exponent_is_no_activity(cleaned):
     table = cleaned(*rows)
     assert table["status"].tolist() == ["quarantined"] * 2 + ["ok"] * 6
     assert table["value"].tolist()[2:] == [150.0, 30.0, 30.0, 40.0, 150.0, 20.0]
+
+
+def test_laboratory_that_proves_day_first_is_read_so_whole_and_no_other(tmp_path):
+    path = tmp_path / "labs.tsv"
+    days = {
+        "A": ["25/01/2026", "03/01/2026"],
+        "B": ["03/01/2026"],
+        "C": ["01/25/2026", "03/01/2026"],
+    }
+    rows = [
+        f"P1\tALT\t{30 + n}\tU/L\t{day}\t{lab}\n" for lab in days for n, day in enumerate(days[lab])
+    ]
+    path.write_text("patient_id\tanalyte\tvalue\tunit\tdate\tlaboratory\n" + "".join(rows))
+    labs = read_labs(path)[0]
+    table = clean(labs, DICTIONARY, UNITS, as_of="2026-03-05")
+    read = [str(day.date()) if day == day else "" for day in table["date"]]
+    assert read == ["2026-01-25", "2026-01-03", "", "2026-01-25", "2026-03-01"]
+    assert table["status"].tolist()[2] == "quarantined"
+    declared = clean(labs, DICTIONARY, UNITS, as_of="2026-03-05", dates={"B": "day_first"})
+    assert str(declared["date"][2].date()) == "2026-01-03"
+
+
+def test_serial_numbers_that_fit_the_index_dates_only_from_1904_are_read_so(tmp_path):
+    """46032 is 2026-01-10 when days count from 1899-12-30; the same day counts as 44570 from 1904-01-01."""
+    path = tmp_path / "labs.tsv"
+    rows = [
+        f"P{n}\tALT\t{30 + n}\tU/L\t{serial + n}\t{lab}\n"
+        for n in range(4)
+        for serial, lab in ((46032, "A"), (44570, "B"))
+    ]
+    path.write_text("patient_id\tanalyte\tvalue\tunit\tdate\tlaboratory\n" + "".join(rows))
+    labs = read_labs(path)[0]
+    index = {f"P{n}": "2026-01-20" for n in range(4)}
+    table = clean(labs, DICTIONARY, UNITS, as_of="2026-03-05", index_days=index)
+    assert [str(day.date()) for day in table["date"][:2]] == ["2026-01-10", "2026-01-10"]
+    assert table["status"].tolist()[:2] == ["ok", "repaired"]
+    assert "1904" in table["reason"][1]
+    unknown = clean(labs, DICTIONARY, UNITS, as_of="2026-03-05")  # nothing to tell it by
+    assert str(unknown["date"][1].date()) == "2022-01-09"
+    declared = clean(labs, DICTIONARY, UNITS, as_of="2026-03-05", dates={"B": "excel_1904"})
+    assert str(declared["date"][1].date()) == "2026-01-10"

@@ -46,6 +46,8 @@ UNITS = Units.read(RESOURCES / "units.tsv")
         ("血浆血红蛋白", "free_hb"),  # outside the cells
         ("血清TT", ""),  # serum has clotted: testosterone or thyroxine
         ("尿总蛋白", ""),
+        ("尿素(酶法)", "urea"),
+        ("尿酸(尿酸酶法)", "urate"),
         ("总胆红素(ALB)", ""),  # two names that contradict each other
         ("foo", ""),
         # method, specimen or kind of test in brackets or behind a comma; both names of one enzyme

@@ -58,10 +58,36 @@ def test_numbers_may_be_written_in_every_usual_way(patients, text):
     assert read_sheet(patients(f"P1\tC1\thcc\tdevelopment\t{text}")).rows[0]["age"] == 61
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "20260301", "2026-W09-1", "01/03/2026"])
+@pytest.mark.parametrize(
+    "text",
+    ["2026/3/1", "2026年3月1日", "20260301", "1-Mar-2026", "March 1, 2026", "2026-03-01 00:00:00"],
+)
+def test_day_that_reads_one_way_is_that_day(patients, text):
+    sheet = read_sheet(patients(f"P1\tC1\thcc\tdevelopment\t\t{text}"))
+    assert sheet.rows[0]["index_date"] == "2026-03-01"
+
+
+def test_column_that_proves_its_order_is_read_so_whole(patients):
+    rows = [
+        f"P{n}\tC1\thcc\tdevelopment\t\t{day}" for n, day in enumerate(("25/02/2026", "01/03/2026"))
+    ]
+    assert [row["index_date"] for row in read_sheet(patients(*rows)).rows] == [
+        "2026-02-25",
+        "2026-03-01",
+    ]
+    (problem,) = problems_of(patients(rows[1]))
+    assert "either way round" in problem
+    rows.append(
+        "P9\tC1\thcc\tdevelopment\t\t02/25/2026"
+    )  # proves the other order: nothing is proven
+    (problem,) = problems_of(patients(*rows))
+    assert "row 3" in problem and "either way round" in problem
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "2026-W09-1", "3/2026", "yesterday"])
 def test_date_that_is_none_is_named(patients, text):
     (problem,) = problems_of(patients(f"P1\tC1\thcc\tdevelopment\t\t{text}"))
-    assert "allowed: a date as YYYY-MM-DD" in problem
+    assert "allowed: a day as YYYY-MM-DD" in problem
 
 
 @pytest.mark.parametrize("text", ["0001-01-01", "1600-01-01", "9999-12-31"])
