@@ -153,7 +153,9 @@ def _judged(requirement: str, check: str, labs: pd.DataFrame) -> int:
     if requirement == "CLE-01":
         return len(labs)
     rows = lab_evidence.measured(labs)
-    return int(rows["days"].notna().sum()) if check == "rows inside the window" else len(rows)
+    if requirement == "CLN-06":
+        return int(rows["days" if check == "rows inside the window" else "date"].notna().sum())
+    return len(rows)
 
 
 def _variables(step, values: pd.DataFrame, settings: dict) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.core.features import read_block
+from scripts.core.linked_people import SAME_PERSON
 from scripts.fusion import blocks, class_separation, negative_controls, reuse
 from scripts.fusion.class_separation import MINIMUM_CLASS
 
@@ -138,9 +139,21 @@ def check_people(
 ) -> None:
     """Duplicate people, stems across the split, centre against label."""
     linked = reuse.linked_people(patients, (*reuse.STRONG_IDS, "contact_hash"))
-    audit.count(
-        "duplicate people", "CLE-05", linked, "patients who are one person", "同一人的多次登记"
-    )
+    columns = [name for name in SAME_PERSON if name in patients]
+    if columns and (patients[columns].fillna("") != "").to_numpy().any():
+        audit.count(
+            "duplicate people", "CLE-05", linked, "patients who are one person", "同一人的多次登记"
+        )
+    else:
+        audit.add(
+            "duplicate people",
+            "CLE-05",
+            "NOT_ASSESSED",
+            None,
+            "0",
+            "nobody carries an identifier",
+            "无人带有标识",
+        )
     audit.count(
         "patient stems across the split",
         "MOD-09",

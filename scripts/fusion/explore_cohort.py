@@ -263,7 +263,7 @@ def record(step, summary: dict, limit: float) -> None:
     step.check(
         "CLE-01",
         "missing blocks go with label or centre",
-        "WARN" if flagged else "PASS",
+        "WARN" if flagged else "PASS" if summary["missing"]["coverage"] else "NOT_ASSESSED",
         value=len(flagged),
         threshold=f"none with q <= {limit:g}",
         reason="; ".join(f"{t['block']} with {t['variable']}" for t in flagged),

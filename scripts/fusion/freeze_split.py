@@ -11,7 +11,7 @@ import pandas as pd
 
 from scripts.core import job as core_job
 from scripts.core.atomic_file import write_atomically
-from scripts.core.linked_people import groups_of
+from scripts.core.linked_people import SAME_PERSON, groups_of
 from scripts.fusion import blocks
 from scripts.fusion.blocks import read_tsv
 
@@ -191,6 +191,22 @@ def _record(step, job, today: pd.DataFrame, conflicts: list[str], across: list[s
     )
 
 
+def _record_identity(step, patients: pd.DataFrame) -> None:
+    """MOD-09: who carries an identifier; of the others nobody can tell whether they are one person with somebody else."""
+    columns = [name for name in SAME_PERSON if name in patients]
+    known = int((patients[columns].fillna("") != "").any(axis=1).sum()) if columns else 0
+    text = f"{known} of {len(patients)} patients carry {', '.join(SAME_PERSON)}"
+    step.check(
+        "MOD-09",
+        "patients carry an identifier",
+        "NOT_ASSESSED" if not known else "WARN" if known < len(patients) else "PASS",
+        value=known,
+        unit="patients",
+        reason=text if known < len(patients) or not known else "",
+        acts=False,
+    )
+
+
 def main(job):
     """Freeze or extend the split.
 
@@ -217,6 +233,7 @@ def main(job):
         today = table[table["patient_id"].isin(groups)].sort_values("patient_id")
         today = today.assign(group=today["patient_id"].map(groups))
         _record(step, job, today, conflicts, split_across(today, groups))
+        _record_identity(step, patients)
         step.log.info("%d patients, %d of them new", len(today), len(table) - len(frozen))
         today.to_csv(step.path(job.output.split), sep="\t", index=False, lineterminator="\n")
 

@@ -83,13 +83,21 @@ def record(step, meta: dict, settings: dict, features: dict, assay: str) -> None
     method = meta["normalisation"]["method"]
     if radiomics["range"]:
         method += f"; intensities {radiomics['range'][0]:g} to {radiomics['range'][1]:g}"
-    step.check("IST-03", "intensity normalisation", "PASS", value=method, evidence=assay)
+    stated = meta["normalisation"]["method"] != "none" or bool(radiomics["range"])
+    step.check(
+        "IST-03",
+        "intensity normalisation",
+        "PASS" if stated else "NOT_APPLICABLE",
+        value=method,
+        evidence=assay,
+        reason="" if stated else "neither a normalisation nor a range of intensities is configured",
+    )
     missing = sorted(name for name, value in features.items() if value is None)
     classes = ", ".join(radiomics["classes"])
     step.check(
         "OMX-04",
         "radiomic features",
-        "PASS",
+        "PASS" if len(missing) < len(features) else "NOT_ASSESSED",
         value=len(features) - len(missing),
         unit="features",
         threshold=classes,

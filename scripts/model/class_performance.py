@@ -6,7 +6,16 @@ Source: docs/outputs.md; requirements EVA-01 to EVA-04, FUS-03, FUS-06, MOD-04, 
 import numpy as np
 import pandas as pd
 
-from scripts.model import bundle, class_metrics, class_selection, classes, fused, rules, selection
+from scripts.model import (
+    bundle,
+    class_metrics,
+    class_selection,
+    classes,
+    fused,
+    performance_evidence,
+    rules,
+    selection,
+)
 from scripts.model.cohort_tables import Cohort, predictors
 from scripts.model.evaluation import NOT_ASSESSED
 from scripts.model.locked import known_centres, reasoned
@@ -88,9 +97,14 @@ def record(step, performance: dict, settings: dict) -> None:
     check("EVA-02", "the most probable class is called; no threshold", "PASS")
     text = "three or more classes: a decision curve is defined for one event"
     check("EVA-03", "calibration of every class, Brier score", "WARN", reason=text)
-    assessed = sum(line["status"] == "ASSESSED" for line in performance["subgroups"])
-    check("EVA-04", "subgroups", "PASS" if assessed else NOT_ASSESSED, value=assessed)
-    check("FUS-03", "selection frequency of features", "PASS")
+    asked = tuple(kind for kind in performance_evidence.SUBGROUPS if kind != "stage")
+    verdict, number, text = performance_evidence.subgroup_verdict(performance["subgroups"], asked)
+    check(
+        "EVA-04", "subgroups", verdict, value=number, reason=text if done else performance["reason"]
+    )
+    entry = performance["strategies"].get(performance["selected"]) or {}
+    listed = any(entry.get("features", {}).values())
+    check("FUS-03", "selection frequency of features", "PASS" if listed else NOT_ASSESSED)
     against = {line["baseline"] for line in performance["increments"]} & set(settings["baselines"])
     verdict = "PASS" if against else NOT_ASSESSED
     check("FUS-06", "increment over baselines", verdict, value=", ".join(sorted(against)))

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 
 from scripts.core import job as core_job
-from scripts.model import class_performance, increments, iterations, published, selection
+from scripts.model import (
+    class_performance,
+    increments,
+    iterations,
+    performance_evidence,
+    published,
+    selection,
+)
 from scripts.model.cohort_tables import predictors, read_cohort
 from scripts.model.cross_validate import SCORE_COLUMNS
 from scripts.model.evaluation import (
@@ -150,6 +157,15 @@ def judge(entry: dict | None, controls: list[dict], settings: dict) -> dict:
     }
 
 
+WHAT = {
+    "EVA-01": "AUC, sensitivity, specificity, PPV, NPV, accuracy with 95 % CI",
+    "EVA-02": "thresholds from out-of-fold training scores",
+    "EVA-03": "calibration, Brier score and decision curve",
+    "EVA-06": "PPV and NPV at stated prevalences",
+    "FUS-03": "selection frequency of features",
+}
+
+
 def record(step, performance: dict, settings: dict) -> None:
     """QC records of the requirements that internal validation answers."""
     resamples, reason = int(settings["resamples"]), performance["reason"]
@@ -161,12 +177,12 @@ def record(step, performance: dict, settings: dict) -> None:
 
     verdict = "PASS" if resamples >= 1000 else "FAIL"
     check("MOD-04", "resamples", verdict, value=resamples, threshold=">= 1000")
-    check("EVA-01", "AUC, sensitivity, specificity, PPV, NPV, accuracy with 95 % CI", "PASS")
-    check("EVA-02", "thresholds from out-of-fold training scores", "PASS")
-    check("EVA-03", "calibration, Brier score and decision curve", "PASS")
-    assessed = sum(line["status"] == "ASSESSED" for line in performance.get("subgroups", []))
-    check("EVA-04", "subgroups", "PASS" if assessed else NOT_ASSESSED, value=assessed)
-    check("EVA-06", "PPV and NPV at stated prevalences", "PASS")
+    entry = performance.get("strategies", {}).get(performance.get("selected"))
+    for name, gone in performance_evidence.lacking(entry).items():
+        verdict, text = performance_evidence.verdict_of(gone)
+        check(name, WHAT[name], verdict, reason=text if done else reason)
+    verdict, number, text = performance_evidence.subgroup_verdict(performance.get("subgroups", []))
+    check("EVA-04", "subgroups", verdict, value=number, reason=text if done else reason)
     compared = {line["baseline"] for line in performance.get("increments", [])}
     against = compared & (set(settings["baselines"]) | set(settings["published"]))
     check(
@@ -175,7 +191,6 @@ def record(step, performance: dict, settings: dict) -> None:
         "PASS" if against else NOT_ASSESSED,
         value=", ".join(sorted(against)),
     )
-    check("FUS-03", "selection frequency of features", "PASS")
     strategies = performance.get("strategies", {})
     levels = {e["level"] for e in strategies.values() if e["status"] == "ASSESSED"} - {""}
     lacking = sorted({"data", "model", "knowledge"} - levels)

@@ -19,15 +19,16 @@ _TOKEN = re.compile(rb"[A-Za-z0-9_-]{4,}")
 def tables_have_dictionaries(folders: tuple[str, ...] = TABLES) -> tuple[str, str, int] | None:
     """Verdict, reason and number of feature tables; None where there is none.
 
-    A table counts with a dictionary of the same block whose features are exactly its columns; the sha256 over all tables is
-    part of the reason, so that an auditor can tell whether they are still the same.
+    A table counts with a dictionary of the same block whose features are exactly its columns and which describes them (for a
+    ready-made table without, the workflow writes one of names alone); the sha256 over all tables is part of the reason, so that
+    an auditor can tell whether they are still the same.
     """
     import pyarrow.parquet as pq
 
     paths = sorted(p for folder in folders for p in Path(folder).glob("*.parquet"))
     if not paths:
         return None
-    bad, digests = [], []
+    bad, digests, bare, part = [], [], [], []
     for path in paths:
         digests.append([str(path), digest_of_file(path)])
         dictionary = Path(TABLES[0]) / f"{path.stem}.features.tsv"
@@ -37,12 +38,24 @@ def tables_have_dictionaries(folders: tuple[str, ...] = TABLES) -> tuple[str, st
             bad.append(f"{path.stem} has no dictionary")
             continue
         with open(found, encoding="utf-8", newline="") as handle:
-            known = [row["feature"] for row in csv.DictReader(handle, delimiter="\t")]
+            rows = list(csv.DictReader(handle, delimiter="\t"))
+        known = [row["feature"] for row in rows]
+        described = sum(bool(row.get("description")) for row in rows)
+        if not described:
+            bare.append(path.stem)
+        elif described < len(rows):
+            part.append(f"{path.stem} {described} of {len(rows)}")
         columns = [name for name in pq.read_schema(path).names if name != "patient_id"]
         if path.parent == Path(folders[0]) and set(columns) != set(known):
             bad.append(f"{path.stem}: columns are not those of its dictionary")
-    reason = "; ".join(bad) or f"sha256 over all tables {digest_of(digests)}"
-    return ("FAIL" if bad else "PASS"), reason, len(paths)
+    if bad:
+        return "FAIL", "; ".join(bad), len(paths)
+    if bare:
+        named = ", ".join(dict.fromkeys(bare))
+        return "NOT_ASSESSED", f"no feature is described: {named}", len(paths)
+    if part:
+        return "WARN", f"features described: {', '.join(dict.fromkeys(part))}", len(paths)
+    return "PASS", f"sha256 over all tables {digest_of(digests)}", len(paths)
 
 
 def bundles_hold_no_patient(

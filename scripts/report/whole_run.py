@@ -70,11 +70,12 @@ def records(plan: dict, requirements: dict, params) -> list[dict]:
     absent = [task for task in tasks["tasks"] if task not in tasks["provided"]]
     text = f"{', '.join(tasks['provided'])} runs; not provided: {', '.join(absent)}"
     out = [_record("MOD-01", "entry points of the tasks", "WARN" if absent else "PASS", text)]
-    has = "rnaseq" in plan["assays"] or any(
-        b["modality"] == "rnaseq" for b in plan["blocks"].values()
-    )
+    modalities = {b["modality"] for b in plan["blocks"].values()} | set(plan["assays"])
+    has, omics = "rnaseq" in modalities, modalities - {"clinical"}
     text = f"RNA-seq is {'in' if has else 'not in'} the cohort; it is accepted and never required"
-    out.append(_record("OMX-05", "RNA-seq is optional", "PASS", text))
+    if not omics:
+        text = "the cohort has no omics data"
+    out.append(_record("OMX-05", "RNA-seq is optional", "PASS" if omics else "NOT_ASSESSED", text))
     for name, check, found in (
         ("TRF-03", "tables have a dictionary and a hash", stored_files.tables_have_dictionaries()),
         (
@@ -103,6 +104,9 @@ def link_table(path: str, apart_from: list[str]) -> dict:
                 "FAIL",
                 "the link table lies inside the run or the sheets; move it away",
             )
+    if not place.exists():
+        text = "nothing is to be seen at the place that the config names; it is taken on trust"
+        return _record("ETH-10", check, "WARN", text)
     return _record(
         "ETH-10", check, "PASS", "it lies outside the run folder and the folder of the sheets"
     )

@@ -275,9 +275,15 @@ def test_missing_evidence_is_a_nonconformity_with_what_to_supply():
 
 @pytest.mark.parametrize(
     ("place", "verdict"),
-    [("", "NOT_ASSESSED"), ("../elsewhere/key.csv", "PASS"), ("results/key.csv", "FAIL")],
+    [
+        ("", "NOT_ASSESSED"),
+        ("../key.csv", "PASS"),
+        ("../elsewhere/key.csv", "WARN"),  # nothing is there to be seen
+        ("results/key.csv", "FAIL"),
+    ],
 )
 def test_link_table_lies_apart_from_the_run(tmp_path, monkeypatch, place, verdict):
     (tmp_path / "run").mkdir()
+    (tmp_path / "key.csv").touch()
     monkeypatch.chdir(tmp_path / "run")
     assert whole_run.link_table(place, ["."])["verdict"] == verdict

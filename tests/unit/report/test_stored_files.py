@@ -25,6 +25,10 @@ def test_table_needs_the_dictionary_of_its_own_columns(folder):
     path.write_text("feature\trole\na\tpredictor\n")
     assert "columns are not those" in tables_have_dictionaries()[1]
     path.write_text("feature\trole\na\tpredictor\nb\tpredictor\n")
+    assert tables_have_dictionaries()[:2] == ("NOT_ASSESSED", "no feature is described: ct")
+    path.write_text("feature\tdescription\na\tvolume\nb\t\n")
+    assert tables_have_dictionaries()[:2] == ("WARN", "features described: ct 1 of 2")
+    path.write_text("feature\tdescription\na\tvolume\nb\tmean\n")
     verdict, reason, number = tables_have_dictionaries()
     assert (verdict, number) == ("PASS", 1) and reason.startswith("sha256 over all tables ")
 
