@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
+from scipy.special import logit, ndtri
 
 from scripts.model import calibrators, fused, metrics, patterns, proportions
 from scripts.model.class_metrics import macro_auc
@@ -17,17 +17,31 @@ NOT_SEPARABLE = "not_separable"
 # Where the AUC of a pattern comes from.
 NESTED, EVIDENCE = "nested", "evidence"
 Z95 = 1.959964
+CONFIDENCE = 0.999  # of bundles that were locked without `call_confidence`
 RESAMPLES, SEED = 400, 1  # of finished scores, for the macro AUC of three or more classes
 FOLDS = 5  # in which lines of members are fitted without the patients whom they calibrate
 COLUMNS = ["verdict", "judged_on", "auc", "auc_low", "auc_high", "auc_n", "auc_events"]
 OPERATING = ("sensitivity", "specificity")
 
 
-def code_of(auc: dict | None, useful_upper: float) -> str:
-    """useful, none (the interval includes .5 or ends below `useful_upper`) or unknown; auc : value, low, high."""
+def code_of(auc: dict | None, useful_upper: float, confidence: float = CONFIDENCE) -> str:
+    """useful, none or unknown, by an AUC with its 95 % interval (value, low, high).
+
+    none : the interval, widened to `confidence` (its lower half scaled as that of a normal distribution), includes .5, or the
+    95 % interval ends below `useful_upper`
+    """
     if not auc or auc.get("low") is None or auc.get("high") is None:
         return UNKNOWN
-    return NONE if auc["low"] <= 0.5 or auc["high"] < useful_upper else USEFUL
+    wide = float(ndtri(0.5 + confidence / 2)) / Z95
+    low = auc["value"] - max(1.0, wide) * (auc["value"] - auc["low"])
+    return NONE if low <= 0.5 or auc["high"] < useful_upper else USEFUL
+
+
+def limits_of(settings: dict) -> tuple[float, float]:
+    """`useful_upper` and `call_confidence` of the settings of a model."""
+    return float(settings.get("useful_upper", 0.7)), float(
+        settings.get("call_confidence", CONFIDENCE)
+    )
 
 
 def delong_interval(y: np.ndarray, score: np.ndarray, groups: np.ndarray | None = None) -> dict:
@@ -102,7 +116,7 @@ def judged_patterns(
     evaluation has it; others those of their out-of-fold evidence, which must not contradict either.
     """
     strategies, chosen = performance["strategies"], performance["selected"]
-    upper = float(settings["useful_upper"])
+    limits = limits_of(settings)
     out = []
     for line in lines:
         names = tuple(line["pattern"].split("+"))
@@ -117,23 +131,33 @@ def judged_patterns(
         else:
             linear = chosen in ("late", "stacking") or chosen.startswith("block_")
             nested = strategies.get(f"block_{names[0]}") if len(names) == 1 and linear else None
-        code = code_of(found["auc"], upper)
+        code = code_of(found["auc"], *limits)
         if nested and nested.get("metrics", {}).get("auc"):
             found |= {"auc": nested["metrics"]["auc"], "source": NESTED}
             found |= {key: nested[key] for key in ("n", "events") if nested.get(key)}
             # Chance rarely fools two ways of leaving patients out at once.
-            code = NONE if code == NONE else code_of(found["auc"], upper)
+            code = NONE if code == NONE else code_of(found["auc"], *limits)
         shown = {"auc": found["auc"], "source": found["source"], "operating": found["operating"]}
         shown |= {"auc_n": found.get("n"), "auc_events": found.get("events")}
         out.append({**line, **shown, "discrimination": code})
     return out
 
 
+def judged_alone(
+    model, seen: list[dict], performance: dict, settings: dict, groups: pd.Series | None = None
+) -> list[dict]:
+    """The same of every block alone that no training patient showed alone (`seen` : the patterns that they showed)."""
+    known = {line["pattern"] for line in seen}
+    names = [m.member.name for m in model.members if m.member.name not in known]
+    lines = [{"pattern": n, "slope": line[1]} for n in names if (line := model.calibration((n,)))]
+    return judged_patterns(model, lines, performance, settings, groups)
+
+
 def judged_class_patterns(
     model, lines: list[dict], performance: dict, settings: dict
 ) -> list[dict]:
     """The same for three or more classes, by the macro AUC; there are no thresholds."""
-    upper = float(settings["useful_upper"])
+    limits = limits_of(settings)
     entry = performance["strategies"][performance["selected"]]
     out = []
     for line in lines:
@@ -141,7 +165,7 @@ def judged_class_patterns(
         auc, source = class_auc(model, names), EVIDENCE
         if len(names) == len(model.members) and entry["metrics"].get("macro_auc"):
             auc, source = entry["metrics"]["macro_auc"], NESTED
-        code = code_of(auc, upper)
+        code = code_of(auc, *limits)
         shown = {"auc": auc, "source": source, "discrimination": code, "auc_n": line["n"]}
         out.append({**line, **shown, "auc_events": None, "operating": {}})
     return out
@@ -184,7 +208,7 @@ def whole_codes(description: dict) -> list[str]:
 
 def figures_of(description: dict, used: str, computed: Callable) -> dict:
     """Figures of the pattern `used` as they were locked; of a bundle locked without them `computed(names)` gives them."""
-    for line in description.get("patterns", []):
+    for line in [*description.get("patterns", []), *description.get("alone", [])]:
         if line["pattern"] == used and "discrimination" in line:
             return {**line, "n": line.get("auc_n"), "events": line.get("auc_events")}
     return computed(tuple(used.split("+"))) or {}
@@ -196,11 +220,11 @@ def judged(scores: pd.DataFrame, description: dict, computed: Callable) -> pd.Da
     verdict : codes with + between them. useful : the model and the pattern tell the classes apart; none; unknown (the bundle
     carries no verdict); not_separable and other codes : the evaluation is void
     """
-    upper = float(description.get("settings", {}).get("useful_upper", 0.7))
+    limits = limits_of(description.get("settings", {}))
     whole, rows = whole_codes(description), {}
     for used in sorted(set(scores["calibrated_on"]) - {""}):
         found = figures_of(description, used, computed)
-        own = found.get("discrimination") or code_of(found.get("auc"), upper)
+        own = found.get("discrimination") or code_of(found.get("auc"), *limits)
         code = NONE if NONE in (own, whole[0]) else UNKNOWN if UNKNOWN in (own, whole[0]) else own
         auc = found.get("auc") or {}
         line = {"verdict": "+".join([code, *whole[1:]]), "judged_on": used}

@@ -138,15 +138,18 @@ def describe(
                 "minimum_specificity",
                 "required_blocks",
                 "useful_upper",
+                "call_confidence",
             )
         },
         "outcome": train.outcome,
         "interval": "" if patterns else interval_refits.method(model, settings),
         "thresholds": thresholds,
         "features": describe_features(model, train),
-        "patterns": pattern_lines(model, train, performance, settings, thresholds)
-        if patterns is None
-        else patterns,
+        **(
+            pattern_lines(model, train, performance, settings, thresholds)
+            if patterns is None
+            else {"patterns": patterns}
+        ),
         "centres": sorted(set(train.obs["centre"].astype(str))),
         "training": {
             "n": len(model.y),
@@ -161,11 +164,14 @@ def describe(
 
 def pattern_lines(
     model, train: Cohort, performance: dict, settings: dict, thresholds: dict
-) -> list[dict]:
-    """The patterns of bundle.json: calibration, thresholds, and whether each tells the classes apart."""
+) -> dict[str, list[dict]]:
+    """`patterns` and `alone` of bundle.json: calibration, thresholds, and whether each tells the classes apart."""
     groups = train.obs.get("group")
     lines = describe_patterns(model, thresholds)
-    return discrimination.judged_patterns(model, lines, performance, settings, groups)
+    return {
+        "patterns": discrimination.judged_patterns(model, lines, performance, settings, groups),
+        "alone": discrimination.judged_alone(model, lines, performance, settings, groups),
+    }
 
 
 def write_classes(

@@ -40,22 +40,25 @@ def figures_of(line: dict) -> Text:
     return text("patient.auc_of", auc=shown, n="–" if n is None else f"{n:g}")
 
 
-def verdict_parts(line: dict) -> list[Paragraph]:
+def verdict_parts(line: dict, bundle: dict) -> list[Paragraph]:
     """What stands before everything else where the model may not be relied upon; [] where it may."""
     codes = [code for code in line.get("verdict", "").split("+") if code]
     blocks, figures = pattern_name(line.get("judged_on", "")), figures_of(line)
     said = []
     if codes[:1] == [NONE]:
-        said.append(text("patient.no_discrimination", blocks=blocks, figures=figures))
+        settings = bundle.get("settings", {})
+        level = page.percent(settings.get("call_confidence", 0.999), 1)
+        shown = {"level": level, "upper": page.number(settings.get("useful_upper", 0.7))}
+        said.append(text("patient.no_discrimination", blocks=blocks, figures=figures, **shown))
     elif codes[:1] == [UNKNOWN]:
         said.append(text("patient.unknown_verdict", figures=figures))
     said += [text("patient.void", code=text_or(f"void.{code}", code)) for code in codes[1:]]
     return [Paragraph(sentence, "flag") for sentence in said]
 
 
-def refusal_parts(line: dict, measured: list[dict]) -> list:
+def refusal_parts(line: dict, measured: list[dict], barred: bool) -> list:
     """Why there is no probability, and of each block with too little of its core what lacks, by number and name."""
-    if verdict_parts(line):
+    if barred:
         return [Paragraph(text("patient.refused_verdict"), "flag")]
     short = [entry for entry in measured if entry["usable"] != "True"]
     reasons = line["refused"].split(" | ")
@@ -82,9 +85,9 @@ def result_section(
 ) -> Section:
     """Verdict, probability with its interval, the calls, the blocks used; or why there is no probability."""
     title, use = text("patient.result"), Paragraph(text("patient.use"), "note")
-    parts: list = verdict_parts(line)
+    parts: list = verdict_parts(line, bundle)
     if line["refused"]:
-        return Section("result", title, [*parts, *refusal_parts(line, measured), use])
+        return Section("result", title, [*parts, *refusal_parts(line, measured, bool(parts)), use])
     many = "class" in line
     items = class_items(line) if many else event_items(line, bundle, prevalence)
     items.append((text("patient.blocks"), pattern_name(line["calibrated_on"]), figures_of(line)))
