@@ -3,7 +3,11 @@ for imaging_modality in ("ct", "mri", "us"):
     register_modality(
         imaging_modality,
         dictionary=f"results/imaging/{imaging_modality}.dictionary.tsv",
-        chain=["scripts/imaging/prepare_volumes.py", "scripts/imaging/extract_radiomics.py"],
+        chain=[
+            "scripts/imaging/prepare_volumes.py",
+            "scripts/imaging/extract_radiomics.py",
+            "scripts/imaging/judge_volumes.py",
+        ],
         stability="results/imaging/{block}.stability.tsv",
     )
 
@@ -30,7 +34,7 @@ rule prepare_volumes:
         runtime=minutes(15),
     params:
         code=code_of("scripts/imaging/prepare_volumes.py"),
-        settings=lambda wildcards: config["imaging"][wildcards.modality],
+        settings=lambda wildcards: imaging_settings("prepare_volumes", wildcards.modality),
         assays=lambda wildcards: assays_of(wildcards.modality, wildcards.patient),
         md5=lambda wildcards: md5_of(assays_of(wildcards.modality, wildcards.patient)),
         stamp=lambda wildcards: image_stamp(wildcards.modality, wildcards.patient),
@@ -48,7 +52,7 @@ rule extract_radiomics:
     output:
         row="results/imaging/{modality}/{patient}/row.json",
         readings="results/imaging/{modality}/{patient}/readings.json",
-        status="results/imaging/{modality}/{patient}/status.json",
+        status="results/imaging/{modality}/{patient}/extract.status.json",
         ledger="results/qc/ledger/extract_radiomics/{patient}.{modality}.jsonl",
     log:
         "logs/extract_radiomics/{patient}.{modality}.log",
@@ -64,16 +68,45 @@ rule extract_radiomics:
         runtime=minutes(15),
     params:
         code=code_of("scripts/imaging/extract_radiomics.py"),
-        settings=lambda wildcards: config["imaging"][wildcards.modality],
+        settings=lambda wildcards: imaging_settings("extract_radiomics", wildcards.modality),
     message:
         "Radiomics of {wildcards.modality} of {wildcards.patient} -> {output.row} (log: {log})"
     script:
         "../scripts/imaging/extract_radiomics.py"
 
 
+rule judge_volumes:
+    input:
+        meta=rules.prepare_volumes.output.meta,
+        extracted=rules.extract_radiomics.output.status,
+    output:
+        status="results/imaging/{modality}/{patient}/status.json",
+        ledger="results/qc/ledger/judge_volumes/{patient}.{modality}.jsonl",
+    log:
+        "logs/judge_volumes/{patient}.{modality}.log",
+    benchmark:
+        "benchmarks/judge_volumes/{patient}.{modality}.tsv"
+    wildcard_constraints:
+        modality="ct|mri|us",
+    conda:
+        "../envs/imaging.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(500),
+        runtime=minutes(5),
+    params:
+        code=code_of("scripts/imaging/judge_volumes.py"),
+        limits=lambda wildcards: imaging_settings("judge_volumes", wildcards.modality),
+    message:
+        "Verdicts on {wildcards.modality} of {wildcards.patient} -> {output.status} (log: {log})"
+    script:
+        "../scripts/imaging/judge_volumes.py"
+
+
 rule assess_stability:
     input:
         readings=lambda wildcards: read_twice(wildcards.block),
+        statuses=lambda wildcards: read_twice(wildcards.block, "status"),
     output:
         stability="results/imaging/{block}.stability.tsv",
         status="results/imaging/{block}.stability.status.json",
@@ -116,7 +149,7 @@ rule describe_imaging:
         runtime=minutes(5),
     params:
         code=code_of("scripts/imaging/describe_imaging.py"),
-        settings=lambda wildcards: config["imaging"][wildcards.modality],
+        settings=lambda wildcards: imaging_settings("describe_imaging", wildcards.modality),
     message:
         "Dictionary of {wildcards.modality} features -> {output.dictionary} (log: {log})"
     script:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.core import job as core_job
+from scripts.core.features import read_status
 
 COLUMNS = ["feature", "stability", "kind", "ci_low", "ci_high", "intra_reader", "n"]
 
@@ -51,10 +52,14 @@ def icc_2_1(values: np.ndarray, alpha: float = 0.05) -> tuple[np.ndarray, np.nda
     return icc, low, high
 
 
-def reading_table(paths: list[str], block: str) -> dict[str, dict[str, list[dict]]]:
-    """{patient: {reader: [features of the first reading, of the second, ...]}} of one block."""
+def reading_table(
+    paths: list[str], statuses: list[str], block: str
+) -> dict[str, dict[str, list[dict]]]:
+    """{patient: {reader: [features of the first reading, of the second, ...]}} of one block; a block that failed has no say."""
     found: dict[str, dict[str, list[dict]]] = {}
-    for path in sorted(paths):
+    for path, status in sorted(zip(paths, statuses, strict=True)):
+        if read_status(status, block)[0] == "fail":
+            continue
         text = Path(path).read_text(encoding="utf-8")
         blocks = json.loads(text) if text.strip() else {}
         for reading in blocks.get(block, []):
@@ -148,16 +153,18 @@ def assess(table: dict, min_patients: int) -> tuple[list, int, int]:
 def main(job):
     """Reader agreement of one block.
 
-    input: readings (readings.json of development patients with two or more readings)
+    input: readings, statuses (readings.json and verdicts of development patients with two or more readings)
     output: stability, status, ledger
     params: settings (threshold, min_patients)
     wildcards: block
     """
     with core_job.step(job) as step:
         block, settings = job.wildcards.block, job.params.settings
-        paths = job.input.get("readings", [])
-        paths = [paths] if isinstance(paths, str) else list(paths)
-        table = reading_table(paths, block)
+        paths, statuses = (
+            [given] if isinstance(given, str) else list(given)
+            for given in (job.input.get("readings", []), job.input.get("statuses", []))
+        )
+        table = reading_table(paths, statuses, block)
         rows, n, twice = assess(table, settings["min_patients"])
         limit = settings["threshold"]
         measured = [row for row in rows if row[1] != ""]

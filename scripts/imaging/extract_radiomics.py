@@ -23,6 +23,16 @@ def normalised(image: sitk.Image, normalisation: dict) -> sitk.Image:
     return (image - normalisation["mean"]) * factor
 
 
+def on_grid(file: Path, meta: dict) -> sitk.Image:
+    """A crop at its place in the grid of the image; the NIfTI holds it in float32 only."""
+    image = sitk.ReadImage(str(file))
+    spacing = meta["grid"]["spacing"]
+    image.SetSpacing(spacing)
+    image.SetOrigin([n * s for n, s in zip(meta["crop_start"], spacing, strict=True)])
+    image.SetDirection(meta["grid"]["direction"])
+    return image
+
+
 def block_settings(meta: dict, settings: dict) -> dict:
     """Radiomics settings of one block: maps (ADC ...) keep their values and take a fixed number of
     bins, because a bin width made for z-scores means nothing in their units."""
@@ -49,11 +59,11 @@ def reading_features(image: sitk.Image, mask: sitk.Image, meta: dict, radiomics:
 
 def extract_block(folder: Path, meta: dict, settings: dict) -> list[dict]:
     """[{reader, assay_id, features}] of one block, in the order of the sheet."""
-    image = normalised(sitk.ReadImage(str(folder / "image.nii")), meta["normalisation"])
+    image = normalised(on_grid(folder / "image.nii", meta), meta["normalisation"])
     radiomics = block_settings(meta, settings)
     readings = []
     for reading in meta["readings"]:
-        mask = sitk.ReadImage(str(folder / reading["mask"]))
+        mask = on_grid(folder / reading["mask"], meta)
         features = reading_features(image, mask, meta, radiomics)
         readings.append(
             {

@@ -1,25 +1,39 @@
 """Masks of every format on the grid of their image.
 
 In: NIfTI, NRRD, picture, DICOM SEG or RTSTRUCT (`file.dcm#ROI name`; also `seg.dcm#segment label`) and the image.
-Out: label array (z, y, x) uint8/uint16. Source: DICOM PS3.3 A.51 (SEG), A.19 (RTSTRUCT), C.8.8.6 (ROI contour).
+Out: label array (z, y, x) uint16 and findings. Source: DICOM PS3.3 A.51 (SEG), A.19 (RTSTRUCT), C.7.4.1 (frame of reference).
 """
 
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
 
 from scripts.core.job import InputDefect
+from scripts.imaging.acquisition_checks import Finding
+from scripts.imaging.dicom_file import TooLarge, read_dicom, voxels_of
+from scripts.imaging.structure_sets import read_structure_set
 from scripts.imaging.volumes import (
     LOSSY,
     PICTURES,
     VOLUME_FILES,
     Volume,
     as_three_dimensional,
-    grid_difference,
     read_image_file,
     suffix_of,
 )
+
+_OFF_GRID = 0.05  # voxels by which a voxel of the mask may lie beside one of the image
+_WHOLE = 1e-3  # by which a label stored as a float may differ from a whole number
+_LARGEST_LABEL = 65535
+
+
+@dataclass
+class Mask:
+    """Labels (z, y, x) on the grid of the image, 0 is background; what was noticed while reading."""
+
+    labels: np.ndarray
+    findings: list[Finding] = field(default_factory=list)
 
 
 def defect(check: str, reason: str) -> InputDefect:
@@ -27,82 +41,127 @@ def defect(check: str, reason: str) -> InputDefect:
     return InputDefect(reason, requirement_id="IST-01", check=check)
 
 
-def read_mask(
-    path: str, volume: Volume, *, planar: bool = False, beneath: list[int] = ()
-) -> np.ndarray:
-    """Labels of a mask on the grid of `volume` (z, y, x); 0 is background.
+def off_grid(reason: str) -> InputDefect:
+    """A mask whose voxels are not those of the image."""
+    return defect("mask on the image grid", f"the mask is off the image grid: {reason}")
 
+
+def read_mask(
+    path: str, volume: Volume, settings: dict, *, planar: bool = False, beneath: list[int] = ()
+) -> Mask:
+    """Labels of a mask on the grid of `volume`.
+
+    settings : max_voxels, tilt_degrees, interpolated_slices
     planar : the image is one 2D picture, whose pixels (not millimetres) place the mask.
     beneath : labels (the liver's) that others (lesions) overwrite where segments of a SEG overlap
-    Raises InputDefect: unreadable, off the image grid, unknown ROI name.
+    Raises InputDefect: unreadable, off the image grid, unknown ROI name, drawn in another frame of reference.
     """
     file, _, roi = str(path).partition("#")
     suffix = suffix_of(file)
     if suffix in PICTURES or suffix in VOLUME_FILES:
-        labels = _read_labels(file, volume, planar)
+        mask = Mask(_read_labels(file, volume, planar, settings))
     else:
-        dataset = _read_dicom(file)
-        if str(dataset.get("Modality", "")) == "SEG":
-            labels = (
-                _planar_segments(file) if planar else read_segmentation(file, volume, roi, beneath)
-            )
-        elif str(dataset.get("Modality", "")) == "RTSTRUCT":
-            labels = read_structure_set(dataset, volume, roi)
-        else:
-            raise defect("mask readable", "the mask is neither a DICOM SEG nor an RTSTRUCT")
+        mask = _read_dicom_mask(file, roi, volume, planar, beneath, settings)
     expected = sitk.GetArrayViewFromImage(volume.image).shape
-    if labels.shape != expected:
-        raise defect(
-            "mask on the image grid",
-            f"the mask is off the image grid: {labels.shape} against {expected} voxels (z, y, x)",
-        )
-    return labels
+    if mask.labels.shape != expected:
+        raise off_grid(f"{mask.labels.shape} against {expected} voxels (z, y, x)")
+    return mask
 
 
-def _read_labels(file: str, volume: Volume, planar: bool) -> np.ndarray:
+def _read_labels(file: str, volume: Volume, planar: bool, settings: dict) -> np.ndarray:
     if suffix_of(file) in LOSSY:
         raise defect("mask readable", "JPEG blurs the edge of a mask; export it as PNG or NIfTI")
-    image = as_three_dimensional(read_image_file(file, "mask"), "mask")
-    if not planar:  # the same grid may be stored flipped: dcm2niix does so with rows
-        code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(
-            volume.image.GetDirection()
-        )
-        image = sitk.DICOMOrient(image, code)
+    image = as_three_dimensional(read_image_file(file, settings, "mask"), "mask")
+    labels = sitk.GetArrayFromImage(image)
     if image.GetNumberOfComponentsPerPixel() > 1:
-        labels = sitk.GetArrayFromImage(image)[..., :3].max(axis=-1)
-    else:
-        labels = sitk.GetArrayFromImage(image)
-    if not np.isfinite(labels).all():
-        raise defect("mask readable", "the mask holds values that are no numbers")
-    labels = np.clip(np.rint(labels), 0, 65535).astype(np.uint16)
+        labels = labels[..., :3].max(axis=-1)
+    labels = whole_labels(labels)
     if planar:
         return labels
-    difference = grid_difference(volume.image, image)
-    if difference:
-        raise defect(
-            "mask on the image grid",
-            f"the mask is off the image grid: {difference}; draw it on this series and export the whole grid",
+    _check_own_place(image, volume.image)
+    return place_on_grid(labels, affine_of(image), volume.image)
+
+
+def _check_own_place(mask: sitk.Image, image: sitk.Image) -> None:
+    """InputDefect for a part of a grid that begins where the image does: programs that lose the place of a part write this, and
+    so does a mask of a shorter series."""
+    start = np.linalg.inv(affine_of(image)) @ [*mask.GetOrigin(), 1.0]
+    if np.abs(start[:3]).max() < _OFF_GRID and sorted(mask.GetSize()) != sorted(image.GetSize()):
+        sizes = " against ".join(" x ".join(map(str, one.GetSize())) for one in (mask, image))
+        raise off_grid(
+            f"{sizes} voxels, and it begins where the image does, so its place is not known; export the whole grid"
         )
-    return labels
 
 
-def _read_dicom(file: str):
-    import warnings
+def whole_labels(values: np.ndarray) -> np.ndarray:
+    """Values of a mask as labels uint16; negative ones are background. InputDefect for fractions, NaN and labels above 65535."""
+    if values.dtype.kind == "f":
+        if not np.isfinite(values).all():
+            raise defect("mask readable", "the mask holds values that are no numbers")
+        fraction = np.abs(values - np.rint(values))
+        if (fraction > _WHOLE * np.maximum(1, np.abs(values))).any():
+            found = float(values[np.unravel_index(int(fraction.argmax()), values.shape)])
+            raise defect(
+                "mask of whole labels",
+                f"the mask holds fractions ({found:.3g}), no labels: a probability or interpolated map; "
+                "cut it at one half and export whole numbers",
+            )
+        values = np.rint(values)
+    if values.size and values.max() > _LARGEST_LABEL:
+        raise defect("mask of whole labels", f"the mask holds labels above {_LARGEST_LABEL}")
+    return np.maximum(values, 0).astype(np.uint16)
 
+
+def _read_dicom_mask(file, roi, volume, planar, beneath, settings) -> Mask:
     import pydicom
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return pydicom.dcmread(file)
+        dataset = read_dicom(file, settings["max_voxels"])
+    except TooLarge:
+        raise _too_large(settings) from None
     except (pydicom.errors.InvalidDicomError, EOFError, OSError, ValueError, KeyError):
         raise defect(
             "mask readable", "the mask file cannot be read (truncated or another format)"
         ) from None
+    kind = str(dataset.get("Modality", ""))
+    if kind == "SEG" and planar:
+        return Mask(_planar_segments(dataset))
+    if kind == "SEG":
+        check_frame_of_reference({str(dataset.get("FrameOfReferenceUID") or "")}, dataset, volume)
+        return Mask(read_segmentation(dataset, volume, settings, roi, beneath))
+    if kind == "RTSTRUCT":
+        frames = {
+            str(item.get("ReferencedFrameOfReferenceUID") or "")
+            for item in dataset.get("StructureSetROISequence") or ()
+            if not roi or str(item.get("ROIName")) == roi
+        }
+        check_frame_of_reference(frames, dataset, volume)
+        labels, findings = read_structure_set(dataset, volume.image, roi, settings)
+        return Mask(labels, findings)
+    raise defect("mask readable", "the mask is neither a DICOM SEG nor an RTSTRUCT")
+
+
+def check_frame_of_reference(frames: set[str], dataset, volume: Volume) -> None:
+    """InputDefect when a mask gives coordinates of another frame of reference than the image's; blank ones say nothing."""
+    own = volume.references.get("frame_of_reference", "")
+    frames = {frame for frame in frames if frame}
+    if not own or not frames or own in frames:
+        return
+    raise defect(
+        "mask in the image's frame of reference",
+        "the mask is drawn in another frame of reference (another examination, or not registered); draw it on this series",
+    )
+
+
+def _too_large(settings: dict) -> InputDefect:
+    return defect(
+        "mask readable",
+        f"the mask has more than {settings['max_voxels']} voxels (max_voxels in the configuration)",
+    )
 
 
 def read_segmentation(
-    file: str | Path, volume: Volume, segment: str = "", beneath: list[int] = ()
+    dataset, volume: Volume, settings: dict, segment: str = "", beneath: list[int] = ()
 ) -> np.ndarray:
     """A DICOM SEG (binary, labelmap or fractional at >= 0.5; overlapping segments; sparse frames) on the image's grid.
 
@@ -112,22 +171,38 @@ def read_segmentation(
 
     import highdicom
 
+    labels = np.zeros(sitk.GetArrayViewFromImage(volume.image).shape, np.uint16)
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    described = len(dataset.get("PerFrameFunctionalGroupsSequence") or ())
+    if voxels_of(dataset) > frames * settings["max_voxels"]:
+        raise _too_large(settings)
     try:
+        if frames != described:
+            raise ValueError("frames without a description")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            seg = highdicom.seg.segread(str(file))
+            seg = highdicom.seg.Segmentation.from_dataset(dataset, copy=False)
+            geometry = seg.get_volume_geometry()
+            if geometry is None or np.prod(geometry.spatial_shape) > settings["max_voxels"]:
+                raise ValueError("no regular volume of this size")
             numbers = sorted(_segment_numbers(seg, segment), key=lambda n: (n not in beneath, n))
-            spatial = seg.get_volume(segment_numbers=numbers, combine_segments=False)
-    except (ValueError, RuntimeError, AttributeError, KeyError, TypeError, EOFError):
+            for number in numbers:
+                spatial = seg.get_volume(segment_numbers=[number], combine_segments=False)
+                array = np.asarray(spatial.array)[..., 0]
+                drawn = array >= (0.5 if array.dtype.kind == "f" else 1)
+                affine = np.asarray(spatial.affine) @ _SLICES_LAST
+                placed = place_on_grid(drawn, affine, volume.image)
+                labels[placed] = number
+    except (ValueError, RuntimeError, AttributeError, KeyError, TypeError, EOFError, IndexError):
         raise defect(
             "mask readable",
             "the DICOM SEG cannot be read as a regular volume (damaged or irregular frames)",
         ) from None
-    array = np.asarray(spatial.array)
-    labels = np.zeros(array.shape[:3], np.uint16)
-    for channel, number in enumerate(numbers):
-        labels[array[..., channel] >= (0.5 if array.dtype.kind == "f" else 1)] = number
-    return place_on_grid(labels, np.asarray(spatial.affine), volume.image)
+    return labels
+
+
+# highdicom counts slices first, ITK columns first: index (column, row, slice) of an array (slice, row, column).
+_SLICES_LAST = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
 
 
 def _segment_numbers(seg, wanted: str) -> list[int]:
@@ -145,93 +220,64 @@ def _segment_numbers(seg, wanted: str) -> list[int]:
     return found
 
 
-def place_on_grid(labels: np.ndarray, affine: np.ndarray, image: sitk.Image) -> np.ndarray:
-    """Labels (first axis slices, then rows, columns) with an index-to-LPS affine, moved onto the image's grid.
+def affine_of(image: sitk.Image) -> np.ndarray:
+    """Matrix (4, 4) from voxel index (x, y, z) to mm in LPS."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
+    affine[:3, 3] = image.GetOrigin()
+    return affine
 
-    No interpolation: every labelled voxel must fall on a voxel of the image within 0.05 voxel, else InputDefect.
+
+def place_on_grid(labels: np.ndarray, affine: np.ndarray, image: sitk.Image) -> np.ndarray:
+    """Labels (z, y, x of their own grid) moved onto the voxels of the image, without interpolation.
+
+    affine : from index (x, y, z) of the labels to mm in LPS. The grids may differ in axis order, direction of axes and extent: a
+    program may keep only the part that is drawn on. InputDefect when a labelled voxel lies more than 0.05 voxel beside one of
+    the image, or outside of it.
     """
-    here = np.argwhere(labels > 0)
     out = np.zeros(image.GetSize()[::-1], labels.dtype)
-    if not len(here):
+    drawn = [np.flatnonzero(labels.any(axis=tuple({0, 1, 2} - {axis}))) for axis in (2, 1, 0)]
+    if not all(len(where) for where in drawn):
         return out
-    points = here @ affine[:3, :3].T + affine[:3, 3]
-    axes = np.array(image.GetDirection()).reshape(3, 3)
-    index = (points - image.GetOrigin()) @ axes / np.array(image.GetSpacing())
-    whole = np.rint(index).astype(int)
-    far = float(np.abs(index - whole).max())
-    if far > 0.05:
-        raise defect(
-            "mask on the image grid",
-            f"the mask is off the image grid: its voxels lie up to {far:.2f} voxel beside the image's",
+    first = np.array([where[0] for where in drawn])
+    last = np.array([where[-1] for where in drawn])
+    step = np.linalg.inv(affine_of(image)) @ affine
+    turn = np.rint(step[:3, :3])
+    _check_voxel_size(affine, image)
+    if not (np.abs(turn).sum(axis=0) == 1).all() or not (np.abs(turn).sum(axis=1) == 1).all():
+        raise off_grid("its axes or voxel sizes are not the image's; draw it on this series")
+    corners = np.array([np.where(pick, last, first) for pick in np.ndindex(2, 2, 2)], dtype=float)
+    exact = corners @ step[:3, :3].T + step[:3, 3]
+    whole = np.rint(exact)
+    far = float(np.abs(exact - whole).max())
+    if far > _OFF_GRID or np.ptp(whole - corners @ turn.T, axis=0).any():
+        raise off_grid(
+            f"its voxels lie up to {far:.2f} voxel beside the image's; draw it on this series"
         )
-    if (whole < 0).any() or (whole >= image.GetSize()).any():
-        raise defect(
-            "mask on the image grid",
-            "the mask is off the image grid: it reaches beyond the image; draw it on this series",
-        )
-    if len(np.unique(whole, axis=0)) != len(whole):
-        raise defect(
-            "mask on the image grid",
-            "the mask is off the image grid: its voxels are smaller than the image's",
-        )
-    if _voxel_volume(affine) > 1.01 * float(np.prod(image.GetSpacing())):
-        raise defect(
-            "mask on the image grid",
-            "the mask is off the image grid: its voxels are larger than the image's",
-        )
-    out[whole[:, 2], whole[:, 1], whole[:, 0]] = labels[tuple(here.T)]
+    low, high = whole.min(axis=0).astype(int), whole.max(axis=0).astype(int)
+    if (low < 0).any() or (high >= image.GetSize()).any():
+        raise off_grid("it reaches beyond the image; draw it on this series")
+    box = labels[tuple(slice(a, b + 1) for a, b in zip(first[::-1], last[::-1], strict=True))]
+    source = [
+        int(np.flatnonzero(turn[axis])[0]) for axis in range(3)
+    ]  # own axis along x, y, z of the image
+    moved = box.transpose([2 - source[2], 2 - source[1], 2 - source[0]])
+    against = [axis for axis in range(3) if turn[axis, source[axis]] < 0]
+    moved = np.flip(moved, [2 - axis for axis in against])
+    out[tuple(slice(a, b + 1) for a, b in zip(low[::-1], high[::-1], strict=True))] = moved
     return out
 
 
-def _voxel_volume(affine: np.ndarray) -> float:
-    return float(abs(np.linalg.det(affine[:3, :3])))
+def _check_voxel_size(affine: np.ndarray, image: sitk.Image) -> None:
+    ratio = float(abs(np.linalg.det(affine[:3, :3]))) / float(np.prod(image.GetSpacing()))
+    if not 0.99 < ratio < 1.01:
+        raise off_grid(f"its voxels are {'larger' if ratio > 1 else 'smaller'} than the image's")
 
 
-def _planar_segments(file: str) -> np.ndarray:
-    array = _read_dicom(file).pixel_array
+def _planar_segments(dataset) -> np.ndarray:
+    array = dataset.pixel_array
     array = array.max(axis=0) if array.ndim == 3 else array
     return (array > 0).astype(np.uint16)[None]
-
-
-def read_structure_set(dataset, volume: Volume, name: str = "") -> np.ndarray:
-    """One ROI of an RTSTRUCT: voxels whose centre lies inside its closed planar contours (even-odd rule: holes).
-
-    name : the ROI's name; "" when the file holds exactly one.
-    """
-    from skimage.draw import polygon2mask
-
-    rois = {int(r.ROINumber): str(r.ROIName) for r in dataset.get("StructureSetROISequence", [])}
-    wanted = [n for n, label in rois.items() if not name or label == name]
-    if len(wanted) != 1:
-        raise defect(
-            "mask readable",
-            f"the RTSTRUCT has {len(rois)} ROIs, none named {name!r}; write file.dcm#ROI name, one of: "
-            f"{', '.join(sorted(rois.values()))}"
-            if name or len(rois) != 1
-            else "the RTSTRUCT is empty",
-        )
-    labels = np.zeros(volume.image.GetSize()[::-1], np.uint16)
-    axes = np.array(volume.image.GetDirection()).reshape(3, 3)
-    for roi in dataset.get("ROIContourSequence", []):
-        if int(roi.ReferencedROINumber) != wanted[0]:
-            continue
-        for contour in roi.get("ContourSequence", []):
-            points = np.array(contour.ContourData, float).reshape(-1, 3)
-            index = (points - volume.image.GetOrigin()) @ axes / np.array(volume.image.GetSpacing())
-            heights = index[:, 2]
-            z = int(np.rint(heights.mean()))
-            if (
-                np.abs(heights - z).max() > 0.25
-                or not 0 <= z < labels.shape[0]
-                or (index[:, :2] < -1).any()
-                or (index[:, :2] > np.array(labels.shape[:0:-1])).any()
-            ):
-                raise defect(
-                    "mask on the image grid",
-                    "the mask is off the image grid: a contour lies beside the slices of this series",
-                )
-            labels[z] ^= polygon2mask(labels.shape[1:], index[:, [1, 0]]).astype(np.uint16)
-    return labels
 
 
 def region_of(labels: np.ndarray, region_labels: list[int], liver_labels: list[int]) -> np.ndarray:

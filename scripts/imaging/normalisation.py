@@ -7,8 +7,6 @@ Source: Tustison 2010 (N4, doi 10.1109/TMI.2010.2046908); requirement IST-03 (z-
 import numpy as np
 import SimpleITK as sitk
 
-from scripts.imaging.volumes import oriented
-
 
 def body_mask(image: sitk.Image) -> np.ndarray:
     """Body against air (z, y, x, bool): Otsu threshold on the clipped image, largest component."""
@@ -20,20 +18,16 @@ def body_mask(image: sitk.Image) -> np.ndarray:
 
 
 def correct_bias(image: sitk.Image, mask: np.ndarray, shrink: int, iterations: list) -> sitk.Image:
-    """N4 bias field correction: field fitted on a shrunk image, applied at full size."""
+    """N4 bias field correction of an image in LPS order: field fitted on a shrunk image, applied at full size."""
     region = sitk.GetImageFromArray(mask.astype(np.uint8))
     region.CopyInformation(image)
-    # In LPS, so that the field does not depend on the order in which a file stores its axes.
-    stored = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
-    image, region = oriented(image), oriented(region)
     factors = [shrink if size >= 4 * shrink else 1 for size in image.GetSize()]
     small, small_mask = sitk.Shrink(image, factors), sitk.Shrink(region, factors)
     correction = sitk.N4BiasFieldCorrectionImageFilter()
     correction.SetMaximumNumberOfIterations(list(iterations))
     correction.Execute(small, small_mask)
     field = correction.GetLogBiasFieldAsImage(image)
-    corrected = sitk.Cast(image / sitk.Exp(sitk.Cast(field, sitk.sitkFloat32)), sitk.sitkFloat32)
-    return sitk.DICOMOrient(corrected, stored)
+    return sitk.Cast(image / sitk.Exp(sitk.Cast(field, sitk.sitkFloat32)), sitk.sitkFloat32)
 
 
 def mean_and_sd(image: sitk.Image, mask: np.ndarray) -> tuple[float, float]:

@@ -1,9 +1,10 @@
-"""In: images and masks of one patient and modality, in any format. Out: cropped, de-identified NIfTI,
-meta.json and a verdict per block (phase or sequence).
-Source: requirements IMG-CT, IMG-MRI, IMG-US, IST-01, QCP-03; DICOM PS3.3.
+"""In: images and masks of one patient and modality, in any format. Out: cropped, de-identified NIfTI in LPS order,
+meta.json with what was measured, and a verdict per block (phase or sequence).
+Source: requirements IMG-CT, IMG-MRI, IMG-US, IST-01; DICOM PS3.3.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ import SimpleITK as sitk
 
 from scripts.core import job as core_job
 from scripts.core.job import InputDefect
-from scripts.imaging import acquisition_checks as checks
-from scripts.imaging import normalisation
-from scripts.imaging.dicom_series import read_series
+from scripts.imaging import normalisation, volume_measures
+from scripts.imaging.acquisition_checks import REQUIREMENT, Finding, has_contrast, record
+from scripts.imaging.dicom_file import read_dicom
+from scripts.imaging.dicom_header import Moment
+from scripts.imaging.dicom_series import Meant, read_series
+from scripts.imaging.geometry import lps_image, lps_order, reordered, through_plane
 from scripts.imaging.masks import dice, read_mask, region_of
 from scripts.imaging.resampling import crop_padding_mm
 from scripts.imaging.ultrasound import read_ultrasound
@@ -22,7 +26,6 @@ from scripts.imaging.volumes import (
     Volume,
     crop_box,
     grid_of,
-    oriented,
     read_volume_file,
     suffix_of,
     without_texts,
@@ -38,8 +41,8 @@ def rows_by_block(assays: list[dict]) -> dict[str, list[dict]]:
     return blocks
 
 
-def referenced_series(rows: list[dict]) -> set[str]:
-    """UIDs of series that DICOM masks refer to; empty for masks of other formats."""
+def referenced(rows: list[dict], keyword: str, max_voxels: int) -> set[str]:
+    """UIDs (SeriesInstanceUID, ReferencedSOPInstanceUID) that DICOM masks refer to; empty for masks of other formats."""
     import pydicom
 
     found: set[str] = set()
@@ -47,34 +50,49 @@ def referenced_series(rows: list[dict]) -> set[str]:
         if suffix_of(file) != ".dcm":
             continue
         try:
-            dataset = pydicom.dcmread(file, stop_before_pixels=True)
-        except (pydicom.errors.InvalidDicomError, OSError, EOFError, ValueError):
+            dataset = read_dicom(file, max_voxels, stop_before_pixels=True)
+        except (pydicom.errors.InvalidDicomError, OSError, EOFError, ValueError, KeyError):
             continue
-        found |= {
-            str(element.value) for element in dataset.iterall() if element.tag == 0x0020000E
-        } - {str(dataset.get("SeriesInstanceUID"))}
+        found |= {str(e.value) for e in dataset.iterall() if e.keyword == keyword}
+        found -= {str(dataset.get(keyword))}
     return found
 
 
 def read_volume(rows: list[dict], modality: str, settings: dict) -> Volume:
-    """The image of one block. InputDefect when its rows name several files."""
-    files = {row["file"] for row in rows}
+    """The image of one block. InputDefect when its rows name several files or parts of a series."""
+    files = {(row["file"], row.get("part", "")) for row in rows}
     if len(files) > 1:
         raise InputDefect(
             f"the rows of this phase or sequence name {len(files)} images; readers share one image",
-            requirement_id=checks.REQUIREMENT[modality],
+            requirement_id=REQUIREMENT[modality],
             check="one image per block",
         )
-    file = files.pop()
+    file, part = files.pop()
     if modality == "us":
-        return read_ultrasound(file)
+        return read_ultrasound(file, settings)
     if suffix_of(file) in VOLUME_FILES and not Path(file).is_dir():
-        return read_volume_file(file)
-    return read_series(file, modality, settings, lambda: referenced_series(rows))
+        return read_volume_file(file, settings)
+    limit = settings["max_voxels"]
+    meant = Meant(
+        lambda: referenced(rows, "SeriesInstanceUID", limit),
+        lambda: referenced(rows, "ReferencedSOPInstanceUID", limit),
+        part,
+    )
+    return read_series(file, modality, settings, meant)
 
 
-def read_region(row: dict, volume: Volume, modality: str, settings: dict) -> tuple:
-    """Region and liver (bool arrays on the image's grid) of one reading."""
+@dataclass
+class Reading:
+    """One reader's region and liver (bool, on the grid of the image) and the number of labels in the region."""
+
+    row: dict
+    region: np.ndarray
+    liver: np.ndarray
+    labels: int
+
+
+def read_region(step, row: dict, volume: Volume, modality: str, settings: dict) -> Reading:
+    """One reading. InputDefect: no mask, unreadable, off the grid, empty, outside of the ultrasound picture."""
     if not row.get("mask"):
         raise InputDefect(
             "no mask in the sheet; a region must be drawn before features can be measured",
@@ -83,14 +101,16 @@ def read_region(row: dict, volume: Volume, modality: str, settings: dict) -> tup
             evidence=row["assay_id"],
         )
     liver_labels = settings["liver_labels"]
-    labels = read_mask(row["mask"], volume, planar=modality == "us", beneath=liver_labels)
+    planar = modality == "us"
+    mask = read_mask(row["mask"], volume, settings, planar=planar, beneath=liver_labels)
+    labels = mask.labels
     region = region_of(labels, settings["region_labels"], liver_labels)
     if not region.any():
-        wanted = settings["region_labels"]
-        reason = "the mask is empty" if not labels.any() else "the mask has no voxel of the region"
-        reason += f" (labels {wanted})" if wanted and labels.any() else ""
+        reason = "the mask is empty; draw it again"
+        if labels.any():
+            reason = f"the mask has no voxel of the region (labels {settings['region_labels']}); draw it again"
         raise InputDefect(
-            f"{reason}; draw it again",
+            reason,
             requirement_id="IST-01",
             check="mask not empty",
             evidence=row["assay_id"],
@@ -102,15 +122,16 @@ def read_region(row: dict, volume: Volume, modality: str, settings: dict) -> tup
             check="mask on the image grid",
             evidence=row["assay_id"],
         )
-    return region, np.isin(labels, liver_labels)
+    record(step, mask.findings, row["assay_id"])
+    return Reading(row, region, np.isin(labels, liver_labels), len(np.unique(labels[region])))
 
 
-def read_readings(step, rows, volume, modality, settings) -> list[tuple[dict, np.ndarray, tuple]]:
-    """[(row, region, liver)]; a defect of the first reading is the block's, later ones are dropped."""
+def read_readings(step, rows, volume, modality, settings) -> list[Reading]:
+    """The readings of a block; a defect of the first is the block's, later ones are dropped."""
     readings = []
     for number, row in enumerate(rows):
         try:
-            readings.append((row, *read_region(row, volume, modality, settings)))
+            readings.append(read_region(step, row, volume, modality, settings))
         except InputDefect as defect:
             if number == 0:
                 raise
@@ -122,6 +143,21 @@ def read_readings(step, rows, volume, modality, settings) -> list[tuple[dict, np
                 evidence=row["assay_id"],
             )
     return readings
+
+
+def turn_to_lps(volume: Volume, readings: list[Reading]) -> int:
+    """Image and regions in LPS order with coordinates of their own, in place. Returns the numpy axis across the slices."""
+    direction = volume.image.GetDirection()
+    for reading in readings:
+        reading.region = np.ascontiguousarray(reordered(reading.region, direction))
+        reading.liver = np.ascontiguousarray(reordered(reading.liver, direction))
+    order, _ = lps_order(direction)
+    volume.image = lps_image(volume.image)
+    if volume.acquisition["format"] == "dicom":
+        return 2 - order.index(2)
+    spacings = volume.image.GetSpacing()
+    across = through_plane(spacings)
+    return 2 - max(axis for axis in range(3) if spacings[axis] == across)
 
 
 def normalise(volume: Volume, row: dict, liver: np.ndarray, settings: dict) -> dict:
@@ -158,116 +194,81 @@ def normalise(volume: Volume, row: dict, liver: np.ndarray, settings: dict) -> d
     }
 
 
-def write_block(folder: Path, volume: Volume, readings: list, settings: dict) -> dict:
+def write_block(folder: Path, volume: Volume, readings: list[Reading], settings: dict) -> dict:
     """Write the crop of a block (image and one mask per reading) and return its part of meta.json.
 
-    The full grid and the crop's place in it are kept, so that resampling does not depend on the crop.
+    The full grid and the crop's place in it are kept, so that resampling does not depend on the crop; the first voxel of the
+    image lies at 0, so that nothing depends on the position of the table.
     """
     folder.mkdir(parents=True)
-    full = oriented(volume.image)
-    placed = []
-    for row, region, _ in readings:
-        mask = without_texts(region.astype(np.uint8), volume.image)
-        placed.append((row, sitk.GetArrayFromImage(oriented(mask)).astype(bool)))
-    union = np.any([region for _, region in placed], axis=0)
+    full = volume.image
+    union = np.any([reading.region for reading in readings], axis=0)
     box = crop_box(union, full.GetSpacing(), crop_padding_mm(settings["radiomics"]))
     start = [box[2].start, box[1].start, box[0].start]
     size = [box[2].stop - box[2].start, box[1].stop - box[1].start, box[0].stop - box[0].start]
     crop = sitk.RegionOfInterest(full, size, start)
     write_compact(crop, folder / "image.nii")
     listed = []
-    for number, (row, region) in enumerate(placed):
-        name = f"mask{number + 1}.nii"
-        write_compact(without_texts(region[box].astype(np.uint8), crop), folder / name)
+    for number, reading in enumerate(readings):
+        row, name = reading.row, f"mask{number + 1}.nii"
+        write_compact(without_texts(reading.region[box].astype(np.uint8), crop), folder / name)
         listed.append({"reader": row.get("reader", ""), "assay_id": row["assay_id"], "mask": name})
     return {"grid": grid_of(full), "crop_start": start, "orientation": "LPS", "readings": listed}
 
 
-def record(step, findings: list, evidence: str) -> None:
-    """Hand findings to the step."""
-    for finding in findings:
-        step.check(
-            finding.requirement_id,
-            finding.check,
-            finding.verdict,
-            value=finding.value,
-            unit=finding.unit,
-            threshold=finding.threshold,
-            reason=finding.reason if finding.verdict != "PASS" else "",
-            evidence=evidence,
-        )
+def measure(
+    volume: Volume, readings: list[Reading], across: int, modality: str, settings: dict
+) -> dict:
+    """Numbers that judge_volumes holds against its limits."""
+    first, others = readings[0], readings[1:]
+    found = volume_measures.region_measures(first.region, across)
+    found |= {"labels": first.labels, "labels_chosen": bool(settings["region_labels"])}
+    agreements = {o.row["assay_id"]: dice(first.region, o.region) for o in others}
+    found["dice"] = {assay: None if np.isnan(d) else d for assay, d in agreements.items()}
+    if modality == "ct":
+        found |= volume_measures.intensities(volume, first.region)
+        found["ring_hu"] = volume_measures.ring_median(volume, first.region, settings["tissue_hu"])
+    return found
 
 
-def prepare_block(step, rows, folder, modality, settings) -> tuple[dict, Volume, np.ndarray]:
-    """Read, check, normalise and write one block; returns its meta, volume and first region."""
+def phase_of(volume: Volume, row: dict) -> tuple[str | None, str]:
+    """The contrast phase and its source: the sheet, else the series description, else unknown."""
+    if row.get("phase"):
+        return row["phase"], "sheet"
+    named = volume.acquisition.get("phase_of_series")
+    return (named, "series description") if named else (None, "unknown")
+
+
+def prepare_block(step, rows, folder, modality, settings) -> tuple[dict, Moment | None]:
+    """Read, measure, normalise and write one block; returns its part of meta.json and when it was acquired."""
     assay = rows[0]["assay_id"]
     volume = read_volume(rows, modality, settings)
     record(step, volume.findings, assay)
     readings = read_readings(step, rows, volume, modality, settings)
-    row, region, liver = readings[0]
-    found = checks.check_region(region, settings, modality)
-    if modality != "us":
-        found += checks.check_slices(volume, modality, settings)
-        found += checks.check_phase(volume, row, modality)
-    found += checks.check_required_fields(volume, modality, settings)
-    if modality == "ct":
-        found += checks.check_hounsfield(volume, region, settings)
-    record(step, found, assay)
-    for other, second, _ in readings[1:]:
-        agreement = dice(region, second)
-        limit = settings["dice_min"]
-        verdict = "PASS" if agreement >= limit else "WARN"
-        step.check(
-            "QCP-03",
-            "Dice between readings",
-            verdict,
-            value=agreement,
-            threshold=f">= {limit:g}",
-            evidence=other["assay_id"],
-        )
-    scaling = normalise(volume, row, liver, settings)
-    phase, source = checks.phase_of(volume, row)
+    across = turn_to_lps(volume, readings)
+    measured = measure(volume, readings, across, modality, settings)
+    scaling = normalise(volume, readings[0].row, readings[0].liver, settings)
+    phase, source = phase_of(volume, readings[0].row)
     meta = write_block(folder, volume, readings, settings)
-    facts = {k: v for k, v in volume.acquisition.items() if k != "phase_hint"}
     meta |= {
-        "acquisition": facts,
-        "contrast": checks.has_contrast(volume.acquisition),
+        "assay_id": assay,
+        "acquisition": volume.acquisition,
+        "contrast": has_contrast(volume.acquisition),
         "phase": phase,
         "phase_source": source,
         "calibrated": volume.calibrated,
         "normalisation": scaling,
+        "measured": measured,
     }
-    record(step, [_format_finding(volume)], assay)
-    return meta, volume, region
-
-
-def _format_finding(volume: Volume):
-    from scripts.imaging.volumes import Finding
-
-    return Finding("IST-01", "NIfTI in LPS without identifiers", "PASS", "LPS")
-
-
-def check_study(step, prepared: dict[str, tuple], settings: dict) -> None:
-    """Checks over the phases of one CT study; both phases that look swapped fail."""
-    by_phase = {meta["phase"]: name for name, (meta, _, _) in prepared.items() if meta["phase"]}
-    surroundings, seconds = {}, {}
-    for phase, name in by_phase.items():
-        _, volume, region = prepared[name]
-        surroundings[phase] = checks.ring_median(volume, region, settings)
-        seconds[phase] = volume.seconds
-    reasons = checks.swapped_phases(surroundings, seconds, settings["swapped_hu"])
-    for phase, name in by_phase.items():
-        with step.block(name):
-            verdict = "FAIL" if phase in reasons else "PASS"
-            if len(by_phase) > 1:
-                step.check("IMG-CT", "phases in order", verdict, reason=reasons.get(phase, ""))
+    record(step, [Finding("IST-01", "NIfTI in LPS without identifiers", "PASS", "LPS")], assay)
+    return meta, volume.moment
 
 
 def main(job):
     """Prepare one patient's images of one modality.
 
     output: volumes (folder), meta, status, ledger
-    params: assays (rows of assays.tsv: file, mask, reader, block, assay_id, phase, sequence), settings
+    params: assays (rows of assays.tsv: file, part, mask, reader, block, assay_id, phase, sequence), settings
     wildcards: patient, modality
     """
     with core_job.step(job) as step:
@@ -275,13 +276,14 @@ def main(job):
         settings, modality = job.params.settings, job.wildcards.modality
         folder = step.path(job.output.volumes)
         folder.mkdir(parents=True)
-        prepared = {}
+        meta, moments = {}, {}
         for name, rows in rows_by_block(list(job.params.assays)).items():
             with step.block(name):
-                prepared[name] = prepare_block(step, rows, folder / name, modality, settings)
-        if modality == "ct":
-            check_study(step, prepared, settings)
-        meta = {name: entry for name, (entry, _, _) in sorted(prepared.items())}
+                meta[name], moments[name] = prepare_block(
+                    step, rows, folder / name, modality, settings
+                )
+        for name, seconds in volume_measures.seconds_after_first(moments).items():
+            meta[name]["seconds_after_first"] = seconds
         text = json.dumps(meta, indent=1, sort_keys=True) + "\n"
         step.path(job.output.meta).write_text(text, encoding="utf-8")
 

@@ -30,12 +30,14 @@ def target_spacing(grid: dict, settings: dict) -> tuple[tuple[float, float, floa
     """Spacing (x, y, z) to resample to, and the axis (x, y, z = 0, 1, 2) of thick slices.
 
     Slices thicker than `thick_slice_mm` are not interpolated: in-plane resampling and texture
-    within slices (2.5D). No axis (None): isotropic, texture in 3D. One slice: 2D along z.
+    within slices (2.5D). No axis (None): isotropic, texture in 3D. One slice: 2D along z. A spacing may exceed the limit by the
+    share `spacing_tolerance`: it is known from rounded positions.
     """
     spacing = list(grid["spacing"])
     single = [axis for axis, size in enumerate(grid["size"]) if size == 1]
     across = single[0] if single else int(np.argmax(spacing))
-    planar = bool(single) or spacing[across] > settings["thick_slice_mm"]
+    thick = settings["thick_slice_mm"] * (1 + settings["spacing_tolerance"])
+    planar = bool(single) or spacing[across] > thick
     wanted = settings["spacing_mm"]
     target = [wanted or s for s in spacing]
     if planar:

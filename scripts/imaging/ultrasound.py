@@ -4,17 +4,19 @@ In: file. Out: Volume of one slice (grey values), spacing in mm where the region
 Source: DICOM PS3.3 C.8.5.5 (US region calibration: physical units 3 = cm), C.7.6.3 (image pixel).
 """
 
-import warnings
+import math
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from scripts.core.job import InputDefect
+from scripts.imaging.acquisition_checks import Finding
+from scripts.imaging.dicom_file import TooLarge, frame_of, read_dicom, voxels_of
+from scripts.imaging.dicom_header import plain_text
 from scripts.imaging.volumes import (
     PICTURES,
     VOLUME_FILES,
-    Finding,
     Volume,
     as_three_dimensional,
     grey,
@@ -26,8 +28,11 @@ _CM = 3
 _TISSUE = 1
 
 
-def read_ultrasound(path: str | Path) -> Volume:
-    """An ultrasound picture as a one-slice Volume; `calibrated` says whether its spacing is in mm."""
+def read_ultrasound(path: str | Path, settings: dict) -> Volume:
+    """An ultrasound picture as a one-slice Volume; `calibrated` says whether its spacing is in mm.
+
+    settings : max_voxels, tilt_degrees
+    """
     path = Path(path)
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file())
@@ -40,12 +45,12 @@ def read_ultrasound(path: str | Path) -> Volume:
         path = files[0]
     suffix = suffix_of(path)
     if suffix in PICTURES or suffix in VOLUME_FILES:
-        return _from_image_file(path, suffix)
-    return _from_dicom(path)
+        return _from_image_file(path, suffix, settings)
+    return _from_dicom(path, settings["max_voxels"])
 
 
-def _from_image_file(path: Path, suffix: str) -> Volume:
-    image = as_three_dimensional(read_image_file(path))
+def _from_image_file(path: Path, suffix: str, settings: dict) -> Volume:
+    image = as_three_dimensional(read_image_file(path, settings))
     if image.GetSize()[2] != 1:
         raise InputDefect(
             "the ultrasound file holds several frames; give the one picture that the mask was drawn on",
@@ -61,13 +66,19 @@ def _from_image_file(path: Path, suffix: str) -> Volume:
     return volume
 
 
-def _from_dicom(path: Path) -> Volume:
+def _from_dicom(path: Path, max_voxels: int) -> Volume:
     import pydicom
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path)
+        dataset = read_dicom(path, max_voxels)
+        if voxels_of(dataset) > max_voxels:
+            raise TooLarge
+    except TooLarge:
+        raise InputDefect(
+            f"the picture has more than {max_voxels} pixels (max_voxels in the configuration)",
+            requirement_id="IST-01",
+            check="DICOM readable",
+        ) from None
     except (pydicom.errors.InvalidDicomError, EOFError, OSError, ValueError, KeyError):
         raise InputDefect(
             "the ultrasound file cannot be read (truncated or not DICOM)",
@@ -89,13 +100,13 @@ def _from_dicom(path: Path) -> Volume:
     array, colour = _grey_and_colour(dataset)
     region = _tissue_region(dataset)
     spacing = _region_spacing(region)
-    if spacing is None and dataset.get("PixelSpacing"):
-        spacing = tuple(float(s) for s in reversed(dataset.PixelSpacing))
+    if spacing is None:
+        spacing = _pixel_spacing(dataset)
     volume = _volume(array, spacing, colour)
     volume.acquisition |= {
         "format": "dicom",
-        "manufacturer": str(dataset.get("Manufacturer") or "") or None,
-        "model": str(dataset.get("ManufacturerModelName") or "") or None,
+        "manufacturer": plain_text(dataset.get("Manufacturer")),
+        "model": plain_text(dataset.get("ManufacturerModelName")),
         "frequency_mhz": _frequency(region),
     }
     if region is not None:
@@ -133,8 +144,8 @@ def _grey_and_colour(dataset) -> tuple[np.ndarray, np.ndarray | None]:
     from pydicom.pixels import apply_color_lut
 
     photometric = str(dataset.PhotometricInterpretation)
+    array = frame_of(dataset, 0)  # pydicom turns YBR into RGB by itself
     try:
-        array = dataset.pixel_array  # pydicom turns YBR into RGB by itself
         if photometric == "PALETTE COLOR":  # the stored numbers are places in a table of colours
             array = apply_color_lut(array, dataset)
             array = array >> 8 if array.dtype == np.uint16 else array
@@ -174,7 +185,16 @@ def _region_spacing(region) -> tuple[float, float] | None:
     if region is None:
         return None
     x, y = (abs(float(region.get(f"PhysicalDelta{axis}", 0) or 0)) * 10 for axis in "XY")
-    return (x, y) if x > 0 and y > 0 else None
+    return (x, y) if 0 < x < math.inf and 0 < y < math.inf else None
+
+
+def _pixel_spacing(dataset) -> tuple[float, float] | None:
+    """PixelSpacing (rows, columns) in mm along x and y; None when blank or no size."""
+    try:
+        y, x = (float(value) for value in dataset.get("PixelSpacing") or ())
+    except (TypeError, ValueError):
+        return None
+    return (x, y) if 0 < x < math.inf and 0 < y < math.inf else None
 
 
 def _frequency(region) -> float | None:

@@ -5,6 +5,7 @@ remember the full grid. Source: NIfTI-1; DICOM PS3.3 C.7.6.2 (LPS patient coordi
 """
 
 import contextlib
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,23 +13,36 @@ import numpy as np
 import SimpleITK as sitk
 
 from scripts.core.job import InputDefect
+from scripts.imaging.acquisition_checks import Finding
+from scripts.imaging.dicom_header import Moment
+from scripts.imaging.geometry import settled_spacings, through_plane
+from scripts.imaging.nifti_file import (
+    DEFLATE_RATIO,
+    check_claim,
+    no_place,
+    place,
+    read_nifti,
+    two_places,
+    unreadable,
+)
+from scripts.imaging.volume_header import (
+    META_FILES,
+    NRRD_FILES,
+    HeaderError,
+    lies_beside,
+    read_header,
+)
 
 LOSSY = (".jpg", ".jpeg")
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-VOLUME_FILES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check of one volume: what `Step.check` needs, made where the facts are known."""
-
-    requirement_id: str
-    check: str
-    verdict: str
-    value: float | int | str | None = None
-    unit: str = ""
-    threshold: str = ""
-    reason: str = ""
+VOLUME_FILES = (".nii", ".nii.gz", *NRRD_FILES, *META_FILES)
+_READERS = (
+    dict.fromkeys(NRRD_FILES, "NrrdImageIO")
+    | dict.fromkeys(META_FILES, "MetaImageIO")
+    | dict.fromkeys(LOSSY, "JPEGImageIO")
+    | dict.fromkeys((".tif", ".tiff"), "TIFFImageIO")
+    | {".png": "PNGImageIO", ".bmp": "BMPImageIO"}
+)
 
 
 @dataclass
@@ -37,7 +51,7 @@ class Volume:
 
     acquisition : plain facts without identifiers: format, kvp, kernel, slice_thickness_mm, slice_spacing_mm, ...
     references : UIDs that masks may refer to; never written out
-    seconds : acquisition time of day in s, to order phases; never written out
+    moment : when the acquisition began, to order phases; never written out
     calibrated : whether the spacing is in mm (an ultrasound picture may have none)
     valid : for ultrasound, where the picture is (False: outside of the calibrated region)
     """
@@ -46,7 +60,7 @@ class Volume:
     acquisition: dict = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     references: dict = field(default_factory=dict)
-    seconds: float | None = None
+    moment: Moment | None = None
     calibrated: bool = True
     valid: np.ndarray | None = None
 
@@ -68,36 +82,70 @@ def suffix_of(path: str | Path) -> str:
     return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
 
 
-def read_image_file(path: str | Path, what: str = "image") -> sitk.Image:
-    """Read a NIfTI, NRRD, MetaImage or picture. InputDefect when it is missing, truncated, empty or none of these."""
-    if not Path(path).is_file():
+def read_image_file(path: str | Path, settings: dict, what: str = "image") -> sitk.Image:
+    """Read a NIfTI, NRRD, MetaImage or picture.
+
+    settings : max_voxels, tilt_degrees. InputDefect: missing, truncated, empty, none of these, larger than it can be or may be,
+    axes not at right angles, voxels in a file that does not lie beside the header.
+    """
+    path, suffix = Path(path), suffix_of(path)
+    if not path.is_file():
         raise InputDefect(
             f"there is no such {what} file", requirement_id="IST-01", check=f"{what} readable"
         )
-    if suffix_of(path) in (".nii", ".nii.gz"):
-        _check_nifti(path, what)
-    if suffix_of(path) in (*LOSSY, ".bmp") and not _picture_ends(path):
-        raise _unreadable(path, what)
+    limit = settings["max_voxels"]
+    if suffix in (".nii", ".nii.gz"):
+        return read_nifti(path, what, limit, settings["tilt_degrees"])
+    if suffix in (*NRRD_FILES, *META_FILES):
+        _check_header(path, what, limit)
+    elif suffix in (*LOSSY, ".bmp") and not _picture_ends(path):
+        raise unreadable(what, suffix)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.SetImageIO(_READERS[suffix])
     try:
         with quiet_itk():
-            image = sitk.ReadImage(str(path))
-            array = sitk.GetArrayViewFromImage(image)
+            reader.ReadImageInformation()
+            check_claim(reader.GetSize(), reader.GetNumberOfComponents(), None, what, limit)
+            image = reader.Execute()
     except RuntimeError:
-        raise _unreadable(path, what) from None
-    if array.size == 0:
-        raise InputDefect(
-            f"the {what} file holds no voxel", requirement_id="IST-01", check=f"{what} readable"
-        )
+        raise unreadable(what, suffix) from None
+    if image.GetDimension() == 3:
+        spacings, axes = image.GetSpacing(), np.array(image.GetDirection()).reshape(3, 3)
+        place(image, axes, image.GetOrigin(), spacings, what, settings["tilt_degrees"])
     return image
 
 
-def _unreadable(path: str | Path, what: str) -> InputDefect:
-    return InputDefect(
-        f"the {what} file cannot be read as {suffix_of(path) or 'an image'} (truncated, empty or another format); "
-        "export it again",
-        requirement_id="IST-01",
-        check=f"{what} readable",
-    )
+def _check_header(path: Path, what: str, max_voxels: int) -> None:
+    """InputDefect when the header of an NRRD or MetaImage lies about its size or names a file that does not lie beside it."""
+    try:
+        header = read_header(path)
+    except HeaderError as error:
+        raise InputDefect(
+            f"the {what} file cannot be read: {error}; export it again",
+            requirement_id="IST-01",
+            check=f"{what} readable",
+        ) from None
+    if not all(lies_beside(path, name) for name in header.data_files):
+        raise InputDefect(
+            f"the header of the {what} names a file of voxels elsewhere; header and voxels must lie in one folder",
+            requirement_id="IST-01",
+            check=f"{what} beside its header",
+        )
+    if not all((path.parent / name).is_file() for name in header.data_files):
+        raise InputDefect(
+            f"the file of voxels that the header of the {what} names is not beside it; copy both",
+            requirement_id="IST-01",
+            check=f"{what} beside its header",
+        )
+    if not all(math.isfinite(spacing) and spacing != 0 for spacing in header.spacings):
+        raise no_place(what)
+    files = [path.parent / name for name in header.data_files] or [path]
+    held = sum(file.stat().st_size for file in files)
+    if header.encoding == "gzip":
+        held *= DEFLATE_RATIO
+    least = 1 if header.encoding == "ascii" else header.voxel_bytes
+    check_claim(header.sizes, least, held, what, max_voxels)
 
 
 def _picture_ends(path: str | Path) -> bool:
@@ -106,24 +154,6 @@ def _picture_ends(path: str | Path) -> bool:
     if suffix_of(path) == ".bmp":
         return int.from_bytes(data[2:6], "little") <= len(data)
     return b"\xff\xd9" in data[-1024:]
-
-
-def _check_nifti(path: str | Path, what: str) -> None:
-    """InputDefect for a NIfTI that is cut off or holds NaN: ITK reads both without a word, the rest and NaN as 0."""
-    import zlib
-
-    import nibabel
-
-    try:
-        stored = np.asanyarray(nibabel.load(path).dataobj.get_unscaled())
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error):
-        raise _unreadable(path, what) from None
-    if stored.dtype.kind == "f" and not np.isfinite(stored).all():
-        raise InputDefect(
-            f"the {what} holds values that are no numbers (NaN or infinite)",
-            requirement_id="IST-01",
-            check=f"{what} values are numbers",
-        )
 
 
 def without_texts(array: np.ndarray, like: sitk.Image) -> sitk.Image:
@@ -160,49 +190,24 @@ def grey(image: sitk.Image) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def read_volume_file(path: str | Path) -> Volume:
+def read_volume_file(path: str | Path, settings: dict) -> Volume:
     """A volume from NIfTI, NRRD or MetaImage. Acquisition facts are not in such files."""
-    image = as_three_dimensional(read_image_file(path))
+    image = as_three_dimensional(read_image_file(path, settings))
     volume = Volume(
         without_texts(grey(image), image), {"format": suffix_of(path).strip(".").split(".")[0]}
     )
-    spacing = [abs(s) for s in image.GetSpacing()]
-    volume.acquisition["slice_spacing_mm"] = round(max(spacing), 4)
+    spacing = through_plane(settled_spacings(image))
+    volume.acquisition["slice_spacing_mm"] = round(spacing, 4)
     if not np.isfinite(sitk.GetArrayViewFromImage(volume.image)).all():
         raise InputDefect(
             "the image holds values that are no numbers (NaN or infinite)",
             requirement_id="IST-01",
             check="image values are numbers",
         )
+    if suffix_of(path) in (".nii", ".nii.gz") and two_places(path):
+        reason = "qform and sform of the NIfTI place the image differently (sform is used); export it again"
+        volume.findings.append(Finding("IST-01", "one place of the image", "WARN", reason=reason))
     return volume
-
-
-def oriented(image: sitk.Image) -> sitk.Image:
-    """The image with its axes permuted and flipped to LPS (nearest axes; no interpolation)."""
-    return sitk.DICOMOrient(image, "LPS")
-
-
-def grid_difference(image: sitk.Image, mask: sitk.Image, tolerance: float = 0.05) -> str:
-    """In words how the mask's grid differs from the image's, "" when it does not.
-
-    Tolerance in voxels (for the origin and the far corner, so that spacing and direction are covered).
-    """
-    if image.GetSize() != mask.GetSize():
-        return f"size {_by(mask.GetSize())} against {_by(image.GetSize())} voxels"
-    spacing = np.array(image.GetSpacing())
-    last = [n - 1 for n in image.GetSize()]
-    for corner in ([0] * 3, last, [last[0], 0, 0], [0, last[1], 0], [0, 0, last[2]]):
-        apart = np.subtract(
-            mask.TransformIndexToPhysicalPoint(corner), image.TransformIndexToPhysicalPoint(corner)
-        )
-        distance = float(np.linalg.norm(apart))
-        if distance > tolerance * float(spacing.min()) + 1e-3:
-            return f"its corners lie {distance:.1f} mm away from the image's"
-    return ""
-
-
-def _by(numbers) -> str:
-    return " x ".join(map(str, numbers))
 
 
 def grid_of(image: sitk.Image) -> dict:

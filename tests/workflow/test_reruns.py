@@ -141,6 +141,13 @@ def change_parameter(run: Path, code: Path) -> None:
     (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
+def change_imaging_limit(run: Path, code: Path) -> None:
+    """A limit that only the verdict reads: no image is read again."""
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    config.setdefault("imaging", {}).setdefault("ct", {})["dice_min"] = 0.7
+    (run / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+
 def change_shared_module(run: Path, code: Path) -> None:
     """Code of scripts/imaging/masks.py, which no rule names."""
     with open(code / "scripts/imaging/masks.py", "a", encoding="utf-8") as handle:
@@ -194,7 +201,8 @@ CHANGES = [
     # P0001's ultrasound: its chain, the agreement of its two readers, its block
     (
         change_file,
-        {"prepare_volumes": 1, "extract_radiomics": 1, "assess_stability": 1, "collect_block": 1}
+        {"prepare_volumes": 1, "extract_radiomics": 1, "judge_volumes": 1}
+        | {"assess_stability": 1, "collect_block": 1}
         | COHORT,
     ),
     (touch_small_files, {}),
@@ -209,13 +217,14 @@ CHANGES = [
     # P0002's CT, three phases
     (
         replace_slice,
-        {"prepare_volumes": 1, "extract_radiomics": 1, "assess_stability": 3, "collect_block": 3}
+        {"prepare_volumes": 1, "extract_radiomics": 1, "judge_volumes": 1}
+        | {"assess_stability": 3, "collect_block": 3}
         | COHORT,
     ),
     # P0003: ultrasound, LC-MS, cfDNA, DIA; what is learned over runs; all that reads the sheets
     (
         add_patient,
-        {"prepare_volumes": 1, "extract_radiomics": 1, "assess_stability": 1}
+        {"prepare_volumes": 1, "extract_radiomics": 1, "judge_volumes": 1, "assess_stability": 1}
         | {"detect_lcms": 9, "fit_lcms_batch": 2, "apply_lcms": 3}
         | {"align_reads": 1, "extract_fragments": 1, "import_dia": 1, "describe_dia": 1}
         | {"assess_dispersion": 1}
@@ -235,10 +244,16 @@ CHANGES = [
         | COHORT,
     ),
     (change_parameter, {"extract_fragments": 1, "collect_block": 1} | COHORT),
+    # the CT of P0001 and P0002, three phases
+    (
+        change_imaging_limit,
+        {"judge_volumes": 2, "assess_stability": 3, "collect_block": 3} | COHORT,
+    ),
     # all imaging: 4 chains, 6 blocks
     (
         change_shared_module,
-        {"prepare_volumes": 4, "extract_radiomics": 4, "assess_stability": 6, "collect_block": 6}
+        {"prepare_volumes": 4, "extract_radiomics": 4, "judge_volumes": 4}
+        | {"assess_stability": 6, "collect_block": 6}
         | COHORT,
     ),
     (comment_in_shared_module, {}),

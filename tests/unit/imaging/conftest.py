@@ -12,7 +12,7 @@ from scripts.core.config import default_config
 from scripts.core.job import job_from_command_line
 from scripts.demo.imaging_files import Study, write_ct_series, write_mask, write_us
 from scripts.demo.latent import make_people
-from scripts.imaging import extract_radiomics, prepare_volumes
+from scripts.imaging import extract_radiomics, judge_volumes, prepare_volumes
 
 SPACING = (2.5, 2.0, 2.0)  # z, y, x in mm
 
@@ -100,7 +100,10 @@ def change_headers(folder: Path, change, pattern: str = "*.dcm") -> None:
 
 @pytest.fixture
 def run(tmp_path, settings):
-    """Run prepare_volumes (and with `extract` extract_radiomics) by hand on rows of assays.tsv."""
+    """Run prepare_volumes (with `extract` extract_radiomics, too) and judge_volumes by hand on rows of assays.tsv.
+
+    codes : exit codes of the steps; code : of the last; failed, warned : (block, check) of all of them
+    """
 
     def do(rows, modality="ct", extract=False, own=None):
         own = own or settings[modality]
@@ -108,8 +111,12 @@ def run(tmp_path, settings):
         codes = [_prepare(out, rows, modality, own)]
         if extract:
             codes.append(_extract(out, modality, own))
-        status = json.loads((out / ("status.json" if extract else "prepare.json")).read_text())
-        ledger = [json.loads(line) for line in (out / "prepare.jsonl").read_text().splitlines()]
+        codes.append(_judge(out, modality, own, "extract.json" if extract else "prepare.json"))
+        status = json.loads((out / "status.json").read_text())
+        files = ("prepare.jsonl", "judge.jsonl")
+        ledger = [
+            json.loads(line) for file in files for line in (out / file).read_text().splitlines()
+        ]
         return SimpleNamespace(
             codes=codes,
             code=codes[-1],
@@ -156,9 +163,19 @@ def _extract(out, modality, own) -> int:
     arguments += ["--wildcard", "patient=P1", "--wildcard", f"modality={modality}"]
     arguments += ["--input", f"volumes={out / 'volumes'}", "--input", f"meta={out / 'meta.json'}"]
     arguments += ["--input", f"status={out / 'prepare.json'}"]
-    for name in ("row.json", "readings.json", "status.json", "ledger.jsonl"):
+    for name in ("row.json", "readings.json", "ledger.jsonl"):
         arguments += ["--output", f"{name.split('.')[0]}={out / name}"]
+    arguments += ["--output", f"status={out / 'extract.json'}"]
     return _by_hand(extract_radiomics.main, arguments)
+
+
+def _judge(out, modality, own, status) -> int:
+    arguments = ["--param", f"limits={json.dumps(own)}"]
+    arguments += ["--wildcard", "patient=P1", "--wildcard", f"modality={modality}"]
+    arguments += ["--input", f"meta={out / 'meta.json'}", "--input", f"extracted={out / status}"]
+    arguments += ["--output", f"status={out / 'status.json'}"]
+    arguments += ["--output", f"ledger={out / 'judge.jsonl'}"]
+    return _by_hand(judge_volumes.main, arguments)
 
 
 @pytest.fixture

@@ -61,8 +61,8 @@ def test_limit_is_strict(icc, kept):
     assert stability.stable(icc, 0.75) is kept
 
 
-def readings(tmp_path, name, *features, readers=("R1", "R2"), block="ct"):
-    """readings.json of one patient, one reading per given dict of features."""
+def readings(tmp_path, name, *features, readers=("R1", "R2"), block="ct", verdict="pass"):
+    """readings.json and verdict of one patient, one reading per given dict of features."""
     folder = tmp_path / name
     folder.mkdir()
     entries = [
@@ -70,6 +70,8 @@ def readings(tmp_path, name, *features, readers=("R1", "R2"), block="ct"):
         for reader, own in zip(readers, features, strict=True)
     ]
     (folder / "readings.json").write_text(json.dumps({block: entries}))
+    status = {"verdict": verdict, "reasons": [], "blocks": {}}
+    (folder / "status.json").write_text(json.dumps(status))
     return str(folder / "readings.json")
 
 
@@ -79,6 +81,7 @@ def assess(tmp_path, paths, minimum=5):
     arguments += ["--param", f"settings={{threshold: 0.75, min_patients: {minimum}}}"]
     for path in paths:
         arguments += ["--input", f"readings={path}"]
+        arguments += ["--input", f"statuses={path.replace('readings.json', 'status.json')}"]
     for name in ("stability.tsv", "status.json", "ledger.jsonl"):
         arguments += ["--output", f"{name.split('.')[0]}={tmp_path / name}"]
     stability.main(job_from_command_line(stability.main, arguments))
@@ -142,6 +145,15 @@ def test_repeated_reading_of_one_reader_is_kept_apart(tmp_path):
         )
     lines, _ = assess(tmp_path, paths)
     assert float(lines["size"]["intra_reader"]) > float(lines["size"]["stability"])
+
+
+def test_readings_of_an_image_that_failed_have_no_say(tmp_path):
+    cohort(tmp_path)
+    good = sorted(str(path) for path in tmp_path.glob("P*/readings.json"))
+    expected, _ = assess(tmp_path, good)
+    swapped = readings(tmp_path, "Z1", {"size": 1.0}, {"size": 99.0}, verdict="fail")
+    found, _ = assess(tmp_path, [*good, swapped])
+    assert found == expected
 
 
 def test_the_pair_of_readers_with_most_patients_is_used():
