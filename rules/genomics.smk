@@ -10,7 +10,10 @@ ALIGNMENT_INDEX = {"bam": "bam.bai", "cram": "cram.crai"}[ALIGNMENT]
 
 GENOMICS_STEP = {"wes": "call_variants", "wgs": "call_variants", "cfdna": "extract_fragments"}
 REFERENCE_FILES = (
-    *(f"genome.fa{suffix}" for suffix in ("", ".fai", ".amb", ".ann", ".bwt", ".pac", ".sa")),
+    *(
+        f"genome.fa{suffix}"
+        for suffix in ("", ".fai", ".amb", ".ann", ".bwt", ".pac", ".sa", ".alt")
+    ),
     *("genome.dict", "contigs.tsv", "targets.bed", "annotation.gff3", "status.json"),
 )
 
@@ -27,6 +30,11 @@ for sequenced in ("wes", "wgs", "cfdna"):
 rule prepare_reference:
     input:
         files=[GENOMICS[key] for key in GENOMICS_INPUTS if Path(GENOMICS[key]).is_file()],
+        marks=[
+            path
+            for path in (f"{GENOMICS['reference'].removesuffix('.gz')}.alt",)
+            if Path(path).is_file()
+        ],
     output:
         fasta="results/genomics/reference/genome.fa",
         fai="results/genomics/reference/genome.fa.fai",
@@ -36,6 +44,7 @@ rule prepare_reference:
         bwt="results/genomics/reference/genome.fa.bwt",
         pac="results/genomics/reference/genome.fa.pac",
         sa="results/genomics/reference/genome.fa.sa",
+        alt="results/genomics/reference/genome.fa.alt",
         contigs="results/genomics/reference/contigs.tsv",
         targets="results/genomics/reference/targets.bed",
         annotation="results/genomics/reference/annotation.gff3",

@@ -1,6 +1,7 @@
 """Trim, align, mark duplicates: the read files of one sample become one sorted, indexed alignment.
 
 In: FASTQ pairs (several lanes) or BAM/CRAM of one block, the prepared reference. Out: BAM or CRAM with index, metrics.
+A BAM or CRAM that fits is used as it is (delivered.py). UMIs keep molecules apart (umis.py).
 Source: cutadapt 5.2; bwa mem; samtools fixmate -m | sort | markdup (samtools documentation, "markdup").
 """
 
@@ -13,11 +14,11 @@ import tempfile
 from pathlib import Path
 
 from scripts.core import job as core_job
-from scripts.genomics import hts
+from scripts.genomics import delivered, hts, umis
+from scripts.genomics.alignment_metrics import Metrics, judge
 from scripts.genomics.bwa_pairs import PairAligner, UnpairedReads, batches, give_mates_one_name
 from scripts.genomics.read_files import NOT_MATES, check_files, defect, explain, is_aligned
-
-MAX_INSERT = 2000  # bp; longest insert that the histogram tells apart
+from scripts.genomics.read_umis import carry_umis, cutting_options, umis_of
 
 
 def read_command(row: dict, settings: dict, reference: str, report: str, backend: str) -> list:
@@ -32,6 +33,7 @@ def read_command(row: dict, settings: dict, reference: str, report: str, backend
     if settings["two_colour_chemistry"]:
         trim += ["--nextseq-trim", str(max(settings["quality_cutoff"], 20))]
     trim += ["--minimum-length", str(settings["min_read_length"]), "-o", "-"]
+    trim += cutting_options(settings)
     if not is_aligned(row["file"]):
         return [[*trim, row["file"], row["file2"]]]
     folder = str(Path(report).parent / "collate")
@@ -40,16 +42,20 @@ def read_command(row: dict, settings: dict, reference: str, report: str, backend
             "samtools", "collate", "-O", "-u", "--no-PG", "--reference", reference, row["file"], folder,
             backend=backend,
         ),
-        hts.command("samtools", "fastq", "-n", "-0", "/dev/null", "-s", "/dev/null", "-", backend=backend),
+        hts.command("samtools", "fastq", "-n", "-T", "RX", "-0", "/dev/null", "-s", "/dev/null", "-", backend=backend),
         [*trim, "-"],
     ]  # fmt: skip
 
 
-def output_commands(settings: dict, reference: str, paths: dict, folder: str) -> list:
+def output_commands(
+    settings: dict, reference: str, paths: dict, folder: str, with_umis: bool
+) -> list:
     """Commands that make a sorted, duplicate-marked, indexed file out of name-grouped BAM on stdin."""
     backend = settings["backend"]
     form = settings["alignment_format"]
     written = f"{paths['alignment']}##idx##{paths['index']}"
+    carried = [[sys.executable, "-I", str(Path(umis.__file__).resolve())]] if with_umis else []
+    barcode = ["--barcode-tag", "RX"] if with_umis else []
     distance = ["-d", settings["optical_distance"]] if settings["optical_distance"] else []
     return [
         hts.command("samtools", "fixmate", "-m", "-u", "--no-PG", "-", "-", backend=backend),
@@ -57,53 +63,17 @@ def output_commands(settings: dict, reference: str, paths: dict, folder: str) ->
             "samtools", "sort", "-u", "--no-PG", "-m", f"{settings['sort_memory_mb']}M",
             "-T", f"{folder}/sort", "-", backend=backend,
         ),
+        *carried,
         hts.command(
-            "samtools", "markdup", "-s", "--json", "-f", f"{folder}/markdup.json", *distance, "--no-PG",
+            "samtools", "markdup", "-s", "--json", "-f", f"{folder}/markdup.json", *distance, *barcode, "--no-PG",
             "-T", f"{folder}/markdup", "--write-index", "-O", form, "--reference", reference,
             "-", written, backend=backend,
         ),
     ]  # fmt: skip
 
 
-class Metrics:
-    """Counts over the stream of alignments of one sample."""
-
-    def __init__(self):
-        self.reads = self.mapped = self.proper_pairs = self.bases = self.bases_q30 = 0
-        self.inserts = [0] * (MAX_INSERT + 1)
-
-    def add(self, batch: list, results: list[list], proper: int, inserts: list[int]) -> None:
-        """Count one batch: its reads and qualities, what mapped, what paired properly."""
-        import numpy as np
-
-        self.reads += len(batch)
-        self.mapped += sum(not records[0].is_unmapped for records in results)
-        self.proper_pairs += proper
-        joined = np.frombuffer("".join(read.quality for read in batch).encode(), dtype=np.uint8)
-        self.bases += joined.size
-        self.bases_q30 += int((joined >= 33 + 30).sum())
-        for insert in inserts:
-            self.inserts[min(insert, MAX_INSERT)] += 1
-
-    def as_dict(self) -> dict:
-        """Fractions and medians; None where nothing was counted."""
-        half, below, median = sum(self.inserts) / 2, 0, None
-        for insert, count in enumerate(self.inserts):
-            below += count
-            if count and below >= half:
-                median = insert
-                break
-        return {
-            "reads": self.reads,
-            "mapped_fraction": self.mapped / self.reads if self.reads else None,
-            "properly_paired_fraction": 2 * self.proper_pairs / self.reads if self.reads else None,
-            "q30_base_fraction": self.bases_q30 / self.bases if self.bases else None,
-            "median_insert_size": median,
-        }
-
-
 def align_row(
-    aligner, row: dict, settings: dict, reference: str, folder: str, sink, metrics
+    aligner, row: dict, settings: dict, reference: str, folder: str, sink, metrics, with_umis: bool
 ) -> dict:
     """Trim and align one assay row into the open BAM stream `sink`; returns cutadapt's counts."""
     import pysam
@@ -119,11 +89,15 @@ def align_row(
                 if len(batch) % 2:
                     break  # the trimmer died; its own words follow from the pipe
                 give_mates_one_name(batch)
+                molecules = umis_of(batch, settings) if with_umis else ()
                 results, proper, inserts = aligner.align(batch)
                 metrics.add(batch, results, proper, inserts)
-                for records in results:
+                for number, records in enumerate(results):
+                    umi = molecules[number // 2] if with_umis else ""
                     for record in records:
                         record.set_tag("RG", row["assay_id"])
+                        if umi:
+                            record.set_tag("RX", umi)
                         sink.write(record)
     except UnpairedReads:
         raise defect(NOT_MATES, row["assay_id"]) from None
@@ -148,6 +122,7 @@ def align_sample(
     """Align all assay rows of one sample; write alignment and index to `paths`; return the metrics."""
     import pysam
 
+    with_umis = carry_umis(rows, reference, settings)
     aligner = PairAligner(reference, threads)
     header = aligner.header
     header["RG"] = [
@@ -162,13 +137,15 @@ def align_sample(
     metrics, trimmed = Metrics(), []
     prefix = f".tmp{os.getpid()}."  # as the frame names what is not finished: a killed step leaves it, a resumed run clears it
     with tempfile.TemporaryDirectory(dir=Path(paths["alignment"]).parent, prefix=prefix) as folder:
-        commands = output_commands(settings, reference, paths, folder)
+        commands = output_commands(settings, reference, paths, folder, with_umis)
         with (
             hts.piped(commands, source=subprocess.PIPE) as pipe,
             pysam.AlignmentFile(pipe.feed, "wbu", header=header) as sink,
         ):
             for row in rows:
-                counted = align_row(aligner, row, settings, reference, folder, sink, metrics)
+                counted = align_row(
+                    aligner, row, settings, reference, folder, sink, metrics, with_umis
+                )
                 trimmed.append(counted)
         duplicates = json.loads(Path(folder, "markdup.json").read_text(encoding="utf-8"))
     total = {key: sum(part[key] for part in trimmed) for key in trimmed[0]}
@@ -180,54 +157,39 @@ def align_sample(
         "quality_trimmed_bases": total["bases_quality_trimmed"],
         "duplicates": duplicates["DUPLICATE TOTAL"],
         "duplicate_fraction": duplicates["DUPLICATE TOTAL"] / max(1, duplicates["EXAMINED"]),
+        "told_apart_by_umi": with_umis,
     }
     return found
 
 
-def judge(step, found: dict, limits: dict, evidence: str) -> None:
-    """Record the alignment metrics against their limits (section align of the configuration)."""
-    if not found["reads"]:
-        raise core_job.InputDefect(
-            f"{evidence}: none of {found['pairs']} read pairs has both reads at or above "
-            f"{limits['min_read_length']} bases after trimming; adapters only, or the wrong file?",
-            requirement_id="OMX-01",
-            check="reads left after trimming",
-            evidence=evidence,
-        )
-    if found["mapped_fraction"] < limits["min_mapped_fraction"]["fail"]:
-        percent = 100 * found["mapped_fraction"]
-        raise core_job.InputDefect(
-            f"{evidence}: only {percent:.1f} % of the reads map to the reference: wrong reference, other "
-            "species or contaminated sample",
-            requirement_id="OMX-01",
-            check="mapped fraction",
-            evidence=evidence,
-        )
-    for key, unit in (
-        ("mapped_fraction", "fraction of reads"),
-        ("properly_paired_fraction", "fraction of reads"),
-        ("q30_base_fraction", "fraction of bases"),
-    ):
-        limit = limits[f"min_{key}"]["warn"]
-        verdict = "PASS" if found[key] >= limit else "WARN"
+def delivered_or_aligned(
+    step, rows: list[dict], sample: str, reference: str, paths: dict, settings: dict, threads: int
+) -> dict:
+    """Metrics of the alignment: the file as it is where it fits, else its reads aligned; which, and why, is recorded."""
+    evidence = rows[0]["assay_id"]
+    if not any(is_aligned(row["file"]) for row in rows):
+        return align_sample(rows, sample, reference, paths, settings, threads)
+    try:
+        reason = delivered.reason_to_align(rows, reference, settings)
+        if reason and settings["realign"] == "never":
+            raise defect(
+                f"the alignment cannot be used as it is ({reason}), and realign is never", evidence
+            )
         step.check(
-            "OMX-01", key.replace("_", " "), verdict, value=found[key], unit=unit,
-            threshold=f">= {limit}", evidence=evidence,
+            "OMX-01", "alignment used as delivered", "NOT_ASSESSED" if reason else "PASS", evidence=evidence,
+            acts=False, reason=f"its reads were aligned anew: {reason}" if reason else "",
         )  # fmt: skip
-    for key, unit in (
-        ("duplicate_fraction", "fraction of reads"),
-        ("adapter_fraction", "fraction of reads"),
-    ):
-        limit = limits[f"max_{key}"]["warn"]
-        verdict = "PASS" if found[key] <= limit else "WARN"
-        step.check(
-            "OMX-01", key.replace("_", " "), verdict, value=found[key], unit=unit,
-            threshold=f"<= {limit}", evidence=evidence,
-        )  # fmt: skip
-    step.check(
-        "OMX-01", "median insert size", "PASS", value=found["median_insert_size"], unit="bp",
-        evidence=evidence,
-    )  # fmt: skip
+        if reason:
+            return align_sample(rows, sample, reference, paths, settings, threads)
+        prefix = f".tmp{os.getpid()}."
+        with tempfile.TemporaryDirectory(
+            dir=Path(paths["alignment"]).parent, prefix=prefix
+        ) as folder:
+            return delivered.take_over(rows[0], sample, reference, paths, settings, folder)
+    except hts.CommandError as error:
+        raise explain(error.message, evidence) or error from None
+    except OSError as error:  # pysam while it looks at a damaged file
+        raise explain(str(error), evidence) or error from None
 
 
 def main(job):
@@ -255,8 +217,8 @@ def main(job):
         sample = (
             f"{step.subject}_{getattr(job.wildcards, 'block', rows[0].get('modality', 'reads'))}"
         )
-        found = align_sample(
-            rows, sample, str(job.input.reference), paths, settings, int(job.threads)
+        found = delivered_or_aligned(
+            step, rows, sample, str(job.input.reference), paths, settings, int(job.threads)
         )
         judge(step, found, settings, rows[0]["assay_id"])
         step.path(job.output.metrics).write_text(

@@ -123,11 +123,12 @@ def hbv_pairs(
     """
     import pysam
 
-    if not contigs:
-        return None
     names = set()
     with pysam.AlignmentFile(alignment_path, reference_filename=reference) as alignment:
-        for contig in contigs:
+        present = [contig for contig in contigs if contig in alignment.references]
+        if not present:  # an alignment used as it was delivered may know none of them
+            return None
+        for contig in present:
             for read in alignment.fetch(contig):
                 if not read.flag & SKIPPED and read.query_alignment_length >= min_aligned:
                     names.add(read.query_name)

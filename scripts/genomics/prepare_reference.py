@@ -16,6 +16,13 @@ from scripts.genomics.bwa_pairs import quiet_stderr
 
 LINE = 80
 _BASES = re.compile(r"[ACGTNRYSWKMBDHV]+", re.IGNORECASE)  # IUPAC codes of DNA
+# GRCh38 (UCSC, bwakit), GRCh37 (UCSC haplotypes), HLA alleles, Ensembl; descriptions of NCBI's accessions.
+_ALTERNATE_NAME = re.compile(
+    r"_(alt|fix|hap\d+)$|^HLA[-:]|^(CHR_)?H(S|G)[A-Z0-9]*_.*(CTG|PATCH|MHC|APD|MANN|MCF|QBL|SSTO|COX|DBB)"
+)
+_ALTERNATE_TEXT = re.compile(
+    r"alternate locus group|ALT_REF_LOCI|rl:alt-scaffold|(fix|novel) patch", re.I
+)
 REQUIREMENT = "OMX-01"
 
 
@@ -82,6 +89,34 @@ def join_fastas(human: str | Path, hbv: str | Path | None, out: Path) -> dict[st
     if bare:
         raise _defect(f"contig {bare[0]} has no sequence; is a FASTA cut off?")
     return contigs
+
+
+def alternate_contigs(reference: str | Path, contigs: dict) -> list[str]:
+    """ALT, HLA and patch contigs: those of the .alt file beside the FASTA, else told by name or description.
+
+    bwa mem needs them, or reads of a region with an ALT contig have two places and mapping quality 0 (bwa README-alt).
+    """
+    bare = str(reference).removesuffix(".gz")
+    for path in (f"{reference}.alt", f"{bare}.alt", f"{bare}.64.alt"):
+        if Path(path).is_file():
+            names = {
+                line.split()[0]
+                for line in text_lines(path, ".alt file")
+                if line.strip() and line[0] != "@"
+            }
+            found = [name for name in contigs if name in names]
+            if not found:
+                raise _defect(
+                    f"{Path(path).name} names no contig of the reference; is it that of another assembly?"
+                )
+            return found
+    found = []
+    for line in text_lines(reference, "reference FASTA"):
+        if line[0] == ">" and line[1:].split():
+            name = line[1:].split()[0]
+            if _ALTERNATE_NAME.search(name) or _ALTERNATE_TEXT.search(line):
+                found.append(name)
+    return found
 
 
 def read_targets(path: str | Path, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
@@ -162,7 +197,7 @@ def main(job):
     """Join and index the reference.
 
     params: reference, hbv, targets, annotation (paths or ""), hbv_contigs (names already in the reference)
-    output: fasta, fai, dict, amb, ann, bwt, pac, sa, contigs, targets, annotation, status, ledger
+    output: fasta, fai, dict, alt (names of its ALT contigs), amb, ann, bwt, pac, sa, contigs, targets, annotation, status, ledger
     """
     with core_job.step(job) as step:
         params = job.params
@@ -195,10 +230,16 @@ def main(job):
         transcripts = (
             copy_annotation(params.annotation, annotation, contigs) if params.annotation else 0
         )
+        alternate = alternate_contigs(params.reference, contigs)
+        marks = getattr(
+            job.output, "alt", f"{job.output.fasta}.alt"
+        )  # bwa reads it beside the index
+        step.path(marks).write_text("".join(f"{name}\n" for name in alternate), encoding="utf-8")
         for name in ("amb", "ann", "bwt", "pac", "sa"):
             step.path(getattr(job.output, name))
         index_reference(fasta, step.path(job.output.fai), step.path(job.output.dict))
         step.check(REQUIREMENT, "contigs of the reference", "PASS", value=len(contigs))
+        step.check(REQUIREMENT, "ALT contigs marked for the aligner", "PASS", value=len(alternate))
         step.check(
             REQUIREMENT,
             "coding transcripts of the annotation",
