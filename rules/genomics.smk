@@ -171,6 +171,11 @@ rule call_variants:
         annotation=rules.prepare_reference.output.annotation,
         genes=GENOMICS_TABLES["genes"],
         hotspots=GENOMICS_TABLES["hotspots"],
+        frequencies=(
+            [GENOMICS["population_frequencies"]]
+            if Path(GENOMICS["population_frequencies"]).is_file()
+            else []
+        ),
     output:
         variants=directory("results/genomics/{modality}/{patient}/variants"),
         row="results/genomics/{modality}/{patient}/row.json",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from scripts.core import job as core_job
 from scripts.core.features import write_row
-from scripts.genomics import allele_counts, depth, small_variants
-from scripts.genomics.gene_panel import coding_intervals, read_genes
+from scripts.genomics import allele_counts, depth, population, small_variants
+from scripts.genomics.gene_panel import annotated_contigs, coding_intervals, read_genes, within
 from scripts.genomics.job_samples import samples_of_job
 
 REQUIREMENT = "OMX-01"
@@ -84,14 +84,51 @@ def hotspot_features(step, found: dict, settings: dict, evidence: str) -> dict[s
     return features
 
 
-def genes_not_assessed(files: dict, genes: list[str], bed: Path, settings: dict) -> list[str]:
-    """Genes that the annotation lacks or whose coding bases are too shallow (not captured, dropped out)."""
+def genes_not_assessed(
+    files: dict, genes: list[str], called: list[tuple[str, int, int]], bed: Path, settings: dict
+) -> list[str]:
+    """Genes that the annotation lacks or whose coding bases are outside of the `called` regions or too shallow."""
     coding = coding_intervals(files["annotation"], genes)
-    known = {name for name, _ in allele_counts.read_contigs(files["contigs"])["human"]}
-    coding = {g: [part for part in parts if part[0] in known] for g, parts in coding.items()}
-    coding = {gene: parts for gene, parts in coding.items() if parts}
-    deep = depth.deep_fractions(files["alignment"], files["reference"], coding, bed, settings)
-    return [gene for gene in genes if deep.get(gene, 0.0) < settings["min_gene_callable"]]
+    inside = {gene: parts for gene, all_ in coding.items() if (parts := within(all_, called))}
+    deep = depth.deep_fractions(files["alignment"], files["reference"], inside, bed, settings)
+
+    def bases(parts) -> int:
+        return sum(end - start for _, start, end in parts)
+
+    share = {gene: deep[gene] * bases(inside[gene]) / bases(coding[gene]) for gene in inside}
+    return [gene for gene in genes if share.get(gene, 0.0) < settings["min_gene_callable"]]
+
+
+def unknown_contigs(step, files: dict, regions: list, settings: dict, evidence: str) -> list[str]:
+    """Contigs of the regions without any transcript in the annotation, recorded by name."""
+    known = annotated_contigs(files["annotation"])
+    absent = [c for c in dict.fromkeys(contig for contig, *_ in regions) if c not in known]
+    step.check(
+        REQUIREMENT, "contigs that the annotation knows", "NOT_ASSESSED" if absent else "PASS",
+        value=len(absent), unit="contigs without transcripts", evidence=evidence, acts=False,
+        reason=f"no consequences on {named(absent)}: the annotation has no transcript there" if absent else "",
+    )  # fmt: skip
+    return absent
+
+
+def named(contigs: list[str]) -> str:
+    """The first contigs by name and the number of the others."""
+    more = f" and {len(contigs) - 5} more" if len(contigs) > 5 else ""
+    return ", ".join(contigs[:5]) + more
+
+
+def check_frequencies(step, regions: list, settings: dict, evidence: str) -> None:
+    """Contigs of the regions without population frequencies, recorded by name. InputDefect when the file cannot be used."""
+    path = settings["population_frequencies"]
+    if not path:
+        return
+    contigs = list(dict.fromkeys(contig for contig, *_ in regions))
+    absent = population.check_contigs(path, contigs)
+    step.check(
+        REQUIREMENT, "contigs with population frequencies", "NOT_ASSESSED" if absent else "PASS",
+        value=len(absent), unit="contigs without frequencies", evidence=evidence, acts=False,
+        reason=f"common variants stay in the counts on {named(absent)}: no population frequencies" if absent else "",
+    )  # fmt: skip
 
 
 def summarise_sample(
@@ -104,11 +141,11 @@ def summarise_sample(
     targets = read_bed(files["targets"]) if settings["capture"] else []
     primary = {c: n for c, n in lengths.items() if PRIMARY.fullmatch(c)} or lengths
     regions = targets or [(contig, 0, length) for contig, length in primary.items()]
+    called = padded(regions, lengths, settings["target_padding"])
     folder = vcf.parent
+    check_frequencies(step, regions, settings, evidence)
     bed = write_bed(folder / f".{block}.regions.bed", regions)
-    wide = write_bed(
-        folder / f".{block}.calling.bed", padded(regions, lengths, settings["target_padding"])
-    )
+    wide = write_bed(folder / f".{block}.calling.bed", called)
     try:
         level = limits["breadth_depth"]
         histogram = depth.depth_histogram(files["alignment"], files["reference"], bed, settings)
@@ -146,7 +183,8 @@ def summarise_sample(
     limit = settings["max_population_frequency"]
     if annotation:
         features |= small_variants.gene_burdens(variants, genes, limit)
-        unseen = genes_not_assessed(files, genes, folder / f".{block}.coding.bed", settings)
+        coding_bed = folder / f".{block}.coding.bed"
+        unseen = genes_not_assessed(files, genes, called, coding_bed, settings)
         for gene in unseen:  # nothing was looked at: no count, not a count of 0
             features |= {f"{kind}_{gene.lower()}": None for kind in ("altering", "truncating")}
         step.check(
@@ -155,7 +193,12 @@ def summarise_sample(
             threshold=f">= {settings['min_gene_callable']} of the bases at {settings['min_depth']}x",
             reason=f"burden missing, not 0: {', '.join(unseen)}" if unseen else "",
         )  # fmt: skip
-        callable_mb = depths[f"fraction_{settings['min_depth']}x"] * depths["positions"] / 1e6
+        if unknown_contigs(step, files, regions, settings, evidence):  # nothing is counted there
+            known = annotated_contigs(files["annotation"])
+            bed = write_bed(coding_bed, [part for part in regions if part[0] in known])
+            histogram = depth.depth_histogram(files["alignment"], files["reference"], bed, settings)
+            Path(bed).unlink()
+        callable_mb = float(histogram[settings["min_depth"] :].sum()) / 1e6
         altering = small_variants.altering_variants(variants, limit)
         features["altering_per_mb"] = altering / callable_mb if callable_mb else None
         step.check(

@@ -48,6 +48,26 @@ def coding_intervals(
     return {gene: _merged(found[gene]) for gene in genes if gene in found}
 
 
+def annotated_contigs(annotation: str | Path) -> set[str]:
+    """Contigs on which the GFF3 has a transcript that bcftools csq reads (ID=transcript:..., biotype=...)."""
+    found = set()
+    with open(annotation, encoding="utf-8", errors="surrogateescape") as handle:
+        for line in handle:
+            if "ID=transcript:" in line and "biotype=" in line and line[0] != "#":
+                found.add(line.partition("\t")[0])
+    return found
+
+
+def within(parts: list[tuple[str, int, int]], regions: list[tuple[str, int, int]]) -> list:
+    """The bases of `parts` that lie in `regions` (sorted by start on each contig, not overlapping), as intervals."""
+    inside = []
+    for contig, start, end in parts:
+        for other, low, high in regions:
+            if other == contig and low < end and start < high:
+                inside.append((contig, max(start, low), min(end, high)))
+    return inside
+
+
 def _merged(intervals: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
     out: list[tuple[str, int, int]] = []
     for contig, start, end in sorted(intervals):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.core.hashing import digest_of_file
 from scripts.core.job import InputDefect
+from scripts.genomics.file_kinds import kind_of
 
 REQUIREMENT = "OMX-01"
 LOOKED_AT = 5000  # reads at the beginning of a file that tell its quality encoding
@@ -52,11 +53,24 @@ def check_files(row: dict) -> None:
             name = Path(path).name
             reason = f"{name} is not the file whose md5 stands in assays.tsv; copy it again"
             raise defect(reason, assay)
+    for path in files:
+        if kind := kind_of(path):
+            raise defect(
+                f"{Path(path).name} holds no reads but is {kind}; paired FASTQ, or a BAM or CRAM, is needed",
+                assay,
+            )
     if is_aligned(files[0]):
+        if len(files) > 1:
+            raise defect(
+                f"{Path(files[0]).name} needs no file2: a BAM or CRAM holds both mates", assay
+            )
         _check_aligned(files[0], assay)
         return
     if len(files) < 2:
-        raise defect("file2 is missing: paired reads are needed", assay)
+        raise defect(
+            "file2 is missing: paired reads are needed (two FASTQ files; an interleaved one is to be split)",
+            assay,
+        )
     if Path(files[0]).resolve() == Path(files[1]).resolve():
         raise defect("file and file2 are the same file", assay)
     for path in files:

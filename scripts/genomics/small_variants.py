@@ -4,11 +4,15 @@ In: an indexed alignment, the reference, regions, a GFF3. Out: VCF.gz with BCSQ 
 Source: bcftools 1.23.1 mpileup | call -m | norm | filter | csq (bcftools manual); Danecek & McCarthy 2017 (csq).
 """
 
+import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.genomics import hts
+from scripts.core.job import InputDefect
+from scripts.genomics import hts, population
+from scripts.genomics.gene_panel import annotated_contigs
 
 # Sequence Ontology terms of bcftools csq that change the protein; the first group ends it early or breaks a splice site.
 TRUNCATING = frozenset(
@@ -47,14 +51,9 @@ class Variant:
 
 
 def calling_commands(
-    alignment: str,
-    reference: str,
-    regions: str | None,
-    annotation: str | None,
-    out: str,
-    settings: dict,
+    alignments: list[str], reference: str, regions: str | None, settings: dict
 ) -> list[list[str]]:
-    """The pipe of commands that calls and annotates one sample; VCF.gz goes to `out`."""
+    """The pipe of commands that calls and filters; uncompressed BCF, one alternative allele a record, goes to stdout."""
     backend = settings["backend"]
     region = ["-R", regions] if regions else []
     plain = ["--no-version", "-Ou"]
@@ -62,11 +61,11 @@ def calling_commands(
     def bcftools(*words) -> list[str]:
         return hts.command("bcftools", *words, backend=backend)
 
-    commands = [
+    return [
         bcftools(
             "mpileup", *plain, "-f", reference, *region, "-d", settings["max_depth"],
             "-L", INDELS_AT_ANY_DEPTH, "-q", settings["min_mapping_quality"], "-Q", settings["min_base_quality"],
-            "--indels-cns", "-X", "illumina", "-a", "FORMAT/AD,FORMAT/DP", alignment,
+            "--indels-cns", "-X", "illumina", "-a", "FORMAT/AD,FORMAT/DP", *alignments,
         ),
         bcftools("call", *plain, "-m", "-v", "-a", "FORMAT/GQ"),
         bcftools("filter", *plain, "-s", "LowQual", "-m", "+", "-e", f"QUAL<{settings['min_quality']}"),
@@ -74,17 +73,60 @@ def calling_commands(
         bcftools("filter", *plain, "-s", "LowDepth", "-m", "+", "-e", f"FORMAT/DP<{settings['min_depth']}"),
         bcftools("filter", *plain, "-s", "LowGQ", "-m", "+", "-e", f"FORMAT/GQ<{settings['min_genotype_quality']}"),
     ]  # fmt: skip
-    if settings["population_frequencies"]:
-        commands.append(
-            bcftools(
-                "annotate", *plain, "-a", settings["population_frequencies"], "-c", "INFO/POPAF:=INFO/AF"
-            )
+
+
+def _consequences_of(
+    calls: str, reference: str, annotation: str, out: list[str], settings: dict
+) -> None:
+    """Run bcftools csq on `calls` and hand its records to the command `out`; InputDefect where it refuses the annotation."""
+    words = ["--no-version", "-Ou", "--local-csq", "-p", "a", "-v", "0", "-f", reference]
+    try:
+        hts.run(
+            hts.command("bcftools", "csq", *words, "-g", annotation, calls, backend=settings["backend"]),
+            out,
         )  # fmt: skip
-    if annotation:
-        plain_csq = ["--local-csq", "-p", "a", "-v", "0"]
-        commands.append(bcftools("csq", *plain, *plain_csq, "-f", reference, "-g", annotation))
-    commands.append(bcftools("view", "--no-version", "-Oz", "-o", out))
-    return commands
+    except hts.CommandError as error:
+        if error.program != "bcftools csq":
+            raise
+        said = error.message.replace("\\n", "\n").partition("Error: ")[2].partition("\n")[0]
+        raise InputDefect(
+            f"config key genomics.annotation: bcftools csq cannot use it ({said or 'no reason given'})",
+            requirement_id="OMX-01",
+            check="annotation usable",
+        ) from None
+
+
+def _annotate_known_contigs(
+    calls: str, reference: str, annotation: str, folder: Path, out: list[str], settings: dict
+) -> None:
+    """Consequences on the contigs that the annotation knows; other records go past csq, which ends at an unknown contig."""
+    import pysam
+
+    def bcftools(*words) -> list[str]:
+        return hts.command("bcftools", *words, backend=settings["backend"])
+
+    contigs = annotated_contigs(annotation)
+    with pysam.VariantFile(calls) as records:
+        called = {record.contig for record in records}
+    if called <= contigs:
+        _consequences_of(calls, reference, annotation, out, settings)
+        return
+    bed = folder / "known.bed"
+    bed.write_text("".join(f"{c}\t0\t{2**31 - 2}\n" for c in sorted(contigs)), encoding="utf-8")
+    inside, annotated, outside = (
+        str(folder / f"{n}.bcf") for n in ("inside", "annotated", "outside")
+    )
+    binary = ["--no-version", "-Ob", "-o"]
+    hts.run(bcftools("view", *binary, inside, "-T", bed, calls))
+    hts.run(bcftools("view", *binary, outside, "-T", f"^{bed}", calls))
+    _consequences_of(inside, reference, annotation, bcftools("view", *binary, annotated), settings)
+    for part in (annotated, outside):
+        hts.run(bcftools("index", "-f", part))
+    hts.run(
+        bcftools("concat", "--no-version", "-Ou", "-a", annotated, outside),
+        bcftools("sort", "-Ou", "-T", folder / "sort"),
+        out,
+    )
 
 
 def call_small_variants(
@@ -95,9 +137,36 @@ def call_small_variants(
     out: str,
     settings: dict,
 ) -> None:
-    """Call, filter and annotate; writes `out` and `out`.tbi."""
-    hts.run(*calling_commands(alignment, reference, regions, annotation, out, settings))
-    hts.run(hts.command("bcftools", "index", "-t", "-f", out, backend=settings["backend"]))
+    """Call, filter and annotate; writes `out` and `out`.tbi.
+
+    Raises InputDefect when the population frequencies or the annotation cannot be used.
+    """
+    plain = ["--no-version", "-Ou"]
+
+    def bcftools(*words) -> list[str]:
+        return hts.command("bcftools", *words, backend=settings["backend"])
+
+    written = bcftools("view", "--no-version", "-Oz", "-o", out)
+    commands = calling_commands([alignment], reference, regions, settings)
+    with tempfile.TemporaryDirectory(dir=Path(out).parent, prefix=f".tmp{os.getpid()}.") as name:
+        folder = Path(name)
+        if settings["population_frequencies"]:
+            called = str(folder / "called.bcf")
+            hts.run(*commands, bcftools("view", "--no-version", "-Ob", "-o", called))
+            hts.run(bcftools("index", "-f", called))
+            frequencies = population.frequencies_near(
+                settings["population_frequencies"], called, reference, folder, settings
+            )
+            commands = [
+                bcftools("annotate", *plain, "-a", frequencies, "-c", "INFO/POPAF:=INFO/AF", called)
+            ]
+        if annotation:
+            calls = str(folder / "calls.bcf")
+            hts.run(*commands, bcftools("view", "--no-version", "-Ob", "-o", calls))
+            _annotate_known_contigs(calls, reference, annotation, folder, written, settings)
+        else:
+            hts.run(*commands, written)
+    hts.run(bcftools("index", "-t", "-f", out))
 
 
 def _consequences(values) -> tuple[tuple[str, str], ...]:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from scripts.core.job import InputDefect
 from scripts.genomics.bwa_pairs import (
     UnpairedReads,
     batches,
     give_mates_one_name,
     insert_size_bounds,
 )
-from scripts.genomics.read_files import explain
+from scripts.genomics.file_kinds import kind_of
+from scripts.genomics.read_files import check_files, explain
 from tests.unit.genomics.conftest import aligned
 
 
@@ -422,3 +424,43 @@ def test_records_equal_bwa_mem(testdata, chr20, tmp_path):
     with pysam.AlignmentFile(str(sam)) as records:
         expected = Counter(key(record) for record in records)
     assert (found & expected).total() / expected.total() >= 0.999
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("a.wig", b"fixedStep chrom=chr1 start=1 step=1000\n50\n49\n", "read counts in bins (WIG)"),
+        (
+            "a.txt",
+            b"track type=wiggle_0\nvariableStep chrom=chr1\n1 5\n",
+            "read counts in bins (WIG)",
+        ),
+        ("a.bedgraph.gz", gzip.compress(b"chr1\t0\t1000\t12.5\n"), "read counts in bins (bedGraph"),
+        (
+            "a.cnn",
+            b"chromosome\tstart\tend\tgene\tlog2\nchr1\t0\t10\tx\t0.1\n",
+            "read counts in bins",
+        ),
+        ("a.bed", b"chr1\t0\t1000\n", "regions (BED)"),
+        ("a.fastq.gz", gzip.compress(b"##fileformat=VCFv4.2\n"), "variant calls (VCF)"),
+        ("a.fq", b">r1\nACGT\n", "sequences without qualities (FASTA)"),
+        ("a.bai", b"BAI\x01\0\0", "the index of a BAM"),
+        ("a.zip", b"PK\x03\x04abc", "a zip archive"),
+        ("a.sra", b"NCBI.sra\0", "an SRA archive"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_for_what_it_is(tmp_path, name, text, kind):
+    path = tmp_path / name
+    path.write_bytes(text)
+    with pytest.raises(InputDefect) as found:
+        check_files({"assay_id": "G1", "file": str(path)})
+    assert f"holds no reads but is {kind}" in found.value.reason
+    assert "FASTQ, or a BAM or CRAM, is needed" in found.value.reason
+
+
+@pytest.mark.parametrize(
+    "head", [b"@r1\nACGT\n+\nIIII\n", b"@HD\tVN:1.6\n", b"BAM\x01", b"CRAM\x03"]
+)
+def test_reads_have_no_other_kind(tmp_path, head):
+    (tmp_path / "reads").write_bytes(head)
+    assert kind_of(tmp_path / "reads") == ""

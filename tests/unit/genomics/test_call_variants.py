@@ -254,6 +254,264 @@ def test_hot_spot_tables_agree_over_assemblies():
     assert shifts == {"TERT": {-115}, "CTNNB1": {-41_491}, "TP53": {96_682}}
 
 
+# --- drawn exomes: deep indels, contigs without genes, population frequencies -----------------------
+
+CODING = (1000, 1300)  # 100 codons of the drawn TP53
+EVENTS = {
+    1098: ("D", 4),
+    1400: ("I", "ACGTA"),
+    1200: ("S", ""),
+}  # a frameshift, an insertion, a SNV
+
+
+def sequence_of(seed: int, length: int) -> str:
+    return "".join(np.random.default_rng(seed).choice(list("ACGT"), length))
+
+
+def with_gene(sequence: str) -> str:
+    """The sequence with an open reading frame over CODING: no stop codon, ATG first."""
+    codons = np.random.default_rng(1).choice(["GCT", "CAG", "AAC", "GAT", "CTT", "ACG"], 98)
+    return sequence[: CODING[0]] + "ATG" + "".join(codons) + "TAA" + sequence[CODING[1] :]
+
+
+def haplotype(sequence: str, events: dict) -> list[tuple[str, int | None]]:
+    """(base, position on the reference or None for an inserted one) of the changed copy."""
+    out, at = [], 0
+    while at < len(sequence):
+        kind, what = events.get(at, ("", ""))
+        if kind == "D":
+            at += what
+            continue
+        out.append((TRANSITION[sequence[at]] if kind == "S" else sequence[at], at))
+        out += [(base, None) for base in what] if kind == "I" else []
+        at += 1
+    return out
+
+
+TRANSITION = {"A": "G", "C": "T", "G": "A", "T": "C"}
+
+
+def cigar_of(segment: list) -> list[tuple[int, int]]:
+    """CIGAR of a read of one haplotype, ends in an insertion soft-clipped."""
+    cigar, last = [], None
+    for _, position in segment:
+        operation = (4 if last is None else 1) if position is None else 0
+        if position is not None:
+            if last is not None and position - last > 1:
+                cigar.append([2, position - last - 1])
+            last = position
+        if cigar and cigar[-1][0] == operation:
+            cigar[-1][1] += 1
+        else:
+            cigar.append([operation, 1])
+    if cigar[-1][0] == 1:
+        cigar[-1][0] = 4
+    return [tuple(part) for part in cigar]
+
+
+def drawn_alignment(
+    path: Path, contigs: dict[str, str], events: dict, depth: float
+) -> dict[str, str]:
+    """A sorted BAM of pairs of 100 bases, half of them with the events on the first contig; outputs as of align_reads."""
+    import pysam
+
+    rng, size = np.random.default_rng(3), 100
+    names = list(contigs)
+    header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "RG": [{"ID": "a", "SM": path.stem}]}
+    header["SQ"] = [{"SN": name, "LN": len(text)} for name, text in contigs.items()]
+    header = pysam.AlignmentHeader.from_dict(header)
+    records = []
+    for number, (name, text) in enumerate(contigs.items()):
+        copies = [haplotype(text, {}), haplotype(text, events if name == names[0] else {})]
+        for pair in range(int(depth * len(text) / (2 * size))):
+            copy = copies[pair % 2]
+            insert = int(np.clip(rng.normal(250, 30), size, 400))
+            start = int(rng.integers(0, len(copy) - insert))
+            mates = []
+            for flag, at in ((99, start), (147, start + insert - size)):
+                segment = copy[at : at + size]
+                read = pysam.AlignedSegment(header)
+                read.query_name, read.flag, read.mapping_quality = f"{name}.{pair}", flag, 60
+                read.query_sequence = "".join(base for base, _ in segment)
+                read.query_qualities = pysam.qualitystring_to_array("F" * size)
+                read.reference_id = read.next_reference_id = number
+                read.reference_start = next(p for _, p in segment if p is not None)
+                read.cigartuples = cigar_of(segment)
+                read.set_tag("RG", "a")
+                mates.append(read)
+            first, second = mates
+            length = second.reference_end - first.reference_start
+            first.template_length, second.template_length = length, -length
+            first.next_reference_start, second.next_reference_start = second.reference_start, first.reference_start  # fmt: skip
+            records += mates
+    records.sort(key=lambda read: (read.reference_id, read.reference_start))
+    with pysam.AlignmentFile(str(path), "wb", header=header) as out:
+        for read in records:
+            out.write(read)
+    pysam.index(str(path))
+    metrics = {"reads": len(records), "duplicate_fraction": 0.0, "median_insert_size": 250}
+    path.with_suffix(".metrics.json").write_text(json.dumps(metrics))
+    path.with_suffix(".json").write_text(
+        json.dumps({"verdict": "pass", "reasons": [], "blocks": {}})
+    )
+    return {
+        "alignment": str(path),
+        "metrics": str(path.with_suffix(".metrics.json")),
+        "status": str(path.with_suffix(".json")),
+    }
+
+
+def drawn_reference(folder: Path, contigs: dict[str, str]) -> dict[str, str]:
+    """Reference, targets over all contigs, a GFF3 with TP53 on the first contig only; outputs as of prepare_reference."""
+    import pysam
+
+    folder.mkdir(parents=True, exist_ok=True)
+    first = next(iter(contigs))
+    at = f"{CODING[0] + 1}\t{CODING[1]}\t.\t+"
+    gff3 = [
+        f"{first}\tx\tgene\t{at}\t.\tID=gene:G1;Name=TP53;biotype=protein_coding",
+        f"{first}\tx\tmRNA\t{at}\t.\tID=transcript:T1;Parent=gene:G1;biotype=protein_coding",
+        f"{first}\tx\texon\t{at}\t.\tParent=transcript:T1",
+        f"{first}\tx\tCDS\t{at}\t0\tParent=transcript:T1",
+    ]
+    texts = {
+        "fasta": ("ref.fa", "".join(f">{n}\n{s}\n" for n, s in contigs.items())),
+        "annotation": ("genes.gff3", "\n".join(["##gff-version 3", *gff3]) + "\n"),
+        "targets": ("targets.bed", "".join(f"{n}\t0\t{len(s)}\n" for n, s in contigs.items())),
+        "contigs": (
+            "contigs.tsv",
+            "contig\tlength\tkind\n"
+            + "".join(f"{n}\t{len(s)}\thuman\n" for n, s in contigs.items()),
+        ),
+    }
+    for name, text in texts.values():
+        (folder / name).write_text(text)
+    pysam.faidx(str(folder / "ref.fa"))
+    return {key: str(folder / name) for key, (name, _) in texts.items()}
+
+
+def drawn_calls(tmp_path: Path, depth=60, contigs=None, **changes) -> dict[str, str]:
+    contigs = contigs or {"chr1": with_gene(sequence_of(2, 1800))}
+    reference = drawn_reference(tmp_path / "reference", contigs)
+    alignment = drawn_alignment(tmp_path / "a.bam", contigs, EVENTS, depth)
+    changes = {"min_depth": 8, "target_padding": 0} | changes
+    return called(tmp_path / "o", reference, alignment, RESOURCES / "hotspots.tsv", **changes)
+
+
+def positions_of(output: dict) -> set[int]:
+    vcf = Path(output["variants"]) / "wes.vcf.gz"
+    return {v.position for v in small_variants.passing_variants(vcf)}
+
+
+DEEPER = [pytest.param(depth, marks=pytest.mark.long) for depth in (200, 600, 1200)]
+
+
+@pytest.mark.parametrize("depth", [60, 300, *DEEPER])
+def test_indels_are_called_at_every_depth(tmp_path, depth):
+    output = drawn_calls(tmp_path, depth)
+    assert len(positions_of(output)) == 3  # positions of indels move to the left of their repeat
+    row = read_row(output["row"], "wes")
+    assert row["truncating_tp53"] >= 1
+    assert (row["snvs"], row["indels"]) == (1, 2)
+
+
+def test_a_contig_without_genes_is_named_and_the_others_are_annotated(tmp_path):
+    contigs = {"chr1": with_gene(sequence_of(2, 1800)), "chrUn_1": sequence_of(4, 1500)}
+    output = drawn_calls(tmp_path, contigs=contigs)
+    row = read_row(output["row"], "wes")
+    assert row["truncating_tp53"] == 1
+    assert read_status(output["status"], "wes")[0] == "pass"
+    assert "no consequences on chrUn_1" in Path(output["ledger"]).read_text()
+    assert row["altering_per_mb"] == pytest.approx(row["altering_tp53"] / 1800e-6, rel=0.1)
+
+
+def test_an_annotation_that_csq_refuses_is_one_message(tmp_path):
+    contigs = {"chr1": with_gene(sequence_of(2, 1800))}
+    reference = drawn_reference(tmp_path / "reference", contigs)
+    with open(reference["annotation"], "a") as handle:  # phases that do not follow from the lengths
+        for word in (
+            "mRNA\t1501\t1700\t.\t+\t.\tID=transcript:T9;Parent=gene:G1;biotype=protein_coding",
+            "CDS\t1501\t1600\t.\t+\t0\tParent=transcript:T9",
+            "CDS\t1651\t1700\t.\t+\t1\tParent=transcript:T9",
+        ):
+            handle.write(f"chr1\tx\t{word}\n")
+    alignment = drawn_alignment(tmp_path / "a.bam", contigs, EVENTS, 60)
+    output = called(tmp_path / "o", reference, alignment, RESOURCES / "hotspots.tsv", min_depth=8)
+    verdict, reasons = read_status(output["status"], "wes")
+    assert verdict == "fail" and "bcftools csq cannot use it" in reasons[0]
+
+
+def test_a_gene_outside_of_the_called_regions_has_a_missing_burden(tmp_path):
+    contigs = {"chr1": with_gene(sequence_of(2, 1800))}
+    reference = drawn_reference(tmp_path / "reference", contigs)
+    Path(reference["targets"]).write_text("chr1\t100\t700\n")
+    alignment = drawn_alignment(tmp_path / "a.bam", contigs, EVENTS, 60)
+    changes = {"min_depth": 8, "target_padding": 0}
+    output = called(tmp_path / "o", reference, alignment, RESOURCES / "hotspots.tsv", **changes)
+    assert np.isnan(read_row(output["row"], "wes")["truncating_tp53"])
+
+
+def frequency_file(path: Path, lines: list[str], contig="chr1", number="A", index=True) -> str:
+    import pysam
+
+    head = f"##fileformat=VCFv4.2\n##contig=<ID={contig},length=1800>\n"
+    head += f'##INFO=<ID=AF,Number={number},Type=Float,Description="AF">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n'
+    plain = path.with_suffix("")
+    plain.write_text(head + "".join(f"{line}\n" for line in lines))
+    pysam.tabix_compress(str(plain), str(path), force=True)
+    if index:
+        pysam.tabix_index(str(path), preset="vcf", force=True)
+    return str(path)
+
+
+def test_common_variants_leave_the_burden_also_out_of_lines_of_several_alleles(tmp_path):
+    """The SNV as second allele of its line, the deletion written with a base more on its right."""
+    text = with_gene(sequence_of(2, 1800))
+    other = next(b for b in "ACGT" if b not in (text[1200], TRANSITION[text[1200]]))
+    snv = f"chr1\t1201\t.\t{text[1200]}\t{other},{TRANSITION[text[1200]]}\t.\tPASS\tAF=0.0001,0.3"
+    deletion = (
+        f"chr1\t1097\t.\t{text[1096:1104]}\t{text[1096:1098] + text[1102:1104]}\t.\tPASS\tAF=0.2"
+    )
+    path = frequency_file(tmp_path / "af.vcf.gz", [deletion, snv])
+    output = drawn_calls(tmp_path, population_frequencies=path)
+    row = read_row(output["row"], "wes")
+    assert (row["truncating_tp53"], row["altering_tp53"]) == (0, 0)
+    assert read_status(output["status"], "wes")[0] == "pass"
+    assert row["snvs"] == 1  # it is called still
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (lambda p: frequency_file(p, ["1\t5\t.\tA\tC\t.\t.\tAF=0.1"], contig="1"), "with or without chr"),
+        (lambda p: frequency_file(p, ["chr1\t5\t.\tA\tC\t.\t.\tAF=0.1"], index=False), "has no index beside it"),
+        (lambda p: frequency_file(p, ["chr1\t5\t.\tA\tC\t.\t.\tAF=0.1"], number="G"), "Number=G"),
+        (lambda p: [p.write_bytes(b"nothing"), str(p)][1], "no VCF or BCF file"),
+        (lambda p: str(p), "there is no such file"),
+    ],
+)  # fmt: skip
+def test_population_frequencies_that_cannot_be_used_are_one_message(tmp_path, made, reason):
+    from scripts.core.job import InputDefect
+    from scripts.genomics import population
+
+    path = made(tmp_path / "af.vcf.gz")
+    with pytest.raises(InputDefect, match="genomics.population_frequencies") as found:
+        population.check_contigs(path, ["chr1"])
+    assert reason in found.value.reason
+
+
+def test_frequencies_of_another_assembly_are_refused(tmp_path):
+    text = with_gene(sequence_of(2, 1800))
+    lines = [
+        f"chr1\t{p}\t.\t{TRANSITION[text[p - 1]]}\t{text[p - 1]}\t.\tPASS\tAF=0.1"
+        for p in range(1150, 1250)
+    ]
+    path = frequency_file(tmp_path / "af.vcf.gz", lines)
+    output = drawn_calls(tmp_path, population_frequencies=path)
+    verdict, reasons = read_status(output["status"], "wes")
+    assert verdict == "fail" and "another assembly?" in reasons[0]
+
+
 # --- real files ------------------------------------------------------------------------------------
 
 
