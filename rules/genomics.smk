@@ -163,6 +163,13 @@ rule call_variants:
         align_status=lambda wildcards: samples_of(
             wildcards.patient, "alignment.json", wildcards.modality
         ),
+        normal=lambda wildcards: other_normal_of(wildcards.patient, wildcards.modality, ALIGNMENT),
+        normal_index=lambda wildcards: other_normal_of(
+            wildcards.patient, wildcards.modality, ALIGNMENT_INDEX
+        ),
+        normal_status=lambda wildcards: other_normal_of(
+            wildcards.patient, wildcards.modality, "alignment.json"
+        ),
         identity=lambda wildcards: identity_of(wildcards.patient),
         reference=rules.prepare_reference.output.fasta,
         fai=rules.prepare_reference.output.fai,

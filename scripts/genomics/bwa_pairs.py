@@ -139,7 +139,8 @@ class PairAligner:
                 f"bwa index incomplete beside {Path(prefix).name} (no {', '.join(absent)}): "
                 "run the rule prepare_reference"
             )
-        index = BwaIndex(str(prefix))
+        with quiet_stderr():
+            index = BwaIndex(str(prefix))
         self.header = index.header.to_dict()
         self._mem = BwaMem(index=index)
         # One batch is one chunk, so that the result does not depend on the number of threads (pybwa multiplies

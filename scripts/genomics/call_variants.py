@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 
 from scripts.core import job as core_job
-from scripts.core.features import write_row
-from scripts.genomics import allele_counts, depth, population, small_variants
+from scripts.core.features import read_status, write_row
+from scripts.genomics import allele_counts, depth, matched_normal, population, small_variants
 from scripts.genomics.gene_panel import annotated_contigs, coding_intervals, read_genes, within
-from scripts.genomics.job_samples import samples_of_job
+from scripts.genomics.job_samples import TISSUES, paths_of, samples_of_job
 
 REQUIREMENT = "OMX-01"
 PRIMARY = re.compile(r"(chr)?([0-9]{1,2}|X)")  # Y is left out: half of the patients have none
@@ -131,6 +131,32 @@ def check_frequencies(step, regions: list, settings: dict, evidence: str) -> Non
     )  # fmt: skip
 
 
+def somatic_only(files: dict, variants: list, vcf: Path, settings: dict) -> tuple[list, dict]:
+    """The tissue's calls that its normal does not have, and how to record that; inherited ones are in the normal's burden."""
+    table = vcf.with_name(vcf.name.replace(".vcf.gz", ".origin.tsv"))
+    somatic, origins = matched_normal.compare_with_normal(
+        variants, files["alignment"], files["normal"], files["reference"], table, settings
+    )
+    inherited, unknown = origins[matched_normal.INHERITED], origins[matched_normal.UNKNOWN]
+    reason = (
+        f"held against the matched normal: {len(somatic)} somatic, {inherited} inherited, {unknown} not comparable; "
+        "only somatic ones are counted"
+    )
+    return somatic, {"verdict": "PASS" if not unknown else "NOT_ASSESSED", "reason": reason}
+
+
+def normal_of(job, samples: list) -> str:
+    """Alignment of the patient's own normal sample: of this modality, else of another; "" when none is usable."""
+    for sample in samples:
+        if sample.block.split("_")[-1] not in TISSUES and sample.usable():
+            return sample.alignment
+    others = zip(
+        *(paths_of(getattr(job.input, name, None)) for name in ("normal", "normal_status")),
+        strict=True,
+    )
+    return next((path for path, status in others if read_status(status)[0] != "fail"), "")
+
+
 def summarise_sample(
     step, files: dict, block: str, metrics: dict, settings: dict, vcf: Path, evidence: str
 ) -> dict:
@@ -179,6 +205,9 @@ def summarise_sample(
         Path(wide).unlink()
     variants = list(small_variants.passing_variants(vcf))
     features |= small_variants.variant_counts(variants)
+    unmatched = {"verdict": "NOT_ASSESSED", "reason": UNMATCHED_NOTE}
+    if files.get("normal"):
+        variants, unmatched = somatic_only(files, variants, vcf, settings)
     genes = read_genes(files["genes"])
     limit = settings["max_population_frequency"]
     if annotation:
@@ -202,8 +231,8 @@ def summarise_sample(
         altering = small_variants.altering_variants(variants, limit)
         features["altering_per_mb"] = altering / callable_mb if callable_mb else None
         step.check(
-            REQUIREMENT, "origin of the variants", "NOT_ASSESSED", value=altering, unit="variants",
-            evidence=evidence, acts=False, reason=UNMATCHED_NOTE,
+            REQUIREMENT, "origin of the variants", unmatched["verdict"], value=altering, unit="altering variants",
+            evidence=evidence, acts=False, reason=unmatched["reason"],
         )  # fmt: skip
     else:
         absent = [f"{kind}_{gene.lower()}" for gene in genes for kind in ("altering", "truncating")]
@@ -225,7 +254,8 @@ def main(job):
     """Call and summarise every sample (block) of one patient.
 
     input: alignment, metrics, align_status (one each per block, in the order of params.blocks), reference, contigs,
-    targets, annotation, genes, hotspots; identity = status of match_samples where the patient has several samples
+    targets, annotation, genes, hotspots; normal, normal_status = a blood sample of another modality;
+    identity = status of match_samples where the patient has several samples
     params: blocks, evidence (assay id of each block), settings = config section genomics.variants
     output: variants (folder with <block>.vcf.gz and index), row, status, ledger
     """
@@ -237,10 +267,13 @@ def main(job):
         }
         folder = step.path(job.output.variants)
         folder.mkdir(parents=True, exist_ok=True)
-        rows = {}
-        for sample in samples_of_job(job):
+        rows, samples = {}, samples_of_job(job)
+        normal = normal_of(job, samples)
+        for sample in samples:
             with step.block(sample.block):
                 sample.require(step)
+                tissue = sample.block.split("_")[-1] in TISSUES
+                common["normal"] = normal if tissue else ""
                 metrics = json.loads(Path(sample.metrics).read_text(encoding="utf-8"))
                 rows[sample.block] = summarise_sample(
                     step, {**common, "alignment": sample.alignment}, sample.block, metrics, settings,

@@ -7,6 +7,8 @@ Source: the contract of a step (docs/architecture.md, "A step").
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.core.features import read_status
+
 TISSUES = ("tumour", "adjacent", "tissue")  # last word of a block measured in tissue
 
 
@@ -26,6 +28,12 @@ class Sample:
         step.require(self.status)
         for verdict in self.identity:
             step.require(verdict, block=self.block)
+
+    def usable(self) -> bool:
+        """Whether neither its alignment nor the identity check failed."""
+        verdicts = [read_status(self.status)[0]]
+        verdicts += [read_status(verdict, self.block)[0] for verdict in self.identity]
+        return "fail" not in verdicts
 
 
 def paths_of(value) -> list[str]:

@@ -316,13 +316,12 @@ def drawn_alignment(
     import pysam
 
     rng, size = np.random.default_rng(3), 100
-    names = list(contigs)
     header = {"HD": {"VN": "1.6", "SO": "coordinate"}, "RG": [{"ID": "a", "SM": path.stem}]}
     header["SQ"] = [{"SN": name, "LN": len(text)} for name, text in contigs.items()]
     header = pysam.AlignmentHeader.from_dict(header)
     records = []
     for number, (name, text) in enumerate(contigs.items()):
-        copies = [haplotype(text, {}), haplotype(text, events if name == names[0] else {})]
+        copies = [haplotype(text, {}), haplotype(text, events if number == 0 else {700: ("S", "")})]
         for pair in range(int(depth * len(text) / (2 * size))):
             copy = copies[pair % 2]
             insert = int(np.clip(rng.normal(250, 30), size, 400))
@@ -422,6 +421,8 @@ def test_a_contig_without_genes_is_named_and_the_others_are_annotated(tmp_path):
     assert row["truncating_tp53"] == 1
     assert read_status(output["status"], "wes")[0] == "pass"
     assert "no consequences on chrUn_1" in Path(output["ledger"]).read_text()
+    vcf = Path(output["variants"]) / "wes.vcf.gz"
+    assert {v.contig for v in small_variants.passing_variants(vcf)} == set(contigs)
     assert row["altering_per_mb"] == pytest.approx(row["altering_tp53"] / 1800e-6, rel=0.1)
 
 
@@ -510,6 +511,73 @@ def test_frequencies_of_another_assembly_are_refused(tmp_path):
     output = drawn_calls(tmp_path, population_frequencies=path)
     verdict, reasons = read_status(output["status"], "wes")
     assert verdict == "fail" and "another assembly?" in reasons[0]
+
+
+def tissue_and_blood(
+    tmp_path: Path, normal_events: dict, normal_depth=60, normal_status="pass"
+) -> dict:
+    """A tumour with EVENTS beside the person's blood with `normal_events`; outputs of one call_variants job."""
+    contigs = {"chr1": with_gene(sequence_of(2, 1800))}
+    reference = drawn_reference(tmp_path / "reference", contigs)
+    blood = drawn_alignment(tmp_path / "blood.bam", contigs, normal_events, normal_depth)
+    tumour = drawn_alignment(tmp_path / "tumour.bam", contigs, EVENTS, 60)
+    Path(blood["status"]).write_text(
+        json.dumps(
+            {"verdict": normal_status, "reasons": ["bad"] * (normal_status == "fail"), "blocks": {}}
+        )
+    )
+    limits = settings_of("variants")["limits"] | {"min_mean_depth": 5, "min_breadth": 0.2}
+    folder = tmp_path / "o"
+    files = {"variants": "variants"} | {n: f"{n}.json" for n in ("row", "status", "ledger")}
+    output = {name: str(folder / file) for name, file in files.items()}
+    names = {"alignment": "alignment", "metrics": "metrics", "align_status": "status"}
+    inputs = {name: [blood[key], tumour[key]] for name, key in names.items()}
+    inputs |= {name: reference[name] for name in ("contigs", "targets", "annotation")}
+    tables = {name: str(RESOURCES / f"{name}.tsv") for name in ("hcc_genes", "hotspots")}
+    inputs |= {
+        "reference": reference["fasta"],
+        "genes": tables["hcc_genes"],
+        "hotspots": tables["hotspots"],
+    }
+    settings = settings_of("variants", limits=limits, min_depth=8, target_padding=0)
+    params = {"blocks": ["wes", "wes_tumour"], "evidence": ["B", "T"], "settings": settings}
+    call_variants.main(
+        make_job("call_variants", input=inputs, output=output, params=params, wildcards={"patient": "P0001"})
+    )  # fmt: skip
+    return output
+
+
+def test_a_tumour_is_held_against_the_blood_and_counts_somatic_variants_only(tmp_path):
+    """The SNV is inherited; the frameshift and the insertion are in the tumour only."""
+    output = tissue_and_blood(tmp_path, {1200: EVENTS[1200]})
+    tumour, blood = (read_row(output["row"], block) for block in ("wes_tumour", "wes"))
+    assert (tumour["altering_tp53"], tumour["truncating_tp53"]) == (1, 1)
+    assert (blood["snvs"], blood["indels"], blood["truncating_tp53"]) == (1, 0, 0)
+    table = (Path(output["variants"]) / "wes_tumour.origin.tsv").read_text().splitlines()[1:]
+    assert sorted(line.split("\t")[-1] for line in table) == ["inherited", "somatic", "somatic"]
+    assert "2 somatic, 1 inherited, 0 not comparable" in Path(output["ledger"]).read_text()
+
+
+@pytest.mark.parametrize(("depth", "status"), [(2, "pass"), (60, "fail")])
+def test_a_normal_that_shows_nothing_makes_nothing_somatic(tmp_path, depth, status):
+    output = tissue_and_blood(tmp_path, {}, depth, status)
+    text = Path(output["ledger"]).read_text()
+    if status == "fail":
+        assert "no matched normal: inherited variants remain" in text
+    else:
+        assert "0 somatic, 0 inherited, 3 not comparable" in text
+
+
+def test_origin_of_a_call_by_hand():
+    from scripts.genomics.matched_normal import Reads, origin_of
+
+    settings = settings_of("variants")
+    assert origin_of(Reads(20, 60, 0, 30), settings) == "somatic"
+    assert origin_of(Reads(20, 60, 1, 30), settings) == "somatic"  # one read is an error
+    assert origin_of(Reads(20, 60, 14, 30), settings) == "inherited"
+    assert origin_of(Reads(60, 60, 15, 30), settings) == "inherited"  # het, its other allele lost
+    assert origin_of(Reads(20, 60, 0, 9), settings) == "not_comparable"
+    assert origin_of(None, settings) == "not_comparable"
 
 
 # --- real files ------------------------------------------------------------------------------------
