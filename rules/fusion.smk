@@ -230,6 +230,7 @@ rule audit_cohort:
         description="results/cohort/outcome.json",
         split="results/cohort/split.tsv",
         raw=raw_inputs("development"),
+        ready=[path for block in blocks_of("development") for path in sheet(f"features/{block}")],
     output:
         audit="results/cohort/audit.json",
         ledger="results/qc/ledger/audit_cohort/cohort.jsonl",
@@ -261,6 +262,7 @@ rule audit_external:
         lock=ancient(LOCK_FILE),
         tables=expand("results/features/{block}.parquet", block=blocks_of("external")),
         external=expand("results/external/features/{block}.parquet", block=blocks_of("external")),
+        patients=sheet("patients"),
         raw=raw_inputs(),
     output:
         audit="results/external/audit.json",

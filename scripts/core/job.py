@@ -304,6 +304,16 @@ def _close(logger: logging.Logger) -> None:
     _WARNINGS.propagate = True
 
 
+def _empty(log: logging.Logger) -> None:
+    """Take what was logged so far out of the log file."""
+    for handler in log.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.acquire()
+            handler.stream.seek(0)
+            handler.stream.truncate()
+            handler.release()
+
+
 def _peak_memory_mb() -> float:
     import resource
 
@@ -353,6 +363,8 @@ def step(job, seed: int | None = None):
     except Exception as error:
         plain = isinstance(error, Refused)
         said = str(error) if plain else f"{type(error).__name__}: {error}"
+        if plain:  # Snakemake prints the log of a failed job: no parameters, which name everybody
+            _empty(log)
         log.error("%s", said if plain else traceback.format_exc())
         where = f" (log: {log_path})" if log_path else ""
         sys.stderr.write(f"{job.rule} {current.subject}: {said}{where}\n")

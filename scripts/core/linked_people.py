@@ -27,3 +27,19 @@ def groups_of(rows: list[dict]) -> dict[str, str]:
             low, high = sorted((find(other), find(row["patient_id"])))
             leader[high] = low
     return {patient: find(patient) for patient in sorted(leader)}
+
+
+def people_in_both_roles(rows: list[dict], roles: dict[str, str]) -> list[str]:
+    """Ids of one person (person_id or an id hash, not a contact) in development and external data, "P1 = E1" each.
+
+    rows : of the patients sheet; roles : {patient: role} of the admitted
+    """
+    strong = SAME_PERSON[:3]
+    owners: dict[tuple, list[str]] = {}
+    for row in rows:
+        if roles.get(row["patient_id"]) in ("development", "external"):
+            for column in strong:
+                if row.get(column):
+                    owners.setdefault((column, row[column]), []).append(row["patient_id"])
+    both = [ids for ids in owners.values() if len({roles[patient] for patient in ids}) > 1]
+    return list(dict.fromkeys(" = ".join(ids) for ids in both))

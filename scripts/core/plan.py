@@ -29,6 +29,7 @@ from scripts.core.cross_checks import (
 )
 from scripts.core.gate import DOMAIN_OF_MODALITY, compute_gate, withdrawn_patients
 from scripts.core.hashing import digest_of, digest_of_file
+from scripts.core.linked_people import people_in_both_roles
 from scripts.core.new_patients import role_problems
 from scripts.core.privacy import watched
 from scripts.core.sheets import (
@@ -166,6 +167,12 @@ def make_plan(config: dict, *, write: bool) -> dict:
         given_up=sheets["given_up"].rows if "given_up" in sheets else None,
         examined=_first_examinations(sheets),
     )
+    roles = {patient: entry["role"] for patient, entry in plan["patients"].items()}
+    if both := people_in_both_roles(sheets["patients"].rows, roles):
+        allowed = (
+            f"one person in development and external data: {'; '.join(both)}; correct role or ids"
+        )
+        raise SheetErrors([Problem(files["patients"].name, 0, "", "", allowed)])
     gone = withdrawn_patients(consents, as_of)
     withdrawal.forget(gone, folder, SHEETS, PLAN, delete=write)
     strip, plan["sheets"] = withdrawal.redacted(gone, files, digests, cache, folder)

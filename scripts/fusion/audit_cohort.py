@@ -1,10 +1,10 @@
 """In: collected blocks and raw files of the development patients, sheets, split. Out: results/cohort/audit.json, before
-any model. No file of an external patient is opened: those are held against development data by audit_external.
+any model. No raw file of an external patient is opened: those are held against development data by audit_external.
 Source: docs/modelling.md, "Audit"; requirements CLE-05, MOD-09, OMX-06.
 """
 
 import json
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,16 @@ import pandas as pd
 from scripts.core import job as core_job
 from scripts.core.features import read_block
 from scripts.core.linked_people import SAME_PERSON
-from scripts.fusion import blocks, class_separation, negative_controls, reuse
+from scripts.fusion import (
+    blocks,
+    class_separation,
+    near_duplicates,
+    negative_controls,
+    reuse,
+    sample_stems,
+)
+from scripts.fusion.audit_external import equal_or_near
 from scripts.fusion.class_separation import MINIMUM_CLASS
-
-_STEM = re.compile(r"^(.*[0-9])[-_.][0-9A-Za-z]{1,3}$")
 
 
 @dataclass
@@ -48,20 +54,14 @@ class Audit:
         self.add(check, requirement, verdict, len(groups), "0", what_en, what_zh, shown)
 
 
-def stems_across(split: pd.DataFrame) -> list[list[str]]:
+def stems_across(split: pd.DataFrame, patients: pd.DataFrame, pattern: str) -> list[list[str]]:
     """Patients whose ids differ only in a short suffix (X12-1, X12-2) and who stand in both parts."""
-    table = split.assign(stem=[_stem(p) for p in split["patient_id"]])
-    table = table[table["stem"] != ""]
+    table = split.set_index("patient_id")
     return [
-        sorted(own["patient_id"])
-        for _, own in table.groupby("stem")
-        if own["part"].nunique() > 1 and own["group"].nunique() > 1
+        group
+        for group in sample_stems.same_stem(table.index, patients, pattern)
+        if table.loc[group, "part"].nunique() > 1 and table.loc[group, "group"].nunique() > 1
     ]
-
-
-def _stem(patient: str) -> str:
-    found = _STEM.match(patient)
-    return found.group(1) if found else ""
 
 
 def check_outcome(audit: Audit, outcome: dict) -> None:
@@ -92,9 +92,18 @@ def check_outcome(audit: Audit, outcome: dict) -> None:
         )
 
 
-def check_duplicates(audit: Audit, tables: dict, files: dict, bits: float) -> None:
-    """Rows and raw files that occur twice among the development patients: flags."""
-    equal, same_file = reuse.rows_in_blocks([tables], bits), reuse.equal_files(files)
+def check_duplicates(audit: Audit, tables: dict, files: dict, settings: Mapping) -> None:
+    """Rows, near copies of rows and raw files that occur twice among the development patients: flags."""
+    equal = reuse.rows_in_blocks([tables], float(settings["duplicate_bits"]))
+    same_file = reuse.equal_files(files)
+    near = near_duplicates.in_blocks([tables], set(), settings["near_duplicates"])
+    audit.count(
+        "near-duplicate rows",
+        "CLE-05",
+        [list(pair) for pair in near if not any(set(pair) <= set(group) for group in equal)],
+        "patients whose feature rows lie nearer together than those of two people",
+        "特征行过于接近、不像来自两个人的患者",
+    )
     audit.count(
         "duplicate rows",
         "CLE-05",
@@ -130,6 +139,41 @@ def check_roles(audit: Audit, patients: pd.DataFrame, assays: pd.DataFrame, role
     )
 
 
+def check_ready(job, patients, tables: dict, dictionaries: dict, settings: Mapping) -> None:
+    """Raise ReuseAcrossRoles when a ready-made table holds a row of development once more, or nearly, under an external id.
+
+    Ready-made tables hold both roles; rows of raw files are compared after the lock (audit_external). Only predictors are
+    compared, no label is read.
+    """
+    outside = {p for p, role in job.params.roles.items() if role == "external"}
+    external = {}
+    for path in _list(job.input.ready) if outside else ():
+        block = Path(path).name.removesuffix(".tsv")
+        if block not in tables:
+            continue
+        roles = dictionaries[block]["role"]
+        names = [c for c in tables[block] if roles.get(c) in ("predictor", "annotation")]
+        table = pd.read_csv(path, sep="\t", dtype={"patient_id": str}).set_index("patient_id")
+        own = table.index.isin(sorted(outside)) & table.index.isin(patients["patient_id"])
+        external[block] = table.loc[own, [c for c in names if c in table]].astype(float)
+    external = {block: t for block, t in external.items() if len(t)}
+    inside = {block: tables[block][list(t.columns)] for block, t in external.items()}
+    reuse.stop(equal_or_near([inside, external], outside, settings) if external else [])
+
+
+def check_stems(audit: Audit, patients: pd.DataFrame, roles: dict, settings: Mapping) -> None:
+    """Red flag: ids of both roles that read like samples of one person."""
+    outside = {p for p, role in roles.items() if role == "external"}
+    found = sample_stems.same_stem(roles, patients, str(settings["stem_pattern"]))
+    audit.count(
+        "sample stems across roles",
+        "MOD-09",
+        reuse.across_roles(found, outside),
+        "ids that read like samples of one person stand in development and external data",
+        "疑似同一患者的样本分布在开发集与外部集两侧",
+    )
+
+
 def check_people(
     audit: Audit,
     patients: pd.DataFrame,
@@ -157,7 +201,7 @@ def check_people(
     audit.count(
         "patient stems across the split",
         "MOD-09",
-        stems_across(split),
+        stems_across(split, patients, str(settings["stem_pattern"])),
         "ids that look like one patient's samples stand in both parts",
         "疑似同一患者的样本分布在训练与测试两侧",
     )
@@ -221,7 +265,8 @@ def read_role(paths: list[str]) -> tuple[dict, dict]:
 def main(job):
     """Audit the data before any model sees them.
 
-    input: tables (Parquet), patients, assays (sheets), outcome, description (outcome.tsv and .json), split, raw (files)
+    input: tables (Parquet), patients, assays (sheets), outcome, description (outcome.tsv and .json), split, raw (files),
+           ready (ready-made tables)
     output: audit (JSON), ledger
     params: settings (fusion.audit), seed, roles {patient: role}, files {patient: raw files}
     """
@@ -238,7 +283,9 @@ def main(job):
         classes = classes[classes.index.isin(set(split["patient_id"]))]
         audit = Audit()
         check_roles(audit, patients, assays, job.params.roles)
-        check_duplicates(audit, tables, job.params.files, float(settings["duplicate_bits"]))
+        check_ready(job, patients, tables, dictionaries, settings)
+        check_stems(audit, patients, job.params.roles, settings)
+        check_duplicates(audit, tables, job.params.files, settings)
         check_people(audit, patients, split, classes, settings)
         check_outcome(audit, outcome)
         bare = class_separation.one_sided(tables, classes, names)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scripts.core.job import Refused
+
 STRONG_IDS = (
     "person_id",
     "id1_hash",
@@ -86,7 +88,7 @@ def equal_files(files: dict[str, list[str]]) -> list[list[str]]:
     return sorted({tuple(sorted(o)) for o in owners.values() if len(o) > 1})
 
 
-class ReuseAcrossRoles(Exception):
+class ReuseAcrossRoles(Refused):
     """The same sample or person stands in the development and in the external data."""
 
 
@@ -138,6 +140,6 @@ def stop(found: list[str]) -> None:
     """Raise ReuseAcrossRoles with every finding named, when there is one."""
     if found:
         raise ReuseAcrossRoles(
-            "the same sample stands in development and external data; correct role or files: "
-            + "; ".join(found)
+            f"{len(found)} samples or people stand in development and external data; correct role or files "
+            "(different people: docs/modelling.md, Audit): " + "; ".join(found)
         )

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scripts.core.config import default_config
 from scripts.fusion import audit_cohort, class_separation, reuse
 from scripts.fusion.audit_cohort import Audit, check_duplicates, check_roles
 from scripts.fusion.negative_controls import control_model, mask_columns
+
+SETTINGS = default_config()["fusion"]["audit"]
 
 NAMES = ["control", "hcc"]
 
@@ -21,7 +24,7 @@ def test_row_twice_in_development_is_a_flag_only():
     inside = table([f"P{i}" for i in range(40)])
     inside.loc["P1"] = inside.loc["P2"]
     audit = Audit()
-    check_duplicates(audit, {"lcms": inside}, {}, 30)
+    check_duplicates(audit, {"lcms": inside}, {}, SETTINGS)
     found = {c["check"]: c for c in audit.checks}
     assert found["duplicate rows"]["verdict"] == "WARN"
     assert found["duplicate rows"]["subjects"] == ["P1 = P2"]
@@ -77,7 +80,9 @@ def test_one_patients_samples_in_both_parts_are_flagged():
         }
     )
     split["group"] = split["patient_id"]
-    assert audit_cohort.stems_across(split) == [["X12-1", "X12-2"]]
+    assert audit_cohort.stems_across(split, pd.DataFrame(), SETTINGS["stem_pattern"]) == [
+        ["X12-1", "X12-2"]
+    ]
 
 
 def test_missing_mask_that_predicts_the_label_is_flagged():
