@@ -3,9 +3,10 @@ Source: docs/modelling.md, "Split": the test part is scored by the locked bundle
 """
 
 import json
+from pathlib import Path
 
 from scripts.core import job as core_job
-from scripts.model import bundle, class_performance, classes, locked
+from scripts.model import bundle, class_performance, classes, comparators, locked
 from scripts.model.cohort_tables import read_cohort
 from scripts.model.evaluation import NOT_ASSESSED, rounded
 
@@ -39,7 +40,9 @@ def main(job):
                 result |= class_performance.locked(scores, test, description, settings, seed)
             else:
                 scores = locked.score(model, description, test)
-                result |= locked.evaluate_scored(scores, test, description, settings, seed)
+                folder = Path(params.bundles) / lock["bundle"]
+                rivals = comparators.score(folder, test, settings)
+                result |= locked.evaluate_scored(scores, test, description, settings, seed, rivals)
             if result["pooled"]["status"] == NOT_ASSESSED:
                 result |= {"status": NOT_ASSESSED, "reason": result["pooled"]["reason"]}
             step.check(

@@ -16,6 +16,7 @@ from scripts.model import (
     bundle,
     class_performance,
     classes,
+    comparators,
     discrimination,
     fused,
     interval_refits,
@@ -251,6 +252,7 @@ def main(job):
             description = describe(model, train, performance, settings, seed, code)
             (folder / "model_card.md").write_text(model_card(description), encoding="utf-8")
             refits = interval_refits.refit(model, train, settings, seed)
+            comparators.write(folder, performance, train, settings, seed)
             bundle.write_bundle(folder, model, rounded_floats(description), refits)
             again, _ = bundle.load_bundle(folder)
             ours, theirs = (m.score(train)["probability"].to_numpy() for m in (model, again))

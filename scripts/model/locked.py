@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from scripts.model import bundle, metrics, patterns, pooling, rules, unscored
+from scripts.model import bundle, comparators, metrics, patterns, pooling, rules, unscored
 from scripts.model.cohort_tables import BINARY, Cohort
 from scripts.model.evaluation import NOT_ASSESSED, assess, assess_some, subgroup_table, too_few
 from scripts.model.subgroups import subgroup_masks
@@ -133,9 +133,16 @@ def recalibrated(out: pd.DataFrame, description: dict, cohort: Cohort) -> pd.Dat
 
 
 def evaluate_scored(
-    scores: pd.DataFrame, cohort: Cohort, description: dict, settings: dict, seed: int
+    scores: pd.DataFrame,
+    cohort: Cohort,
+    description: dict,
+    settings: dict,
+    seed: int,
+    rivals: dict | None = None,
 ) -> dict:
-    """Flow, pooled metrics, metrics by centre, subgroups and single-feature baselines.
+    """Flow, pooled metrics, metrics by centre, subgroups, and baselines paired with the model.
+
+    rivals : blocks alone and baselines, as comparators.score gives them.
 
     What is said of a threshold is true of the calls that are delivered: at the pattern's own threshold.
     """
@@ -174,7 +181,9 @@ def evaluate_scored(
         "subgroups": subgroup_table(
             y, p, masks, thresholds["youden"], settings, seed, groups, cuts["youden"]
         ),
-        "baselines": baselines(cohort.subset(scored.index), scored["probability"], settings, seed),
+        "baselines": comparators.judge(
+            rivals or {}, scored["probability"], cohort, thresholds["youden"], settings, seed
+        ),
     }
 
 
@@ -186,39 +195,3 @@ def reasoned(pooled: dict, scores: pd.DataFrame, description: dict) -> dict:
     reason = unscored.why_unscored(scores, description)
     reason = reason or unscored.among_scored(pooled["reason"], scored, len(scores))
     return {**pooled, "reason": reason}
-
-
-def baselines(cohort: Cohort, probability: pd.Series, settings: dict, seed: int) -> dict:
-    """AUC of single-feature baselines (higher = hcc) and what the model adds on the same patients."""
-    out = {}
-    for name, features in settings["baselines"].items():
-        if len(features) != 1:
-            continue
-        block, feature = features[0].split("__", 1)
-        table = cohort.tables.get(block)
-        if table is None or feature not in table:
-            continue
-        values = table[feature].dropna()
-        obs = cohort.obs.loc[values.index]
-        y, groups = obs["label"].to_numpy(int), groups_in(obs)
-        entry = assess(y, metrics_rank(values.to_numpy()), {}, settings, seed, groups)
-        line = {key: entry[key] for key in ("n", "events", "status", "reason")}
-        if entry["status"] != NOT_ASSESSED:
-            ours = probability.loc[values.index].to_numpy(float)
-            test = metrics.delong_test(y, ours, values.to_numpy(), groups)
-            counts = metrics.resample_counts(y, int(settings["resamples"]), seed, groups)
-            drawn = metrics.resampled_auc(y, ours, counts) - metrics.resampled_auc(
-                y, values.to_numpy(), counts
-            )
-            line["metrics"] = {"auc": entry["metrics"]["auc"]}
-            line["delta_auc"] = metrics.interval(test["difference"], drawn)
-            line["p_delong"] = test["p"]
-        out[name] = line
-    return out
-
-
-def metrics_rank(values: np.ndarray) -> np.ndarray:
-    """Values as ranks between 0 and 1: same AUC, no claim of a probability."""
-    from scipy.stats import rankdata
-
-    return rankdata(values) / (len(values) + 1)

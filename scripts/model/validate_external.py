@@ -13,7 +13,7 @@ from scripts.core import job as core_job
 from scripts.core.hashing import digest_of, digest_of_file
 from scripts.core.linked_people import groups_of
 from scripts.core.sheets import read_sheet
-from scripts.model import bundle, class_performance, classes, locked
+from scripts.model import bundle, class_performance, classes, comparators, locked
 from scripts.model.cohort_tables import BINARY, Cohort, read_external
 from scripts.model.evaluation import NOT_ASSESSED, rounded
 from scripts.model.openings import check_openings, record_opening
@@ -155,7 +155,11 @@ def main(job):
                 result |= class_performance.locked(scores, cohort, description, settings, seed)
             else:
                 scores = locked.score(model, description, cohort)
-                result |= locked.evaluate_scored(scores, cohort, description, settings, seed)
+                folder = Path(params.bundles) / lock["bundle"]
+                rivals = comparators.score(folder, cohort, settings)
+                result |= locked.evaluate_scored(
+                    scores, cohort, description, settings, seed, rivals
+                )
             result["flow"]["in_no_class"] = len(params.admitted) - len(obs)
             result["prospective"] = prospective(obs, lock["locked_at"])
             if result["pooled"]["status"] == NOT_ASSESSED:

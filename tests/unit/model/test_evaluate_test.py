@@ -226,3 +226,26 @@ def test_groups_of_the_training_part_reach_every_interval(chain, monkeypatch):
     performance = chain.select()
     assert performance["increments"] and performance["subgroups"]
     assert seen and all(seen)
+
+
+def test_blocks_and_baselines_go_to_test_and_external_patients_paired_with_the_model(
+    chain, make_cohort
+):
+    settings = chain.base["settings"]
+    settings["baselines"] = {"two": ["ct__f0", "lcms__f1"], "absent": ["clinical__afp"]}
+    settings["published"] = {"cut": {"feature": "ct__f0", "positive_from": 0.0}}
+    chain.select()
+    chain.fit_and_lock()
+    outside = make_cohort(n=80, seed=5, effect=2.0)
+    for found in (chain.test_part(), chain.external(outside)):
+        rivals = found["baselines"]
+        assert {"block_ct", "block_lcms", "cut"} <= set(rivals)
+        assert rivals["absent"]["reason"] == "the locked bundle holds no fit of this baseline"
+        for name in ("block_ct", "cut"):
+            line = rivals[name]
+            assert line["status"] == "ASSESSED"
+            gap = line["paired"]["auc"] - line["paired"]["auc_baseline"]
+            assert line["delta_auc"]["value"] == pytest.approx(gap, abs=2e-6)
+            assert line["paired"]["n"] <= found["pooled"]["n"]
+        assert set(rivals["cut"]["metrics"]) == {"auc"}
+        assert rivals["block_ct"]["metrics"]["brier"]["value"] < 0.25

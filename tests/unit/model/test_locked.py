@@ -68,8 +68,9 @@ def test_groups_of_the_cohort_reach_every_interval(judged, settings, monkeypatch
         return plain(y, resamples, seed, groups, stratify)
 
     monkeypatch.setattr(locked.metrics, "resample_counts", spy)
-    settings["baselines"] = {"one": ["ct__f0"]}
-    found = locked.evaluate_scored(scores, cohort, description, settings, 1)
+    values = cohort.tables["ct"]["f0"].rank(pct=True)
+    rivals = {"one": ({"title": "one", "kind": "baseline", "thresholds": {}}, values, "")}
+    found = locked.evaluate_scored(scores, cohort, description, settings, 1, rivals)
     assert found["baselines"]["one"]["status"] == "ASSESSED"
     assert seen and all(seen)
     cohort.obs = cohort.obs.drop(columns="group")
