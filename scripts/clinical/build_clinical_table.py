@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scripts.clinical import clinical_features, drawn_before_consent, lab_records
+from scripts.clinical import clinical_features, drawn_before_consent, lab_doubts, lab_records
 from scripts.clinical.choose_values import mark_used, wide_table
 from scripts.clinical.clean_labs import clean
 from scripts.clinical.lab_sheet import read_labs
@@ -74,9 +74,10 @@ def feature_table(
     person: pd.DataFrame,
     dictionary: Dictionary,
     settings: dict,
-) -> tuple[pd.DataFrame, list[Feature], pd.DataFrame]:
-    """Features (patients x features, only those that anybody has), their dictionary, reasons of
-    missing indices."""
+    censored: pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, list[Feature], pd.DataFrame, pd.DataFrame]:
+    """Features (patients x features, only those that anybody has), their dictionary, reasons of missing indices, and marks of
+    indices that were made from values beyond a limit (`censored`, see `from_limits`)."""
     table, features = clinical_features.predictors(values, person, dictionary)
     inputs = clinical_features.index_inputs(values, uln, person, settings)
     computed, reasons = clinical_features.compute_indices(
@@ -85,10 +86,12 @@ def feature_table(
     notes, described = clinical_features.annotations(
         values, person, computed["child_pugh"], settings["bins"], dictionary
     )
-    table = pd.concat([table, computed, notes], axis=1).astype(float)
-    features = [*features, *clinical_features.index_features(), *described]
+    censored = pd.DataFrame(index=values.index) if censored is None else censored
+    marks, marked, remarks = clinical_features.from_limits(computed, censored)
+    table = pd.concat([table, computed, marks, notes], axis=1).astype(float)
+    features = [*features, *clinical_features.index_features(), *marked, *described]
     seen = [f for f in features if table[f.feature].notna().any()]
-    return table[[f.feature for f in seen]], one_class_only(seen, table, person), reasons
+    return table[[f.feature for f in seen]], one_class_only(seen, table, person), reasons, remarks
 
 
 def one_class_only(
@@ -221,7 +224,11 @@ def main(job):
             labs = mark_used(labs, *days, plan["as_of"]) if concerned else labs
         values = wide_table(labs, "value", admitted)
         uln = wide_table(labs, "uln", admitted)
-        table, features, reasons = feature_table(values, uln, person, dictionary, settings)
+        limits = labs.assign(limit=(labs["censor"] != "").astype(float))
+        table, features, reasons, remarks = feature_table(
+            values, uln, person, dictionary, settings, wide_table(limits, "limit", admitted)
+        )
+        labs = lab_doubts.marked(labs, values, dictionary, settings["outlier_z"])
         verdicts = verdicts_of(
             labs,
             values,
@@ -247,7 +254,9 @@ def main(job):
             lineterminator="\n",
         )
         _write_parquet(step.path(job.output.labs), labs)
-        _write_parquet(step.path(job.output.indices), reasons)
+        _write_parquet(
+            step.path(job.output.indices), pd.concat([reasons, remarks], ignore_index=True)
+        )
         counts = labs["status"].value_counts().to_dict()
         step.log.info("rows by status %s; %d features", counts, table.shape[1])
 

@@ -42,7 +42,7 @@ LABS = (
     "patient_id, line, analyte, nullif(variable, '') AS variable, value_raw, unit_raw, factor, value, "
     "nullif(censor, '') AS censor, uln, date_raw, CAST(date AS DATE) AS date, CAST(days AS BIGINT) AS days, "
     "nullif(laboratory, '') AS laboratory, nullif(method, '') AS method, status, used, outside_window, "
-    "nullif(requirement_id, '') AS requirement_id, nullif(reason, '') AS reason"
+    "nullif(requirement_id, '') AS requirement_id, nullif(reason, '') AS reason, nullif(doubt, '') AS doubt"
 )
 
 
@@ -139,7 +139,7 @@ def put_empty_clinical(connection) -> None:
         "CREATE TABLE labs (patient_id VARCHAR, line BIGINT, analyte VARCHAR, variable VARCHAR, value_raw VARCHAR, "
         "unit_raw VARCHAR, factor DOUBLE, value DOUBLE, censor VARCHAR, uln DOUBLE, date_raw VARCHAR, date DATE, "
         "days BIGINT, laboratory VARCHAR, method VARCHAR, status VARCHAR, used BOOLEAN, outside_window BOOLEAN, "
-        "requirement_id VARCHAR, reason VARCHAR)"
+        "requirement_id VARCHAR, reason VARCHAR, doubt VARCHAR)"
     )
     connection.execute("CREATE TABLE analyte_names (analyte VARCHAR, variable VARCHAR, n BIGINT)")
     connection.execute("CREATE TABLE clinical (patient_id VARCHAR)")

@@ -84,8 +84,29 @@ INDICES = (
           "modified PAGE-B, chronic hepatitis B (Kim 2018)"),
     Index("reach_b", indices.reach_b, ("age", "male", "alt", "hbeag", "hbv_copies"), "1",
           "REACH-B, chronic hepatitis B, HBV DNA in copies/mL (Yang 2011)"),
+    Index("child_pugh_class", lambda *a: indices.child_pugh_class(indices.child_pugh(*a)),
+          ("tbil", "alb", "inr", "ascites_points", "encephalopathy_points"), "1",
+          "Child-Pugh class A, B, C as 1 to 3", "annotation"),
+    Index("fib4_group", lambda *a: indices.fib4_group(indices.fib4(*a)), ("age", "ast", "alt", "plt"), "1",
+          "FIB-4 below 1.45, to 3.25, above as 1 to 3 (Sterling 2006)", "annotation"),
+    Index("amap_group", lambda *a: indices.amap_group(indices.amap(*a)),
+          ("age", "male", "tbil", "alb", "plt"), "1",
+          "aMAP risk low, medium, high as 1 to 3 (Fan 2020)", "annotation"),
+    Index("page_b_group", lambda *a: indices.page_b_group(indices.page_b(*a)), ("age", "male", "plt"), "1",
+          "PAGE-B risk low, intermediate, high as 1 to 3 (Papatheodoridis 2016)", "annotation"),
+    Index("mpage_b_group", lambda *a: indices.mpage_b_group(indices.mpage_b(*a)),
+          ("age", "male", "plt", "alb"), "1",
+          "modified PAGE-B risk low, intermediate, high as 1 to 3 (Kim 2018)", "annotation"),
     Index("bmi", indices.bmi, ("weight_kg", "height_cm"), "kg/m2", "body mass index"),
 )  # fmt: skip
+# Variables behind the inputs of formulas that have another unit.
+_VARIABLES = {
+    "crea_mg": "crea",
+    "tbil_mg": "tbil",
+    "alb_g_dl": "alb",
+    "dcp_ng": "dcp",
+    "hbv_copies": "hbv_dna_copies",
+}
 _NAMES = {
     "ascites_points": "ascites",
     "encephalopathy_points": "encephalopathy",
@@ -152,14 +173,15 @@ def compute_indices(
     for index in INDICES:
         columns = [inputs[name].to_numpy() for name in index.inputs]
         value = np.asarray(index.function(*columns), dtype=float)
-        if index.name in hbv_only:
+        only_hbv = index.name.removesuffix("_group") in hbv_only
+        if only_hbv:
             value = np.where(with_hbv, value, np.nan)
         table[index.name] = value
         gone = np.flatnonzero(np.isnan(value))
         if len(gone) == 0:
             continue
         bits = [np.isnan(column[gone]) for column in columns]
-        if index.name in hbv_only:
+        if only_hbv:
             bits.append(~with_hbv[gone])
         code = sum(bit.astype(np.int64) << i for i, bit in enumerate(bits))
         kinds, which = np.unique(code, return_inverse=True)
@@ -179,6 +201,34 @@ def compute_indices(
         )
     empty = pd.DataFrame({"patient_id": [], "index": [], "reason": []}, dtype=str)
     return table, pd.concat(reasons, ignore_index=True) if reasons else empty
+
+
+def from_limits(
+    table: pd.DataFrame, censored: pd.DataFrame
+) -> tuple[pd.DataFrame, list[Feature], pd.DataFrame]:
+    """Marks of indices that were made from a value below or above a limit of detection.
+
+    table : indices, patients x names; censored : 1 where the value that counts is a limit, patients x variables. Returns
+    annotations `<index>_limit` (1 marked, 0 not, NaN where the index is missing) of indices that anybody has a mark for, their
+    dictionary, and rows (patient_id, index, reason) that name the variables.
+    """
+    marks, features, rows = pd.DataFrame(index=table.index), [], []
+    for index in INDICES:
+        own = [
+            v for v in dict.fromkeys(_VARIABLES.get(n, n) for n in index.inputs) if v in censored
+        ]
+        limited = censored.reindex(columns=own).eq(1.0)
+        marked = limited.any(axis=1) & table[index.name].notna()
+        if not marked.any():
+            continue
+        name = f"{index.name}_limit"
+        marks[name] = marked.astype(float).where(table[index.name].notna())
+        text = f"{index.description}: from a value beyond a limit of detection (yes = 1)"
+        features.append(Feature(name, text, "1", "annotation", "labs.tsv"))
+        for patient in table.index[marked]:
+            said = ", ".join(limited.columns[limited.loc[patient]])
+            rows.append((patient, index.name, f"from a value beyond a limit of detection: {said}"))
+    return marks, features, pd.DataFrame(rows, columns=["patient_id", "index", "reason"], dtype=str)
 
 
 def _reason(index: Index, code: int) -> str:

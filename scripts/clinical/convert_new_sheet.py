@@ -110,7 +110,7 @@ def features_of(
     """Features as the chain gives them, their units, the cleaned laboratory rows, and notes on typed indices."""
     values, uln, labs = cleaned(typed, patients, dictionary, units, settings)
     person = person_table(typed, patients)
-    table, described, _ = feature_table(values, uln, person, dictionary, settings)
+    table, described, *_ = feature_table(values, uln, person, dictionary, settings)
     about = {feature.feature: feature.unit for feature in described}
     for patient in patients:
         _, known = aetiology_of(typed.fields.get(patient, {}))

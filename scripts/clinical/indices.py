@@ -220,3 +220,30 @@ def risk_class(value: float, low_below: float, high_from: float, *, above: bool 
     if value < low_below:
         return "low"
     return "high" if value > high_from or (value == high_from and not above) else "intermediate"
+
+
+def _risk_group(score, low: float, high: float) -> np.ndarray:
+    """1 below `low`, 2 from `low` up to and with `high`, 3 above."""
+    score = np.asarray(score, dtype=float)
+    with np.errstate(invalid="ignore"):
+        return _where_known(1 + (score >= low) + (score > high), score)
+
+
+def fib4_group(score) -> np.ndarray:
+    """1 below 1.45, 2 up to 3.25, 3 above (advanced fibrosis). Sterling 2006, Hepatology 43:1317."""
+    return _risk_group(score, 1.45, 3.25)
+
+
+def amap_group(score) -> np.ndarray:
+    """1 low (below 50), 2 medium (50 to 60), 3 high (above 60). Fan 2020, J Hepatol 73:1368."""
+    return _risk_group(score, 50, 60)
+
+
+def page_b_group(score) -> np.ndarray:
+    """1 low (up to 9), 2 intermediate (10 to 17), 3 high (from 18). Papatheodoridis 2016, J Hepatol 64:800."""
+    return _risk_group(score, 10, 17)
+
+
+def mpage_b_group(score) -> np.ndarray:
+    """1 low (up to 8), 2 intermediate (9 to 12), 3 high (from 13). Kim 2018, J Hepatol 69:1066."""
+    return _risk_group(score, 9, 12)

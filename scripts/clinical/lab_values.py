@@ -53,25 +53,41 @@ _NOT_DETECTED = (
     "<检测下限",
     "<检出限",
     "not detected",
+    "none detected",
+    "nothing detected",
+    "not found",
+    "not detectable",
+    "undetected",
+    "undetectable",
     "target not detected",
     "tnd",
+    "below detection limit",
+    "below limit of detection",
+    "below the limit of detection",
+    "below lod",
+    "below loq",
+    "nicht nachweisbar",
+    "nicht nachgewiesen",
+    "n.n.",
+    "unter der nachweisgrenze",
+    "unter nachweisgrenze",
 )
-_NEGATIVE = re.compile(r"阴性|^阴$|negative|\bneg\b|^\(?-\)?$|\(-\)", re.I)
-_POSITIVE = re.compile(r"阳性|^阳$|positive|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
+_NEGATIVE = re.compile(r"阴性|^阴$|negativ[e]?\b|\bneg\b|^\(?-\)?$|\(-\)", re.I)
+_POSITIVE = re.compile(r"阳性|^阳$|positiv[e]?\b|\bpos\b|^\(?\++\)?$|\(\++\)", re.I)
 # Words of reactivity and what they say; 非, 无 and non turn the word, other words doubt it (未见反应性).
 _REACTIVE = (
-    (re.compile(r"\bnon?t?[\s-]*reactive\b|[无非]反应性?", re.I), "negative"),
-    (re.compile(r"\breactive\b|有?反应性", re.I), "positive"),
+    (re.compile(r"\b(?:non?t?|nicht)[\s-]*rea[ck]tive?\b|[无非]反应性?", re.I), "negative"),
+    (re.compile(r"\brea[ck]tive?\b|有?反应性", re.I), "positive"),
 )
 _UNDECIDED = re.compile(
     r"可疑|灰区|gr[ae]y[\s-]*zone|equivocal|borderline|±|\+/?-|indeterminate"
-    r"|\binitial(?:ly)?\b|\b(?:not |un)confirmed\b|未确[认证]",
+    r"|\b(?:grenzwertig|fraglich|unbestimmt)\b|\binitial(?:ly)?\b|\b(?:not |un)confirmed\b|未确[认证]",
     re.I,
 )
-_RESULT = r"(?:阴性|阳性|negative|positive|\bneg\b|\bpos\b)"
+_RESULT = r"(?:阴性|阳性|negative?|positive?|\bneg\b|\bpos\b)"
 # A word that turns or doubts the result: before it in the same phrase (未见阳性, non-negative), or right behind it.
 _TURNED = re.compile(
-    rf"(?:[未不非无没否假疑]|排除|\b(?:not?\b|non|un-|never\b|without\b|false\b|exclu))[^(),;。]*?{_RESULT}"
+    rf"(?:[未不非无没否假疑]|排除|\b(?:not?\b|nicht\b|kein|non|un-|never\b|without\b|false\b|exclu))[^(),;。]*?{_RESULT}"
     rf"|{_RESULT}\s*:?\s*(?:[未不非无没否疑待]|排除|not?\b|false\b|excluded)|\?.*{_RESULT}|{_RESULT}.*\?",
     re.I | re.S,
 )
@@ -158,7 +174,7 @@ def _parse_other(text: str) -> ParsedValue:
     below = _UNDETECTED_BELOW.fullmatch(text)
     if below:
         return _with_number((below[1] or below[2]).strip(), "<", 0.0)
-    if "react" in low or "反应" in text:
+    if "react" in low or "reakt" in low or "反应" in text:
         for pattern, word in _REACTIVE:
             text = pattern.sub(word, text)
     positive = NAN

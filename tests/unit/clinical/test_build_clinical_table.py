@@ -527,3 +527,24 @@ def test_treatment_in_the_year_9999_is_none(cohort):
     history = [{"patient_id": "P1", "treatment_date": "9999-12-31"}]
     built = one(cohort, lab("ALT", "35", "U/L"), history=history)
     assert built.table.loc["P1", "alt"] == pytest.approx(np.log10(35))
+
+
+def test_index_from_a_value_beyond_a_limit_carries_a_mark(cohort):
+    rows = [lab("AST", "<5", "U/L"), lab("ALT", "30", "U/L"), lab("PLT", "150", "10^9/L")]
+    other = [lab(r["analyte"], r["value"].strip("<"), r["unit"], 2) for r in rows]
+    built = Built(cohort, [patient(1), patient(2)], [*rows, *other])
+    assert built.table["fib4_limit"].to_dict() == {"P1": 1.0, "P2": 0.0}
+    assert built.dictionary["role"]["fib4_limit"] == "annotation"
+    said = built.indices[built.indices["patient_id"] == "P1"].set_index("index")["reason"]
+    assert said["fib4"] == "from a value beyond a limit of detection: ast"
+    assert "bmi_limit" not in built.table
+
+
+def test_row_that_a_check_doubts_says_so_itself(cohort):
+    rows = [lab("TBIL", "20", "umol/L"), lab("DBIL", "31", "umol/L"), lab("ALT", "35", "U/L")]
+    rows += [lab("GGT", "40", "U/L"), lab("GGT", "60", "U/L")]
+    built = one(cohort, *rows)
+    doubt = built.labs.set_index("analyte")["doubt"].astype(str)
+    assert doubt["TBIL"].startswith("CLE-06") and doubt["DBIL"].startswith("CLE-06")
+    assert doubt["ALT"] == doubt["ALB"] == ""
+    assert set(doubt["GGT"]) == {"CLE-05: another value of this day"}

@@ -70,7 +70,7 @@ def expected(settings, tmp_path_factory):
         },
         index=pd.Index(["N1"], name="patient_id"),
     )
-    table, features, _ = feature_table(values, uln, person, dictionary, settings)
+    table, features, *_ = feature_table(values, uln, person, dictionary, settings)
     return table, {feature.feature: feature.unit for feature in features}
 
 

@@ -154,3 +154,20 @@ def test_arrays_keep_their_shape():
     tbil, alb = np.array([20.0, np.nan, 17.1]), np.array([38.0, 40.0, 40.0])
     assert indices.albi(tbil, alb).shape == (3,)
     assert indices.albi_grade(indices.albi(tbil, alb)).tolist()[::2] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("group", "scores", "groups"),
+    [
+        (
+            indices.fib4_group,
+            [1.44, 1.45, 3.25, 3.26, np.nan],
+            [1, 2, 2, 3, np.nan],
+        ),  # Sterling 2006
+        (indices.amap_group, [49.9, 50, 60, 60.1], [1, 2, 2, 3]),  # Fan 2020
+        (indices.page_b_group, [9, 10, 17, 18], [1, 2, 2, 3]),  # Papatheodoridis 2016
+        (indices.mpage_b_group, [8, 9, 12, 13], [1, 2, 2, 3]),  # Kim 2018
+    ],
+)
+def test_risk_group(group, scores, groups):
+    np.testing.assert_array_equal(group(np.array(scores, dtype=float)), groups)

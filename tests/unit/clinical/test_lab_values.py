@@ -252,3 +252,16 @@ def test_year_last_with_the_same_day_and_month_has_one_reading():
 def test_year_last_that_says_no_one_day_is_refused(text):
     with pytest.raises(ValueError, match=r"YYYY-MM-DD|calendar"):
         parse_date(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [
+        *(("negativ", 0), ("NEG", 0), ("nicht reaktiv", 0), ("reaktiv", 1), ("positiv", 1)),
+        *(("nicht nachweisbar", 0), ("undetectable", 0), ("none detected", 0), ("Below LOD", 0)),
+        *(("nicht negativ", math.nan), ("kein positiver", math.nan), ("grenzwertig", math.nan)),
+    ],
+)
+def test_german_and_english_words_for_a_result(text, positive):
+    found = parse_value(text).positive
+    assert found == positive or (math.isnan(found) and math.isnan(positive))
