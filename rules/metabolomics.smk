@@ -35,7 +35,7 @@ rule detect_lcms:
         run=lambda wildcards: run_named("lcms", wildcards.run)["file"],
     output:
         features="results/metabolomics/lcms/runs/{run}.npz",
-        centroids=temp("results/metabolomics/lcms/runs/{run}.centroids.npz"),
+        centroids="results/metabolomics/lcms/runs/{run}.centroids.npz",
         status="results/metabolomics/lcms/runs/{run}.status.json",
         ledger="results/qc/ledger/detect_lcms/{run}.jsonl",
     log:

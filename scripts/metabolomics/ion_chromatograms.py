@@ -34,7 +34,7 @@ def sort_by_mz(run: Centroids, floor: float = 0.0) -> SortedCentroids:
 
 
 def save_centroids(path: Path, run: Centroids, floor: float) -> None:
-    """Write the points of a run at or above `floor` for later integration (uncompressed: read fast, deleted soon)."""
+    """Write the points of a run at or above `floor` for later integration (uncompressed: read fast)."""
     import numpy as np
 
     points = sort_by_mz(run, floor)

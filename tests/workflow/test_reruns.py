@@ -188,8 +188,6 @@ COHORT = {
     "print_reports": 2,  # Chinese and English
     "all": 1,
 }
-# The drift and the reference of LC-MS need the peaks of all runs, which are temporary: 2 batches of 3 QC and blank runs.
-LCMS = {"fit_lcms": 1}
 SHEET_STEPS = dict.fromkeys(
     (
         *("validate_inputs", "build_clinical_table", "check_custody", "import_ihc"),
@@ -225,22 +223,20 @@ CHANGES = [
     (
         add_patient,
         {"prepare_volumes": 1, "extract_radiomics": 1, "judge_volumes": 1, "assess_stability": 1}
-        | {"detect_lcms": 9, "fit_lcms_batch": 2, "apply_lcms": 3}
+        | {"detect_lcms": 1, "fit_lcms_batch": 1, "apply_lcms": 2}  # the batch has one order more
         | {"align_reads": 1, "extract_fragments": 1, "import_dia": 1, "describe_dia": 1}
         | {"assess_dispersion": 1}
         | SHEET_STEPS
         | {"define_outcome": 1, "freeze_split": 1, "collect_block": 14}
-        | LCMS
         | COHORT,
     ),
     # P0001: nothing of P0002 but what is learned over runs; the 9 blocks that are left
     (
         remove_patient,
-        {"detect_lcms": 4, "fit_lcms_batch": 1, "apply_lcms": 1, "assess_stability": 3}
+        {"fit_lcms": 1, "fit_lcms_batch": 1, "apply_lcms": 1, "assess_stability": 3}
         | {"assess_dispersion": 1}
         | SHEET_STEPS
         | {"define_outcome": 1, "freeze_split": 1, "collect_block": 9}
-        | LCMS
         | COHORT,
     ),
     (change_parameter, {"extract_fragments": 1, "collect_block": 1} | COHORT),

@@ -1,3 +1,5 @@
+import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,43 @@ def test_a_batch_without_qc_runs_is_warned(gc_chain, new_gc_chain):
     chain.apply("P0002")
     assert block(chain, "P0002")["verdict"] == "warn"
     assert "no usable QC run" in block(chain, "P0002")["reasons"][0]
+
+
+FAULTS = {
+    "half": (lambda lines: lines[: len(lines) // 2], "aborted"),
+    "late": (lambda lines: lines[len(lines) // 2 :], "aborted"),
+    "hole": (lambda lines: lines[: len(lines) // 3] + lines[2 * len(lines) // 3 :], "interrupted"),
+    "seconds called minutes": (
+        lambda lines: [
+            line.replace('UO:0000010" unitName="second"', 'UO:0000031" unitName="minute"')
+            for line in lines
+        ],
+        "unit of its times",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_run_fails_with_its_own_reason(fault, gc_chain, new_gc_chain, tmp_path):
+    change, words = FAULTS[fault]
+    run = next(r for r in gc_chain.runs if r["patient"] == "P0002")
+    opener = gzip.open if run["file"].endswith(".gz") else open
+    with opener(run["file"], "rt") as handle:
+        lines = handle.read().splitlines(keepends=True)
+    spectra = [line for line in lines if line.startswith("<spectrum ")]
+    first = lines.index(spectra[0])
+    changed = change(spectra)
+    head = re.sub(
+        r'List count="\d+" default', f'List count="{len(changed)}" default', "".join(lines[:first])
+    )
+    path = tmp_path / "P0002.mzML"
+    path.write_text(head + "".join(changed) + "".join(lines[first + len(spectra) :]))
+    chain = new_gc_chain(gc_chain.runs, gc_chain.library)
+    chain.files = dict(gc_chain.files)
+    chain.detect(run | {"file": str(path)})
+    for name in ("reference.npz", "reference.status.json"):
+        Path(chain.path(name)).write_bytes(Path(gc_chain.path(name)).read_bytes())
+    chain.apply("P0002")
+    block = chain.status("P0002")["blocks"]["gcms"]
+    assert block["verdict"] == "fail" and words in block["reasons"][0]
+    assert chain.row("P0002") == {}
