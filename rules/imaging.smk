@@ -64,7 +64,7 @@ rule extract_radiomics:
         "../envs/imaging.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(3000),
         runtime=minutes(15),
     params:
         code=code_of("scripts/imaging/extract_radiomics.py"),

@@ -32,7 +32,9 @@ class Project:
             shutil.copy2(Path(__file__).with_name("stub_step.py"), self.tree / f"scripts/{step}.py")
         rules = self.tree / "rules/imaging.smk"
         # Little enough that a test may exceed it (500 MB at first, 1000 MB then), enough for a host that is busy.
-        text = rules.read_text(encoding="utf-8").replace("memory(2000)", "memory(500)")
+        text = rules.read_text(encoding="utf-8")
+        for declared in ("memory(2000)", "memory(3000)"):
+            text = text.replace(declared, "memory(500)")
         rules.write_text(text.replace("minutes(15)", "minutes(2)"), encoding="utf-8")
         self._write_cohort()
 
