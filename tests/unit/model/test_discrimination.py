@@ -125,9 +125,8 @@ def test_bundle_locked_without_verdicts_is_judged_by_its_evidence_and_unknown_is
     assert own["flags"].str.contains("no verdict of its evaluation").all()
 
 
-@pytest.mark.parametrize(
-    "seed", [0, 2, 10]
-)  # 2 and 10: blocks of noise whose 95 % interval excludes .5
+# 2 and 10: blocks of noise whose 95 % interval excludes .5
+@pytest.mark.parametrize("seed", [2, *(pytest.param(n, marks=pytest.mark.long) for n in (0, 10))])
 def test_model_of_noise_never_calls(seed, settings, tmp_path):
     cohort = build_cohort(n=100, seed=seed, effect=0.0, features=30, missing=0.0)
     scores, _ = cross_validate(cohort, "late", settings, seed)
