@@ -226,6 +226,8 @@ rule audit_cohort:
         tables=expand("results/features/{block}.parquet", block=blocks_of("development")),
         patients=sheet("patients"),
         assays=sheet("assays"),
+        samples=sheet("samples"),
+        events=sheet("sample_events"),
         outcome="results/cohort/outcome.tsv",
         description="results/cohort/outcome.json",
         split="results/cohort/split.tsv",
@@ -233,6 +235,7 @@ rule audit_cohort:
         ready=[path for block in blocks_of("development") for path in sheet(f"features/{block}")],
     output:
         audit="results/cohort/audit.json",
+        controls="results/cohort/controls.parquet",
         ledger="results/qc/ledger/audit_cohort/cohort.jsonl",
     log:
         "logs/audit_cohort.log",
@@ -246,7 +249,7 @@ rule audit_cohort:
         runtime=minutes(30),
     params:
         code=code_of("scripts/fusion/audit_cohort.py"),
-        sheets=sheet_digest("patients", "assays"),
+        sheets=sheet_digest("patients", "assays", "samples", "sample_events"),
         settings=config["fusion"]["audit"],
         seed=config["seed"],
         roles={patient: entry["role"] for patient, entry in PLAN["patients"].items()},

@@ -37,6 +37,7 @@ rule select_model:
     input:
         cohort="results/cohort/cohort.h5mu",
         audit="results/cohort/audit.json",
+        controls="results/cohort/controls.parquet",
         scores=expand(
             "results/model/cv/{strategy}.{repeat}.parquet",
             strategy=TRIED,

@@ -15,6 +15,7 @@ from scripts.core import job as core_job
 from scripts.core.features import read_block
 from scripts.core.linked_people import SAME_PERSON
 from scripts.fusion import (
+    acquisition,
     blocks,
     class_separation,
     near_duplicates,
@@ -90,6 +91,17 @@ def check_outcome(audit: Audit, outcome: dict) -> None:
             "记录分期与计算分期不一致的患者；以首个来源为准",
             outcome["stages_disagree"],
         )
+
+
+def small_class_texts(small: dict[str, int]) -> tuple[str, str]:
+    """What can be done about classes that are too small, in English and Chinese."""
+    if not small:
+        return "", ""
+    return (
+        f"a class of fewer than {MINIMUM_CLASS} patients gets no model; leave it out (empty its label in the sheet, "
+        "or put it together with another class) and the others can be told apart",
+        f"少于 {MINIMUM_CLASS} 名患者的类别无法建模；可将其剔除（清空该列标签，或与其他类别合并），其余类别仍可区分",
+    )
 
 
 def check_duplicates(audit: Audit, tables: dict, files: dict, settings: Mapping) -> None:
@@ -222,9 +234,22 @@ def check_people(
 
 
 def control_models(
-    tables, dictionaries, patients, assays, split, classes, names, settings, seed
-) -> list[dict]:
-    """Negative controls on the training part; blocks without predictors are left out."""
+    tables,
+    dictionaries,
+    patients,
+    assays,
+    split,
+    classes,
+    names,
+    settings,
+    seed,
+    samples=None,
+    events=None,
+) -> tuple[list[dict], pd.DataFrame]:
+    """Negative controls on the training part, and their scores by patient; blocks without predictors are left out.
+
+    samples, events : sheets of samples and what was done with them, None where there are none
+    """
     train = split[split["part"] == "train"].set_index("patient_id").sort_index()
     own = patients.set_index("patient_id").reindex(train.index)
     y = classes.reindex(train.index).map({n: code for code, n in enumerate(names)}).to_numpy(int)
@@ -240,16 +265,29 @@ def control_models(
             values = table[name].reindex(train.index)
             technical[f"{block} {name}"] = values.fillna(values.median()).fillna(0.0)
     batches = technical[[name for name in technical if " batch " in name]]
+    none = pd.DataFrame()
+    samples, events = (none if sheet is None else sheet for sheet in (samples, events))
+    times = acquisition.dates_of(own, assays, samples, train.index)
+    storage = acquisition.storage_of(samples, events, train.index)
     candidates = {
         "missing mask": negative_controls.mask_columns(predicting, train.index),
         "centre": negative_controls.one_hot(own["centre"]),
         "batch": batches,
         "technical": technical,
+        "calendar time": acquisition.as_columns(times),
+        "sample age": acquisition.as_columns(storage),
     }
-    return [
+    strata = {
+        "centre": own["centre"].fillna("").astype(str),
+        "batch": acquisition.patterns(batches),
+        "calendar time": acquisition.periods(times),
+        "sample age": acquisition.periods(storage),
+    }
+    found = [
         negative_controls.control_model(name, X, y, groups, names, MINIMUM_CLASS, settings, seed)
         for name, X in candidates.items()
     ]
+    return found, negative_controls.score_table(found, strata, train.index)
 
 
 def read_role(paths: list[str]) -> tuple[dict, dict]:
@@ -265,9 +303,9 @@ def read_role(paths: list[str]) -> tuple[dict, dict]:
 def main(job):
     """Audit the data before any model sees them.
 
-    input: tables (Parquet), patients, assays (sheets), outcome, description (outcome.tsv and .json), split, raw (files),
-           ready (ready-made tables)
-    output: audit (JSON), ledger
+    input: tables (Parquet), patients, assays, samples, events (sheets), outcome, description (outcome.tsv and .json),
+           split, raw (files), ready (ready-made tables)
+    output: audit (JSON), controls (Parquet: model, patient_id, stratum, score0 ... of the negative controls), ledger
     params: settings (fusion.audit), seed, roles {patient: role}, files {patient: raw files}
     """
     with core_job.step(job) as step:
@@ -299,6 +337,19 @@ def main(job):
             "几乎只有一类患者才有的数据块；模型不使用",
             bare,
         )
+        small = class_separation.small_classes(classes, names)
+        offered_en, offered_zh = small_class_texts(small)
+        if small:
+            audit.add(
+                "class too small",
+                "CLE-02",
+                "WARN",
+                len(small),
+                f">= {MINIMUM_CLASS} patients",
+                offered_en,
+                offered_zh,
+                [f"{name}: {n}" for name, n in small.items()],
+            )
         limit = float(settings["single_feature_auc"])
         perfect = class_separation.single_features(tables, dictionaries, classes, names, limit)
         audit.add(
@@ -309,11 +360,24 @@ def main(job):
             f"AUC <= {limit:g}",
             "features that alone separate the classes",
             "单独即可区分两类的特征",
-            perfect,
+            [class_separation.in_words(line, names) for line in perfect],
         )
-        controls = control_models(
-            tables, dictionaries, patients, assays, split, classes, names, settings, seed
+        controls, scores = control_models(
+            tables,
+            dictionaries,
+            patients,
+            assays,
+            split,
+            classes,
+            names,
+            settings,
+            seed,
+            *(
+                blocks.read_tsv(found[0]) if (found := _list(sheet)) else None
+                for sheet in (job.input.samples, job.input.events)
+            ),
         )
+        scores.to_parquet(step.path(job.output.controls), index=False)
         for control in controls:
             status, auc = control["status"], control["auc"]
             audit.add(
@@ -337,6 +401,7 @@ def main(job):
                 acts=False,
             )
         result = {"status": "ASSESSED", "checks": audit.checks, "negative_controls": controls}
+        result["separating_features"] = perfect
         text = json.dumps(_rounded(result), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
         step.path(job.output.audit).write_text(text, encoding="utf-8")
 

@@ -21,8 +21,8 @@ def centre_association(centre: pd.Series, label: np.ndarray) -> tuple[float | No
 
 def single_features(
     tables: dict, dictionaries: dict, classes: pd.Series, names: list[str], limit: float
-) -> list[str]:
-    """Predictors that alone tell one class from the rest with an AUC above the limit, either way round.
+) -> list[dict]:
+    """{block, feature, class} of predictors whose AUC of one class against the rest lies above the limit, either way round.
 
     classes : class of every patient; names : classes to tell from the rest (of two, one is enough)
     """
@@ -43,15 +43,31 @@ def single_features(
                     continue
                 auc = (ranks[y].sum() - m * (m + 1) / 2) / (m * n)
                 if max(auc, 1 - auc) > limit:
-                    versus = f" ({name})" if len(names) > 2 else ""
-                    found.append(f"{block}: {column}{versus}")
+                    found.append({"block": block, "feature": str(column), "class": name})
     return found
+
+
+def in_words(line: dict, names: list[str]) -> str:
+    """A feature of `single_features` with its block; with three or more classes also the class."""
+    versus = f" ({line['class']})" if len(names) > 2 else ""
+    return f"{line['block']}: {line['feature']}{versus}"
+
+
+def small_classes(classes: pd.Series, names: list[str]) -> dict[str, int]:
+    """{class: patients} of those that are too small to be told from the rest, of three or more classes."""
+    sizes = classes.value_counts()
+    found = {name: int(sizes.get(name, 0)) for name in names}
+    return {name: n for name, n in found.items() if n < MINIMUM_CLASS} if len(names) > 2 else {}
 
 
 def one_sided(tables: dict, classes: pd.Series, names: list[str]) -> list[str]:
     """Blocks that patients of some class have and hardly any of another: they tell how people were
-    recruited, and the models leave them out."""
+    recruited, and the models leave them out. A class that is too small with all its patients shows nothing of that."""
     found = []
+    sizes = classes.value_counts()
+    names = [name for name in names if sizes.get(name, 0) >= MINIMUM_CLASS]
+    if len(names) < 2:
+        return []
     for block, table in tables.items():
         have = classes.reindex(table.index).value_counts()
         counts = sorted(int(have.get(name, 0)) for name in names)

@@ -67,7 +67,8 @@ def explore_jointly(
         )
     tables = {name: table.reindex(fitted_on) for name, table in trains.items()}
     tables = {name: table for name, table in tables.items() if table.notna().to_numpy().any()}
-    k = max(1, min(int(settings["factors"]), len(fitted_on) // 10))
+    width = sum(table.shape[1] for table in tables.values())
+    k = max(1, min(int(settings["factors"]), len(fitted_on) // 10, width - 1))
     model = factors.fit_factors(tables, k, seed, int(settings["mofa_iterations"]))
     if not model.converged:
         notes.append(f"the fit of the factors had not settled after {model.iterations} iterations")

@@ -5,6 +5,8 @@ Source: a model on acquisition alone must not predict the label; docs/modelling.
 import numpy as np
 import pandas as pd
 
+from scripts.core import auc_interval
+
 
 def mask_columns(tables: dict[str, pd.DataFrame], patients: pd.Index) -> pd.DataFrame:
     """Which blocks a patient has (0/1), and within each the share of missing values and which features are missing.
@@ -63,7 +65,7 @@ def control_model(
     seed: int,
 ) -> dict:
     """Grouped 5-fold out-of-fold AUC of a ridge logistic regression, mean of 3 repeats, with its
-    95 % interval; `flag` when the interval lies above 0.5.
+    95 % interval; `flag` when the interval lies above 0.5; `scores`, its decision values (patients x columns of labels).
 
     y : positions of the classes in `names`; of three or more classes it is the mean over one against the rest.
     """
@@ -81,7 +83,7 @@ def control_model(
             shown = ", ".join(f"{n} {c}" for n, c in zip(counts, names, strict=True))
         reason = f"too few patients ({shown})"
     if reason:
-        return {**out, "status": "NOT_ASSESSED", "reason": reason, "auc": None}
+        return {**out, "status": "NOT_ASSESSED", "reason": reason, "auc": None, "scores": None}
     events = range(1, 2) if len(names) == 2 else range(len(names))
     labels = np.column_stack([(y == code).astype(int) for code in events])
     score = out_of_fold(X.to_numpy(float), y, labels, groups, seed)
@@ -90,8 +92,27 @@ def control_model(
     for column in range(labels.shape[1]):
         auc[column], drawn[:, column] = resampled(labels[:, column], score[:, column], rng, drawn)
     low, high = map(float, np.percentile(drawn.mean(axis=1), [2.5, 97.5]))
-    interval = {"value": float(auc.mean()), "low": low, "high": high}
-    return {**out, "status": "ASSESSED", "reason": "", "auc": interval, "flag": low > 0.5}
+    sizes = [auc_interval.class_sizes(label, groups) for label in labels.T]
+    interval = auc_interval.opened({"value": float(auc.mean()), "low": low, "high": high}, *sizes)
+    found = {"status": "ASSESSED", "reason": "", "auc": interval, "flag": interval["low"] > 0.5}
+    return {**out, **found, "scores": score}
+
+
+def score_table(controls: list[dict], strata: dict[str, pd.Series], patients: pd.Index):
+    """Take the scores out of control models: one line a model and patient, with its stratum ("" = not known or none)."""
+    tables = []
+    for control in controls:
+        score = control.pop("scores")
+        if score is None:
+            continue
+        table = pd.DataFrame({"model": control["model"], "patient_id": patients.astype(str)})
+        own = strata.get(control["model"])
+        table["stratum"] = "" if own is None else own.reindex(patients).to_numpy(str)
+        for column in range(score.shape[1]):
+            table[f"score{column}"] = score[:, column]
+        tables.append(table)
+    empty = pd.DataFrame(columns=["model", "patient_id", "stratum", "score0"], dtype=str)
+    return pd.concat(tables, ignore_index=True) if tables else empty
 
 
 def out_of_fold(values, y, labels, groups, seed) -> np.ndarray:

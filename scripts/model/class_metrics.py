@@ -3,8 +3,11 @@ Source: Hand and Till 2001 (Machine Learning 45:171), Provost and Domingos 2000 
 the classes); TRIPOD+AI items 12 and 23.
 """
 
+import itertools
+
 import numpy as np
 
+from scripts.core import auc_interval
 from scripts.model import metrics, proportions
 from scripts.model.evaluation import NOT_ASSESSED, calibration_bins, roc_points
 
@@ -77,12 +80,13 @@ def evaluate(
     loss = -np.log(np.maximum(probability[np.arange(len(y)), y], SMALLEST))
     brier = ((probability - one_hot) ** 2).sum(axis=1)
     weights = free.astype(np.float32) / free.sum(axis=1, keepdims=True)
-    per_class, aucs, sensitivities = {}, [], []
+    per_class, aucs, sizes, sensitivities = {}, [], [], []
     for code, name in enumerate(classes):
         label, score = one_hot[:, code].astype(int), probability[:, code]
         own, positive = y == code, called == code
         drawn_auc = metrics.resampled_auc(label, score, counts)
         aucs.append(drawn_auc)
+        sizes.append(auc_interval.class_sizes(label, groups))
         sensitivities.append(proportions.posterior(positive, own, groups, draws, rng))
         lines = metrics.calibration_lines(
             label, metrics.to_logit(score), np.vstack([np.ones(len(y), free.dtype), free])
@@ -90,7 +94,9 @@ def evaluate(
         o_e = (weights @ label) / np.maximum(weights @ score, SMALLEST)
         per_class[name] = {
             "n": int(label.sum()),
-            "auc": metrics.interval(metrics.auc(label, score), drawn_auc),
+            "auc": auc_interval.opened(
+                metrics.interval(metrics.auc(label, score), drawn_auc), sizes[-1]
+            ),
             "sensitivity": proportions.proportion(positive, own, groups),
             "specificity": proportions.proportion(~positive, ~own, groups),
             "ppv": proportions.proportion(own, positive, groups),
@@ -107,10 +113,15 @@ def evaluate(
         "n": len(y),
         "classes": {name: int((y == code).sum()) for code, name in enumerate(classes)},
         "metrics": {
-            "macro_auc": metrics.interval(macro, np.mean(aucs, axis=0)),
-            "pairwise_auc": metrics.interval(
-                float(np.mean([value for value, _ in pairs])),
-                np.mean([d for _, d in pairs], axis=0),
+            "macro_auc": auc_interval.opened(
+                metrics.interval(macro, np.mean(aucs, axis=0)), *sizes
+            ),
+            "pairwise_auc": auc_interval.opened(
+                metrics.interval(
+                    float(np.mean([value for value, _ in pairs])),
+                    np.mean([d for _, d in pairs], axis=0),
+                ),
+                *itertools.combinations([positive for positive, _ in sizes], 2),
             ),
             "balanced_accuracy": proportions.opened(balanced, np.mean(sensitivities, axis=0)),
             "accuracy": proportions.proportion(called == y, np.ones(len(y), bool), groups),

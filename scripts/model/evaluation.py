@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scripts.core import auc_interval
 from scripts.model import metrics, proportions
 
 NOT_ASSESSED = "NOT_ASSESSED"
@@ -64,8 +65,11 @@ def evaluate(
         "n": len(y),
         "events": int(y.sum()),
         "metrics": {
-            "auc": metrics.interval(
-                metrics.auc(y, probability), metrics.resampled_auc(y, probability, counts)
+            "auc": auc_interval.opened(
+                metrics.interval(
+                    metrics.auc(y, probability), metrics.resampled_auc(y, probability, counts)
+                ),
+                auc_interval.class_sizes(y, groups),
             ),
             "brier": metrics.interval(float(error.mean()), brier),
             "calibration_intercept": metrics.interval(lines[0, 0], lines[1:, 0]),

@@ -122,7 +122,17 @@ class Limits(TransformerMixin, BaseEstimator):
 
 
 class BlockWeight(TransformerMixin, BaseEstimator):
-    """Divide a block by the root of its number of features: every block weighs the same."""
+    """Multiply a block by sqrt(reference / number of its features): every block weighs the same.
+
+    reference : features that a block of this joint table has on average. With it the weights stand around 1, and the
+    grid of penalties means in a joint model what it means in a block's own; divided by sqrt(p) alone, 60 features
+    ask for a C 60 times as large.
+    """
+
+    reference = 1.0  # of bundles that were locked before it was a parameter
+
+    def __init__(self, reference=1.0):
+        self.reference = reference
 
     def fit(self, X, y=None):
         """Count the columns."""
@@ -130,8 +140,8 @@ class BlockWeight(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        """X divided by the root of its number of columns."""
-        return np.asarray(X) / np.sqrt(self.n_features_in_)
+        """X times the weight of its number of columns."""
+        return np.asarray(X) * np.sqrt(self.reference / self.n_features_in_)
 
 
 def block_steps(settings: dict, block: str) -> dict:
@@ -172,10 +182,11 @@ def joint_preparation(
     """
     screen = max(5, int(settings["screen"]) * 2 // max(1, len(sizes)))
     edges = np.cumsum([0, *sizes])
+    reference = float(np.mean([min(size, screen) for size in sizes]))
     parts = []
     for number in range(len(sizes)):
         ready = preparation(settings, screen, blocks[number] if blocks else "", seed)
         columns = list(range(int(edges[number]), int(edges[number + 1])))
-        weighted = Pipeline([*ready.steps, ("weight", BlockWeight())])
+        weighted = Pipeline([*ready.steps, ("weight", BlockWeight(reference))])
         parts.append((f"block{number}", weighted, columns))
     return Pipeline([("blocks", ColumnTransformer(parts))])

@@ -1,6 +1,6 @@
 """In: a trained model, the patients it was trained on. Out: the same pipelines refitted on resampled patients,
 and how well each refit does.
-Source: Harrell 1996 (Stat Med 15:361), optimism by bootstrap.
+Source: Harrell 1996 (Stat Med 15:361), optimism by bootstrap; Efron and Tibshirani 1997 (JASA 92:548), .632+.
 
 Refitted in every resample: harmonisation of centres, filters, logarithms, imputation, scaling, screening and the learner
 of every member. Held as the final fit chose them: the learner's setting, the lines that calibrate members and patterns,
@@ -23,6 +23,9 @@ WHERE = (
     "outside",
 )  # the resample, the whole training part, who was not drawn
 ATTEMPTS = 50
+PLUS, CLASSICAL = ".632+", "classical"  # how a corrected value was made
+CHANCE_BRIER = "brier_no_information"
+NO_SPAN = 1e-9  # an apparent value this close to chance leaves nothing to correct
 LEAST = 2  # patients of each class that every member must keep in a resample
 
 
@@ -121,11 +124,17 @@ def performance(
 
 
 def apparent(model: fused.FusedModel, cohort: Cohort) -> dict[str, float]:
-    """How well the model does on the patients that it was trained on."""
+    """How well the model does on the patients that it was trained on.
+
+    With them the Brier score of these probabilities against the labels of all patients: what they reach where they
+    have nothing to do with the labels (Efron and Tibshirani's no-information error).
+    """
     scores = model.score(cohort)["probability"].to_numpy(float)
     scored = np.isfinite(scores)
-    found = performance(cohort.labels[scored], scores[scored], np.ones((1, int(scored.sum()))))
-    return {name: float(value[0]) for name, value in found.items()}
+    y, p = cohort.labels[scored], scores[scored]
+    found = performance(y, p, np.ones((1, len(y))))
+    chance = float((p**2).mean() - 2 * p.mean() * y.mean() + y.mean())
+    return {name: float(value[0]) for name, value in found.items()} | {CHANCE_BRIER: chance}
 
 
 def resample(
@@ -165,24 +174,51 @@ def resample(
 
 
 def optimism(ours: dict[str, float], refits: pd.DataFrame) -> dict[str, dict]:
-    """{quantity: apparent, optimism, corrected {value, low, high}, outside, n} from all refits.
+    """{quantity: apparent, optimism, corrected {value, low, high}, method, classical, outside, n} from all refits.
 
-    corrected = apparent - mean(resample - whole training part); low and high are the 2.5 and 97.5 percentiles of the
-    same difference taken refit by refit: the spread of the correction, no confidence interval. A refit without a value
-    (its predictions separate the classes) is left out.
+    classical = apparent - mean(resample - whole training part) (Harrell 1996). corrected : by .632+ for AUC and Brier
+    score (`point_632_plus`), the classical value for the calibration, which has no value without information.
+    low and high are the 2.5 and 97.5 percentiles of the same correction taken refit by refit: its spread, no confidence
+    interval. A refit without a value (its predictions separate the classes) is left out.
     """
     found = {}
+    chance = {"auc": 0.5, "brier": ours.get(CHANCE_BRIER)}
     for name in QUANTITIES:
         own = refits[[f"apparent_{name}", f"original_{name}"]].to_numpy(float)
         own = own[np.isfinite(own).all(axis=1)]
         shift = float((own[:, 0] - own[:, 1]).mean()) if len(own) else np.nan
         outside = refits[f"outside_{name}"].to_numpy(float)
         outside = outside[np.isfinite(outside)]
+        left_out = float(outside.mean()) if len(outside) else np.nan
+        classical = metrics.interval(ours[name] - shift, ours[name] - own[:, 0] + own[:, 1])
+        corrected, method = classical, CLASSICAL
+        if chance.get(name) is not None:
+            drawn = point_632_plus(ours[name], outside, chance[name])
+            value = point_632_plus(ours[name], np.array([left_out]), chance[name])[0]
+            corrected, method = metrics.interval(float(value), drawn), PLUS
         found[name] = {
             "apparent": ours[name],
             "optimism": shift,
-            "corrected": metrics.interval(ours[name] - shift, ours[name] - own[:, 0] + own[:, 1]),
-            "outside": metrics.interval(float(outside.mean()) if len(outside) else np.nan, outside),
+            "corrected": corrected,
+            "method": method,
+            "classical": classical,
+            "outside": metrics.interval(left_out, outside),
             "n": len(own),
         }
     return found
+
+
+def point_632_plus(apparent: float, outside: np.ndarray, chance: float) -> np.ndarray:
+    """.632+ estimate (Efron and Tibshirani 1997, JASA 92:548) of a quantity, for every value of `outside`.
+
+    (1 - w) apparent + w outside, w = .632 / (1 - .368 R), R = (apparent - outside) / (apparent - chance) within 0 and 1:
+    .632 without overfitting, 1 where the refits do no better than chance outside their resample. chance : the value
+    without information; outside counts as no worse than it. It holds for measures that rise and that fall.
+    """
+    span = apparent - chance
+    if not np.isfinite(span) or abs(span) < NO_SPAN:
+        return np.where(np.isfinite(outside), np.full(len(outside), apparent), np.nan)
+    bounded = np.maximum(outside, chance) if span > 0 else np.minimum(outside, chance)
+    overfit = np.clip((apparent - bounded) / span, 0.0, 1.0)
+    weight = 0.632 / (1 - 0.368 * overfit)
+    return (1 - weight) * apparent + weight * bounded

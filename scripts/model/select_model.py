@@ -12,11 +12,13 @@ import pandas as pd
 from scripts.core import job as core_job
 from scripts.model import (
     class_performance,
+    confounding,
     increments,
     iterations,
     performance_evidence,
     published,
     selection,
+    verdicts,
 )
 from scripts.model.cohort_tables import predictors, read_cohort
 from scripts.model.cross_validate import SCORE_COLUMNS
@@ -33,7 +35,6 @@ from scripts.model.strategies import level_of, source_of, split_name
 from scripts.model.subgroups import subgroup_masks
 
 FEATURES_SHOWN = 40
-_ZH = {"missing mask": "缺失情况", "centre": "中心", "batch": "批次", "technical": "技术变量"}
 
 
 def read_runs(scores: list[str], folds: list[str]) -> tuple[pd.DataFrame, list[dict]]:
@@ -122,41 +123,6 @@ def describe_strategies(
     return dict(sorted(found.items())), mean
 
 
-def judge(entry: dict | None, controls: list[dict], settings: dict) -> dict:
-    """Whether the model discriminates usefully, and whether acquisition alone does as well."""
-    if entry is None or entry["status"] == NOT_ASSESSED:
-        return {
-            "discrimination": "not_assessed",
-            "text_en": "Discrimination could not be assessed.",
-            "text_zh": "无法评估区分能力。",
-            "separable_from_acquisition": None,
-            "acquisition_text_en": "",
-            "acquisition_text_zh": "",
-        }
-    auc = entry["metrics"]["auc"]
-    useless = auc["low"] <= 0.5 or auc["high"] < float(settings["useful_upper"])
-    shown = f"AUC {auc['value']:.2f} (95 % CI {auc['low']:.2f}-{auc['high']:.2f})"
-    alike = [
-        c
-        for c in controls
-        if c["status"] != NOT_ASSESSED and c["flag"] and c["auc"]["value"] >= auc["value"] - 0.02
-    ]
-    assessed = any(c["status"] != NOT_ASSESSED for c in controls)
-    names = [c["model"] for c in alike]
-    return {
-        "discrimination": "none" if useless else "useful",
-        "text_en": f"No useful discrimination: {shown}." if useless else f"Discriminates: {shown}.",
-        "text_zh": f"无有用的区分能力：{shown}。" if useless else f"有区分能力：{shown}。",
-        "separable_from_acquisition": None if not assessed else not alike,
-        "acquisition_text_en": f"Not separable from acquisition: {', '.join(names)} predicts as well."
-        if alike
-        else "",
-        "acquisition_text_zh": f"与采集方式无法区分：{'、'.join(_ZH.get(n, n) for n in names)}的预测能力相当。"
-        if alike
-        else "",
-    }
-
-
 WHAT = {
     "EVA-01": "AUC, sensitivity, specificity, PPV, NPV, accuracy with 95 % CI",
     "EVA-02": "thresholds from out-of-fold training scores",
@@ -230,15 +196,24 @@ def record_folds(step, runs: list[dict]) -> None:
     )
 
 
-def judge_classes(entry: dict | None, controls: list[dict], settings: dict) -> dict:
-    """`judge` by the macro AUC of three or more classes."""
-    if entry is None or entry["status"] == NOT_ASSESSED:
-        return judge(None, controls, settings)
-    auc = {"status": "ASSESSED", "metrics": {"auc": entry["metrics"]["macro_auc"]}}
-    found = judge(auc, controls, settings)
-    found["text_en"] = found["text_en"].replace("AUC", "macro AUC")
-    found["text_zh"] = found["text_zh"].replace("AUC", "宏平均AUC")
-    return found
+def verdict_on(
+    performance: dict, mean: pd.DataFrame, audit: dict, table: pd.DataFrame, groups, settings, seed
+) -> None:
+    """Hold the chosen strategy against every negative control; adds `confounding` and `verdict` to the performance."""
+    chosen = performance["selected"]
+    entry = performance["strategies"].get(chosen) if chosen else None
+    lines, name = [], "AUC"
+    if entry is not None and entry["status"] != NOT_ASSESSED:
+        ours = mean[mean["strategy"] == chosen].set_index("patient_id").sort_index()
+        lines = confounding.judge_controls(
+            audit.get("negative_controls", []), table, ours, groups, settings, seed
+        )
+        if "macro_auc" in entry["metrics"]:
+            name = "macro AUC"
+            entry = entry | {"metrics": {"auc": entry["metrics"]["macro_auc"]}}
+    performance["confounding"] = lines
+    leaks = audit.get("separating_features", [])
+    performance["verdict"] = verdicts.judge(entry, lines, settings, leaks, name)
 
 
 def write(step, output, performance: dict, mean: pd.DataFrame) -> None:
@@ -259,7 +234,7 @@ def log_iteration(step, job, performance: dict) -> None:
 def main(job):
     """Compare strategies, choose one, write how well it does.
 
-    input: cohort, audit, scores and folds (lists, one of each per strategy and repeat)
+    input: cohort, audit, controls, scores and folds (lists, one of each per strategy and repeat)
     output: performance (JSON), oof (Parquet), ledger
     params: settings (model), seed, iterations (the optimisation log, locks/iterations.tsv), no_model (of the plan: why the
             cohort is too small, or "")
@@ -272,19 +247,18 @@ def main(job):
         no_model = getattr(job.params, "no_model", "")
         settings = {**settings, "classes": whole.outcome["classes"]}
         audit = json.loads(Path(job.input.audit).read_text(encoding="utf-8") or "{}")
+        table_of_controls = confounding.read_controls(job.input.controls)
+        groups = train.obs.get("group", train.obs.index.to_series())  # nobody: no column
         if whole.multiclass:
-            controls = audit.get("negative_controls", [])
             performance, mean = class_performance.internal(whole, scores, runs, settings, seed)
             if performance["status"] == NOT_ASSESSED:
                 performance["reason"] = why_none(performance["reason"], no_model, runs)
-            entry = performance["strategies"].get(performance["selected"])
-            performance["verdict"] = judge_classes(entry, controls, settings)
+            verdict_on(performance, mean, audit, table_of_controls, groups, settings, seed)
             class_performance.record(step, performance, settings)
             record_folds(step, runs)
             write(step, job.output, performance, mean)
             log_iteration(step, job, performance)
             return
-        groups = train.obs.get("group", train.obs.index.to_series())  # nobody: no column
         as_published, reasons = published.score_table(train, settings)
         scores = pd.concat([t for t in (scores, as_published) if len(t)] or [scores])
         strategies, mean = describe_strategies(scores, runs, groups, settings, seed)
@@ -332,8 +306,8 @@ def main(job):
             "sample_size": selection.sample_size(
                 int(train.labels.sum()), len(train.obs), sum(map(len, allowed.values()))
             ),
-            "verdict": judge(entry, audit.get("negative_controls", []), settings),
         }
+        verdict_on(performance, mean, audit, table_of_controls, groups, settings, seed)
         if chosen:
             cut = entry["thresholds"]["youden"]["threshold"]
             own = mean[mean["strategy"] == chosen].set_index("patient_id").sort_index()

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pandas as pd
 
+from scripts.core import auc_interval
 from scripts.model import fused, metrics, pooling, rules
 from scripts.model.cohort_tables import Cohort
 from scripts.model.cross_validate import outer_folds
@@ -135,7 +136,10 @@ def _curve(
                 "fraction": fraction,
                 "n": float(np.mean([n for n, _ in sizes[fraction]])),
                 "events": float(np.mean([e for _, e in sizes[fraction]])),
-                "auc": metrics.interval(metrics.auc(y, p), drawn[-1]),
+                "auc": auc_interval.opened(
+                    metrics.interval(metrics.auc(y, p), drawn[-1]),
+                    auc_interval.class_sizes(y, groups[scored]),
+                ),
                 "brier": metrics.interval(float(error.mean()), free @ error / free.sum(axis=1)),
             }
         )

@@ -87,6 +87,36 @@ def control_table(audit: dict) -> Table:
     )
 
 
+def evidence_table(lines: list[dict]) -> Table:
+    """The chosen model against every negative control on the same patients, and its AUC among patients who are alike in it."""
+    rows = []
+    for line in lines:
+        name = text_or(f"control.{line['model']}", line["model"])
+        if line["separable"] is None:
+            rows.append([name, Cell(reason(line["reason"] or "–"), "missing", 5)])
+            continue
+        within = line["within"]
+        key = "separable" if line["separable"] else "inseparable"
+        rows.append(
+            [
+                name,
+                str(line["n"]),
+                estimate(line["auc"]),
+                estimate(line["difference"]),
+                estimate(within) if within else "–",
+                Cell(text(f"audit.{key}"), "pass" if line["separable"] else "warn"),
+            ]
+        )
+    names = ("control", "patients", "auc", "model_difference", "auc_within", "finding")
+    return Table(
+        caption=text("audit.evidence"),
+        columns=[text(f"column.{name}") for name in names],
+        rows=rows,
+        numeric=(1, 2, 3, 4),
+        notes=[text("audit.evidence_note")],
+    )
+
+
 def section(results: Results) -> Section:
     """The audit section; says why when there was no audit."""
     audit, title = results.audit, text("section.audit")
@@ -100,4 +130,6 @@ def section(results: Results) -> Section:
         parts.append(check_table(audit))
     if audit.get("negative_controls"):
         parts.append(control_table(audit))
+    if results.performance.get("confounding"):
+        parts.append(evidence_table(results.performance["confounding"]))
     return Section("audit", title, parts)

@@ -1,6 +1,6 @@
 """What internal validation says beyond cross-validation: optimism, centres left out, learning curve, sample size.
 
-In: internal.json. Out: the section. Source: Harrell 1996 (optimism); TRIPOD+AI items 10, 12d and 23b; docs/modelling.md.
+In: internal.json. Out: the section. Source: Harrell 1996, Efron 1997 (optimism); TRIPOD+AI items 10, 12d, 23b; docs/modelling.md.
 """
 
 from scripts.report import curves, svg
@@ -34,6 +34,7 @@ def optimism_table(internal: dict) -> Table:
             text(f"fact.{name}"),
             number(entry["apparent"], 3),
             number(entry["optimism"], 3),
+            curves.estimate(entry["classical"], 3),
             Cell(curves.estimate(entry["corrected"], 3), "strong"),
             curves.estimate(entry["outside"], 3),
             str(entry["n"]),
@@ -41,12 +42,12 @@ def optimism_table(internal: dict) -> Table:
         for name in QUANTITIES
         for entry in [found["quantities"][name]]
     ]
-    names = ("quantity", "apparent", "optimism", "corrected", "outside", "refits")
+    names = ("quantity", "apparent", "optimism", "classical", "corrected", "outside", "refits")
     return Table(
         caption=text("internal.optimism", n=found["number"]),
         columns=[text(f"column.{name}") for name in names],
         rows=rows,
-        numeric=(1, 2, 3, 4, 5),
+        numeric=(1, 2, 3, 4, 5, 6),
         notes=[text("internal.optimism_note"), text("internal.held")],
     )
 

@@ -34,7 +34,10 @@ def discrimination(results: Results) -> Text:
     entry = chosen(performance)
     auc = entry["metrics"]["auc"]
     word = grade(auc)
-    if (performance.get("verdict") or {}).get("discrimination") == "none":
+    verdict = performance.get("verdict") or {}
+    if verdict.get("discrimination") == "void":
+        return Text(verdict["text_zh"], verdict["text_en"])
+    if verdict.get("discrimination") == "none":
         word = "none"
     name = strategy_name(performance["selected"], entry)
     return text(
@@ -181,6 +184,8 @@ def acquisition(results: Results) -> Text | None:
     verdict = results.performance.get("verdict") or {}
     if verdict.get("separable_from_acquisition") is not False:
         return None
+    if verdict.get("discrimination") == "void":
+        return None  # the first sentence says it
     return Text(
         verdict.get("acquisition_text_zh") or text("summary.acquisition").zh,
         verdict.get("acquisition_text_en") or text("summary.acquisition").en,

@@ -17,6 +17,8 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[2]
 ABSENT = "real test data are not here (HCC_OMICS_TESTDATA)"
 
+NAMES = ["control", "hcc"]
+
 
 def line(name: str, data: str, measured: str, limit: str, holds: bool | None) -> dict:
     """A line of the table."""
@@ -149,7 +151,7 @@ def _mask_cohort(table: pd.DataFrame, seed: int = 0):
 def mask_that_predicts_as_well(folder: Path | None) -> dict:
     """A missing mask that predicts the label marks the result as not separable from acquisition."""
     from scripts.fusion import negative_controls
-    from scripts.model import select_model
+    from scripts.model import confounding, verdicts
 
     data, table = _tables(folder)
     settings = {"resamples": 1000}
@@ -158,15 +160,19 @@ def mask_that_predicts_as_well(folder: Path | None) -> dict:
 
     def control(one: pd.DataFrame) -> dict:
         X = negative_controls.mask_columns({"metabolites": one}, table.index)
-        return negative_controls.control_model("missing mask", X, y, groups, 10, settings, 1)
+        return negative_controls.control_model("missing mask", X, y, groups, NAMES, 10, settings, 1)
 
     planted = control(values)
     chance = control(table.mask(np.random.default_rng(2).random(table.shape) < 0.3))
     plain = negative_controls.control_model(
-        "values", values.fillna(values.median()), y, groups, 10, settings, 1
+        "values", values.fillna(values.median()), y, groups, NAMES, 10, settings, 1
     )
     entry = {"status": "ASSESSED", "metrics": {"auc": plain["auc"]}}
-    verdict = select_model.judge(entry, [planted], {"useful_upper": 0.7})
+    ours = pd.DataFrame({"label": y, "probability": plain["scores"][:, 0]}, table.index)
+    scores = negative_controls.score_table([planted], {}, table.index)
+    linked = pd.Series(groups, table.index)
+    lines = confounding.judge_controls([planted], scores, ours, linked, settings, 1)
+    verdict = verdicts.judge(entry, lines, {"useful_upper": 0.7})
     marked = verdict["separable_from_acquisition"] is False
     shown = f"values {plain['auc']['value']:.2f}, mask {planted['auc']['value']:.2f}"
     return {

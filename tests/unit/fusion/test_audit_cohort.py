@@ -121,7 +121,7 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
     people = pd.DataFrame({"patient_id": patients, "centre": "A"})
     classes = pd.Series(np.where(y == 1, "hcc", "control"), patients)
     split = pd.DataFrame({"patient_id": patients, "part": "train", "group": patients})
-    controls = audit_cohort.control_models(
+    controls, _ = audit_cohort.control_models(
         {"clinical": values},
         {"clinical": roles},
         people,
@@ -166,7 +166,7 @@ def test_single_feature_that_separates_the_classes_is_named():
     roles = pd.DataFrame({"role": "predictor"}, values.columns)
     roles.loc["size", "role"] = "annotation"
     found = class_separation.single_features({"ct": values}, {"ct": roles}, classes, NAMES, 0.99)
-    assert found == ["ct: leak"]
+    assert found == [{"block": "ct", "feature": "leak", "class": "hcc"}]
 
 
 def test_single_feature_that_tells_one_class_from_the_rest_names_the_class():
@@ -177,7 +177,8 @@ def test_single_feature_that_tells_one_class_from_the_rest_names_the_class():
     found = class_separation.single_features(
         {"ct": values}, {"ct": roles}, classes, ["a", "b", "c"], 0.99
     )
-    assert found == ["ct: leak (b)"]
+    assert found == [{"block": "ct", "feature": "leak", "class": "b"}]
+    assert class_separation.in_words(found[0], ["a", "b", "c"]) == "ct: leak (b)"
 
 
 def test_block_of_cases_only_is_named_and_left_out_of_the_mask():
@@ -191,3 +192,14 @@ def test_controls_without_any_follow_up_are_a_red_flag():
     audit_cohort.check_outcome(audit, {"follow_up_recorded": False, "stages_disagree": ["P3"]})
     found = {check["check"]: check["verdict"] for check in audit.checks}
     assert found == {"follow-up of controls": "WARN", "stage differs between sources": "WARN"}
+
+
+def test_class_too_small_makes_no_block_one_sided_and_is_offered_to_be_left_out():
+    classes = pd.Series(["a"] * 45 + ["b"] * 44 + ["c"] * 5, [f"P{i}" for i in range(94)])
+    names = ["a", "b", "c"]
+    tables = {"lcms": table(classes.index), "ct": table(classes.index[:45])}
+    assert class_separation.one_sided(tables, classes, names) == ["ct"]
+    small = class_separation.small_classes(classes, names)
+    assert small == {"c": 5}
+    assert "leave it out" in audit_cohort.small_class_texts(small)[0]
+    assert class_separation.small_classes(classes[:89], names[:2]) == {}

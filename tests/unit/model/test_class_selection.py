@@ -6,7 +6,7 @@ import pytest
 
 from scripts.model import class_performance, class_selection
 from scripts.model.cross_validate import cross_validate, has_all_classes
-from scripts.model.select_model import judge_classes
+from scripts.model.verdicts import judge
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,8 @@ def test_permuted_classes_are_called_useless(done):
         {"baselines": {}, "published": {}, "resamples": 1000, "minimum_class": 10},
         1,
     )["late"]
-    verdict = judge_classes(entry, [], {"useful_upper": 0.7})
+    entry = entry | {"metrics": {"auc": entry["metrics"]["macro_auc"]}}
+    verdict = judge(entry, [], {"useful_upper": 0.7}, name="macro AUC")
     assert verdict["discrimination"] == "none" and "macro AUC" in verdict["text_en"]
 
 

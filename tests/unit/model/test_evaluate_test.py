@@ -46,13 +46,16 @@ class Chain:
         whole.uns["outcome"] = json.dumps(cohort.outcome)
         write_cohort("cohort.h5mu", whole)
 
-    def select(self, controls=()):
+    def select(self, controls=(), scores=None):
         with open("audit.json", "w") as handle:
             json.dump({"negative_controls": list(controls)}, handle)
+        nobody = pd.DataFrame(columns=["model", "patient_id", "stratum", "score0"])
+        (nobody if scores is None else scores).to_parquet("controls.parquet")
         outputs = {"scores": "late.0.parquet", "folds": "late.0.json", "ledger": "cv.jsonl"}
         names = {"strategy": "late", "repeat": "0"}
         run(cross_validate, {"cohort": "cohort.h5mu"}, outputs, self.base, names)
         inputs = {"cohort": "cohort.h5mu", "audit": "audit.json"}
+        inputs |= {"controls": "controls.parquet"}
         inputs |= {"scores": ["late.0.parquet"], "folds": ["late.0.json"]}
         outputs = {"performance": "performance.json", "oof": "oof.parquet", "ledger": "s.jsonl"}
         run(select_model, inputs, outputs, self.base | {"iterations": "locks/iterations.tsv"})
@@ -193,10 +196,15 @@ def test_class_too_small_is_not_assessed_to_the_very_end(chain):
 
 def test_acquisition_that_predicts_as_well_is_said(chain):
     auc = {"value": 0.99, "low": 0.97, "high": 1.0}
-    mask = {"model": "missing mask", "status": "ASSESSED", "auc": auc, "flag": True}
-    verdict = chain.select([mask])["verdict"]
+    mask = {"model": "missing mask", "status": "ASSESSED", "auc": auc, "flag": True, "reason": ""}
+    obs = chain.cohort.obs
+    scores = pd.DataFrame({"model": "missing mask", "patient_id": obs.index, "stratum": ""})
+    performance = chain.select([mask], scores.assign(score0=obs["label"].to_numpy(float)))
+    verdict = performance["verdict"]
     assert verdict["separable_from_acquisition"] is False
-    assert "missing mask" in verdict["acquisition_text_en"]
+    assert verdict["code"] == "not_separable" and verdict["discrimination"] == "void"
+    assert verdict["text_en"].startswith("Not separable from acquisition: missing mask")
+    assert performance["confounding"][0]["difference"]["value"] <= 0
 
 
 def test_two_runs_lock_the_same_bundle(chain):

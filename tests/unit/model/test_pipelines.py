@@ -38,9 +38,15 @@ def test_blocks_of_a_joint_model_weigh_the_same(settings):
     X, y = np.random.default_rng(3).normal(size=(200, 110)), np.arange(200) % 2
     ready = pipelines.joint_preparation({**settings, "screen": 500}, [10, 100]).fit(X, y)
     Z = ready.transform(X)
-    # after scaling to unit variance and dividing by the root of the size, each block's total is 1
-    assert Z[:, :10].var(0).sum() == pytest.approx(1, rel=0.05)
-    assert Z[:, 10:].var(0).sum() == pytest.approx(1, rel=0.05)
+    # unit variance times the mean size over the own size: each block's total is the mean size, 55
+    assert Z[:, :10].var(0).sum() == pytest.approx(55, rel=0.05)
+    assert Z[:, 10:].var(0).sum() == pytest.approx(55, rel=0.05)
+
+
+def test_block_weight_of_an_older_bundle_still_divides_by_the_root():
+    step = pipelines.BlockWeight().fit(np.ones((3, 4)))
+    del step.__dict__["reference"]
+    assert step.transform(np.ones((1, 4))).tolist() == [[0.5] * 4]
 
 
 def test_missing_value_of_a_measured_patient_lies_below_the_detection_limit():

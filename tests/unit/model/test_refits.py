@@ -52,8 +52,17 @@ def test_optimism_is_mean_of_resample_minus_whole():
     table = pd.DataFrame(columns | {"apparent_auc": [0.9, 1.0], "original_auc": [0.8, 0.7]})
     found = refits.optimism(dict.fromkeys(refits.QUANTITIES, 0.95), table)
     assert found["auc"]["optimism"] == pytest.approx(0.2)
-    assert found["auc"]["corrected"]["value"] == pytest.approx(0.75)
-    assert found["brier"]["n"] == 0 and found["brier"]["corrected"]["value"] is None
+    assert found["auc"]["classical"]["value"] == pytest.approx(0.75)
+    assert found["brier"]["n"] == 0 and found["brier"]["classical"]["value"] is None
+
+
+def test_632_plus_by_hand():
+    # Efron and Tibshirani 1997, apparent 0.9, outside 0.7, chance 0.5: R = .5, w = .632 / .816 = .77451; no worse than
+    # chance: R = 1, w = 1; no overfitting: the apparent value. Brier falls: apparent .1, outside .2, chance .3 is R = .5.
+    outside = np.array([0.7, 0.45, 0.9])
+    assert refits.point_632_plus(0.9, outside, 0.5) == pytest.approx([0.745098, 0.5, 0.9])
+    assert refits.point_632_plus(0.1, np.array([0.2]), 0.3) == pytest.approx([0.177451])
+    assert np.isnan(refits.point_632_plus(0.9, np.array([np.nan]), 0.5)).all()
 
 
 def test_noise_is_corrected_towards_a_half(make_cohort, settings):
@@ -63,7 +72,8 @@ def test_noise_is_corrected_towards_a_half(make_cohort, settings):
     ours = refits.apparent(model, noise)
     table = refits.resample(model, noise, range(40), settings, 1)
     found = refits.optimism(ours, table)["auc"]
-    assert found["apparent"] > 0.7 > found["corrected"]["value"]
+    assert found["apparent"] > 0.7 and 0.4 <= found["corrected"]["value"] <= 0.6
+    assert found["method"] == ".632+"
     assert found["outside"]["value"] < 0.62  # truth 0.5
 
 

@@ -54,7 +54,7 @@ def test_refits_centres_curve_and_size_are_there(internal):
     found, records = internal({"status": "ASSESSED", "reason": "", "selected": "late"})
     assert found["refits"]["number"] == 8
     auc = found["refits"]["quantities"]["auc"]
-    assert auc["corrected"]["value"] == pytest.approx(auc["apparent"] - auc["optimism"], abs=2e-6)
+    assert auc["classical"]["value"] == pytest.approx(auc["apparent"] - auc["optimism"], abs=2e-6)
     assert set(found["centres"]["centres"]) == {"C1", "C2"}
     assert len(found["learning_curve"]["points"]) == 2
     assert found["sample_size"]["chosen"]["candidate_predictors"] == 24

@@ -197,7 +197,18 @@ def make_performance(n: int, auc: float = 0.91) -> dict:
             "riley_minimum": 3000,
             "verdict": "WARN",
         },
-        "verdict": {"discrimination": "useful", "separable_from_acquisition": True},
+        "confounding": [
+            {"model": "calendar time", "status": "ASSESSED", "reason": "", "flag": True, "n": n}
+            | {"auc": estimate(0.6), "difference": estimate(0.2), "within": estimate(0.8)}
+            | {"separable": True},
+            {"model": "centre", "status": "NOT_ASSESSED", "reason": "nothing varies", "flag": False}
+            | {"auc": None, "difference": None, "within": None, "separable": None, "n": 0},
+        ],
+        "verdict": {
+            "code": "discriminates",
+            "discrimination": "useful",
+            "separable_from_acquisition": True,
+        },
     }
 
 
@@ -220,7 +231,7 @@ def make_internal(n: int, auc: float = 0.91) -> dict:
     shown = {"auc": auc, "brier": 0.1, "calibration_intercept": 0.0, "calibration_slope": 1.4}
     quantities = {
         name: {"apparent": v + 0.05, "optimism": 0.05, "corrected": estimate(v), "n": 1000}
-        | {"outside": estimate(v - 0.02)}
+        | {"outside": estimate(v - 0.02), "classical": estimate(v + 0.01), "method": ".632+"}
         for name, v in shown.items()
     }
     centres = {
