@@ -7,7 +7,8 @@ source after principal variance component analysis (Li 2009, in Scherer, Batch E
 import numpy as np
 import pandas as pd
 
-TECHNICAL = ("centre", "batch", "blocks measured")
+TECHNICAL = ("centre", "batch", "blocks measured", "total intensity")
+TOTAL_OF = 20  # intensities of a block from which a total is spoken of (project default)
 FEWEST = 3  # patients of a level that stands by itself; rarer levels are put together
 
 
@@ -23,6 +24,22 @@ def batches(assays: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Series]:
         if batch.nunique() > 1:
             found[str(modality)] = batch
     return found
+
+
+def total_intensity(table: pd.DataFrame, dictionary: pd.DataFrame) -> pd.Series | None:
+    """Mean logarithm of the intensities of every patient, over features that at least half of them have; None for a block
+    that holds no intensities of one kind (several units, negative values, fewer than TOTAL_OF features).
+
+    A sample that was diluted, or loaded more, is shifted in all features at once (Dieterle 2006, Anal Chem 78:4281). Each
+    feature is held against its own median, so that a missing one moves nothing.
+    """
+    own = table.loc[:, table.notna().mean() >= 0.5]
+    own = own.loc[:, (own.min() >= 0) & (own.max() > 0)]
+    units = dictionary.reindex(table.columns)["unit"].astype(str)
+    if units.nunique() != 1 or own.shape[1] < max(TOTAL_OF, table.shape[1] / 2):
+        return None
+    logs = np.log(own.where(own > 0))
+    return (logs - logs.median()).median(axis=1)
 
 
 def levels(values: pd.Series) -> np.ndarray:
@@ -89,7 +106,10 @@ def adjusted_p(p: np.ndarray) -> np.ndarray:
 
 
 def variables_of(
-    obs: pd.DataFrame, batch: pd.Series | None, measured: pd.Series | None
+    obs: pd.DataFrame,
+    batch: pd.Series | None,
+    measured: pd.Series | None,
+    total: pd.Series | None = None,
 ) -> dict[str, pd.Series]:
     """What scores are compared with, by name; variables of one value only are left out."""
     found = {"label": obs["class"].astype(str)}
@@ -100,6 +120,8 @@ def variables_of(
         found["batch"] = batch.reindex(obs.index)
     if "age" in obs:
         found["age"] = pd.to_numeric(obs["age"], errors="coerce")
+    if total is not None:
+        found["total intensity"] = total.reindex(obs.index).astype(float)
     if measured is not None:
         found["blocks measured"] = measured.reindex(obs.index).astype(float)
     return {name: values for name, values in found.items() if values.dropna().nunique() > 1}

@@ -67,8 +67,7 @@ def explore_jointly(
         )
     tables = {name: table.reindex(fitted_on) for name, table in trains.items()}
     tables = {name: table for name, table in tables.items() if table.notna().to_numpy().any()}
-    width = sum(table.shape[1] for table in tables.values())
-    k = max(1, min(int(settings["factors"]), len(fitted_on) // 10, width - 1))
+    k = most_factors(tables, len(fitted_on), int(settings["factors"]))
     model = factors.fit_factors(tables, k, seed, int(settings["mofa_iterations"]))
     if not model.converged:
         notes.append(f"the fit of the factors had not settled after {model.iterations} iterations")
@@ -100,6 +99,12 @@ def explore_jointly(
     }
 
 
+def most_factors(tables: dict[str, pd.DataFrame], patients: int, most: int) -> int:
+    """Factors that are looked for: at most one per ten patients, and fewer than features."""
+    width = sum(table.shape[1] for table in tables.values())
+    return max(1, min(most, patients // 10, width - 1))
+
+
 def _named(stem: str, count: int) -> list[str]:
     return [f"{stem}{i + 1}" for i in range(count)]
 
@@ -123,16 +128,19 @@ def technical_findings(tests: list[dict], limit: float) -> list[dict]:
     ]
 
 
-def look_at_block(block: Block, obs: pd.DataFrame, batch, settings: dict, seed: int) -> tuple:
+def look_at_block(
+    block: Block, obs: pd.DataFrame, batch, settings: dict, seed: int, total=None
+) -> tuple:
     """One block by itself: its entry in the summary, its scores (DataFrame), its tests, its loadings (long table).
 
-    obs : training patients; batch : Series of them, or None where the block's modality has none.
+    obs : training patients; batch : Series of them, or None where the block's modality has none; total : Series of the total
+    intensity, or None.
     """
     most, top = int(settings["figure_points"]), int(settings["top"])
     found = explore_block(block, settings, seed)
     patients = block.train.index
     own = pd.DataFrame(found.scores, index=patients, columns=_named("pc", found.scores.shape[1]))
-    variables = covariates.variables_of(obs.loc[patients], batch, None)
+    variables = covariates.variables_of(obs.loc[patients], batch, None, total)
     tests = covariates.compare(own.iloc[:, : int(settings["tested_components"])], variables)
     tests = [
         {"of": block.name, "above_noise": int(t["component"][2:]) <= found.above_noise, **t}
@@ -191,7 +199,10 @@ def explore(
         if note["used"]:
             block = ready[note["block"]]
             batch = batch_of.get(modalities.get(block.name, ""))
-            entry, own, found, weights = look_at_block(block, obs, batch, settings, seed)
+            raw = parts.tables[block.name].reindex(block.train.index)
+            raw = raw[[column for column in raw if column in block.train.columns]]
+            total = covariates.total_intensity(raw, parts.dictionaries[block.name])
+            entry, own, found, weights = look_at_block(block, obs, batch, settings, seed, total)
             note |= entry
             tests, scores, loadings = tests + found, [*scores, own], [*loadings, weights]
     reached = {note["block"]: note["noise"] for note in notes if note["used"]}

@@ -13,8 +13,10 @@ from scripts.core import job as core_job
 from scripts.model import (
     class_performance,
     confounding,
+    grid_edges,
     increments,
     iterations,
+    metrics,
     performance_evidence,
     published,
     selection,
@@ -83,6 +85,16 @@ def describe_published(own: pd.DataFrame, settings: dict, seed: int, groups: np.
     return {"learner": "published", "blocks": [], "features": [], **entry}
 
 
+def repeat_aucs(scores: pd.DataFrame) -> list[float]:
+    """AUC of every repeat by itself; that of the mean over repeats is usually higher, as an ensemble's is."""
+    found = []
+    for _, own in scores.groupby("repeat", sort=True):
+        y = own["label"].to_numpy(int)
+        if 0 < y.sum() < len(y):
+            found.append(metrics.auc(y, own["probability"].to_numpy()))
+    return found
+
+
 def describe_strategies(
     scores: pd.DataFrame, runs: list[dict], groups: pd.Series, settings: dict, seed: int
 ) -> tuple[dict, pd.DataFrame]:
@@ -119,6 +131,9 @@ def describe_strategies(
         cuts = {} if small else choose_thresholds(y, p, settings)
         entry |= assess(y, p, cuts, settings, seed, linked)
         entry["features"] = features[:FEATURES_SHOWN]
+        entry["auc_of"] = "mean of the log odds over repeats"
+        entry["auc_of_repeats"] = repeat_aucs(scores[scores["strategy"] == strategy])
+        entry["grid_edges"] = grid_edges.grid_edges(folds, entry["learner"], settings)
         found[strategy] = entry
     return dict(sorted(found.items())), mean
 

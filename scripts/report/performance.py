@@ -141,6 +141,20 @@ def fact(value: dict | None) -> tuple[str, str | None]:
     return number(value["value"]), f"95% CI {number(value['low'])} to {number(value['high'])}"
 
 
+def fine_print(entry: dict) -> list:
+    """What the AUC is one of (the mean over repeats, with the AUC of each), and settings at the edge of their grid."""
+    parts = []
+    own = entry.get("auc_of_repeats") or []
+    if len(own) > 1:
+        values = join([number(value) for value in own], "、", ", ")
+        parts.append(Paragraph(text("performance.auc_of_mean", n=len(own), values=values), "note"))
+    for line in entry.get("grid_edges") or []:
+        key = f"performance.edge_{line['edge']}"
+        shown = {k: line[k] for k in ("member", "parameter", "folds", "of")}
+        parts.append(Paragraph(text(key, value=f"{line['value']:g}", **shown), "note"))
+    return parts
+
+
 def section(results: Results) -> Section:
     """The section; says plainly why when there is no model."""
     performance = results.performance
@@ -179,6 +193,7 @@ def section(results: Results) -> Section:
                 ),
             ]
         ),
+        *fine_print(entry),
         comparison(performance),
         *increments.shown(performance),
         figures(curve_entries(performance)),

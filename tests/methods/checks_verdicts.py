@@ -3,6 +3,8 @@
 In: nothing; the cohorts are drawn. Out: lines of docs/validation.md. Source: docs/modelling.md, "Verdict".
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -108,3 +110,94 @@ def right(kind: str, seeds: int = SEEDS) -> tuple[int, dict[str, int]]:
         code = verdict_of(kind, seed, settings)["code"]
         counts[code] = counts.get(code, 0) + 1
     return sum(counts.get(code, 0) for code in RIGHT[kind]), counts
+
+
+SAID = {
+    "noise": "noise, 40 features",
+    "centre_80": "80 % of the patients in the centre of their class, features shift by centre only",
+    "centre_90": "the same, 90 %",
+    "centre_100": "the same, 100 %",
+    "time": "cases of 2021-22, controls of 2022-24, features drift",
+    "stage": "a stage code, 0 in controls",
+    "size": "a size that only cases have",
+    "signal": "a signal, nothing confounded",
+    "across": "a signal across centres that are confounded by 80 %",
+    "five": "five markers, two of them informative",
+}
+
+
+def line_of(kind: str) -> dict:
+    """The line of one kind of cohort."""
+    found, counts = right(kind)
+    codes = ", ".join(f"{code} {n}" for code, n in sorted(counts.items()))
+    return {
+        "name": f"verdict: {kind}",
+        "data": f"made: {SAID[kind]}; 120 patients, {SEEDS} seeds",
+        "measured": codes,
+        "limit": f"right in >= {NEEDED} of {SEEDS}",
+        "holds": found >= NEEDED,
+    }
+
+
+def verdict_noise(_: Path | None) -> dict:
+    """Noise has no useful discrimination."""
+    return line_of("noise")
+
+
+def verdict_centre_80(_: Path | None) -> dict:
+    """Centre confounded by 80 %: never praised."""
+    return line_of("centre_80")
+
+
+def verdict_centre_90(_: Path | None) -> dict:
+    """Centre confounded by 90 %: never praised."""
+    return line_of("centre_90")
+
+
+def verdict_centre_100(_: Path | None) -> dict:
+    """Centre is the label: not separable."""
+    return line_of("centre_100")
+
+
+def verdict_time(_: Path | None) -> dict:
+    """Time confounded with the label: never praised."""
+    return line_of("time")
+
+
+def verdict_stage(_: Path | None) -> dict:
+    """A leaked stage voids the verdict."""
+    return line_of("stage")
+
+
+def verdict_size(_: Path | None) -> dict:
+    """A size that only cases have gives no praise."""
+    return line_of("size")
+
+
+def verdict_signal(_: Path | None) -> dict:
+    """A signal without confounding is not voided."""
+    return line_of("signal")
+
+
+def verdict_across(_: Path | None) -> dict:
+    """A signal across confounded centres is not voided."""
+    return line_of("across")
+
+
+def verdict_five(_: Path | None) -> dict:
+    """Five markers are judged like any block."""
+    return line_of("five")
+
+
+CHECKS = [
+    verdict_noise,
+    verdict_centre_80,
+    verdict_centre_90,
+    verdict_centre_100,
+    verdict_time,
+    verdict_stage,
+    verdict_size,
+    verdict_signal,
+    verdict_across,
+    verdict_five,
+]
