@@ -15,7 +15,6 @@ from scripts.core import job as core_job
 from scripts.core.features import read_block
 from scripts.core.linked_people import SAME_PERSON
 from scripts.fusion import (
-    acquisition,
     blocks,
     class_separation,
     near_duplicates,
@@ -233,63 +232,6 @@ def check_people(
     )
 
 
-def control_models(
-    tables,
-    dictionaries,
-    patients,
-    assays,
-    split,
-    classes,
-    names,
-    settings,
-    seed,
-    samples=None,
-    events=None,
-) -> tuple[list[dict], pd.DataFrame]:
-    """Negative controls on the training part, and their scores by patient; blocks without predictors are left out.
-
-    samples, events : sheets of samples and what was done with them, None where there are none
-    """
-    train = split[split["part"] == "train"].set_index("patient_id").sort_index()
-    own = patients.set_index("patient_id").reindex(train.index)
-    y = classes.reindex(train.index).map({n: code for code, n in enumerate(names)}).to_numpy(int)
-    groups = train["group"].to_numpy(str)
-    predicting = {}
-    for block, table in tables.items():
-        roles = dictionaries[block]["role"].reindex(table.columns)
-        if (roles == "predictor").any():
-            predicting[block] = table.loc[:, (roles == "predictor").to_numpy()]
-    technical = negative_controls.technical_columns(assays, train.index)
-    for block, table in tables.items():
-        for name in dictionaries[block].index[dictionaries[block]["role"] == "qc"]:
-            values = table[name].reindex(train.index)
-            technical[f"{block} {name}"] = values.fillna(values.median()).fillna(0.0)
-    batches = technical[[name for name in technical if " batch " in name]]
-    none = pd.DataFrame()
-    samples, events = (none if sheet is None else sheet for sheet in (samples, events))
-    times = acquisition.dates_of(own, assays, samples, train.index)
-    storage = acquisition.storage_of(samples, events, train.index)
-    candidates = {
-        "missing mask": negative_controls.mask_columns(predicting, train.index),
-        "centre": negative_controls.one_hot(own["centre"]),
-        "batch": batches,
-        "technical": technical,
-        "calendar time": acquisition.as_columns(times),
-        "sample age": acquisition.as_columns(storage),
-    }
-    strata = {
-        "centre": own["centre"].fillna("").astype(str),
-        "batch": acquisition.patterns(batches),
-        "calendar time": acquisition.periods(times),
-        "sample age": acquisition.periods(storage),
-    }
-    found = [
-        negative_controls.control_model(name, X, y, groups, names, MINIMUM_CLASS, settings, seed)
-        for name, X in candidates.items()
-    ]
-    return found, negative_controls.score_table(found, strata, train.index)
-
-
 def read_role(paths: list[str]) -> tuple[dict, dict]:
     """Tables and dictionaries of collected blocks; the block is the file's name."""
     tables, dictionaries = {}, {}
@@ -362,7 +304,7 @@ def main(job):
             "单独即可区分两类的特征",
             [class_separation.in_words(line, names) for line in perfect],
         )
-        controls, scores = control_models(
+        controls, scores = negative_controls.control_models(
             tables,
             dictionaries,
             patients,

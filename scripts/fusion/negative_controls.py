@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from scripts.core import auc_interval
+from scripts.fusion import acquisition
+from scripts.fusion.class_separation import MINIMUM_CLASS
 
 
 def mask_columns(tables: dict[str, pd.DataFrame], patients: pd.Index) -> pd.DataFrame:
@@ -145,3 +147,60 @@ def resampled(label, score, rng, drawn) -> tuple[float, np.ndarray]:
         wins = np.searchsorted(b, a, "left") + np.searchsorted(b, a, "right")
         found[number] = wins.mean() / 2 / len(b)
     return float(roc_auc_score(label, score)), found
+
+
+def control_models(
+    tables,
+    dictionaries,
+    patients,
+    assays,
+    split,
+    classes,
+    names,
+    settings,
+    seed,
+    samples=None,
+    events=None,
+) -> tuple[list[dict], pd.DataFrame]:
+    """Negative controls on the training part, and their scores by patient; blocks without predictors are left out.
+
+    samples, events : sheets of samples and what was done with them, None where there are none
+    """
+    train = split[split["part"] == "train"].set_index("patient_id").sort_index()
+    own = patients.set_index("patient_id").reindex(train.index)
+    y = classes.reindex(train.index).map({n: code for code, n in enumerate(names)}).to_numpy(int)
+    groups = train["group"].to_numpy(str)
+    predicting = {}
+    for block, table in tables.items():
+        roles = dictionaries[block]["role"].reindex(table.columns)
+        if (roles == "predictor").any():
+            predicting[block] = table.loc[:, (roles == "predictor").to_numpy()]
+    technical = technical_columns(assays, train.index)
+    for block, table in tables.items():
+        for name in dictionaries[block].index[dictionaries[block]["role"] == "qc"]:
+            values = table[name].reindex(train.index)
+            technical[f"{block} {name}"] = values.fillna(values.median()).fillna(0.0)
+    batches = technical[[name for name in technical if " batch " in name]]
+    none = pd.DataFrame()
+    samples, events = (none if sheet is None else sheet for sheet in (samples, events))
+    times = acquisition.dates_of(own, assays, samples, train.index)
+    storage = acquisition.storage_of(samples, events, train.index)
+    candidates = {
+        "missing mask": mask_columns(predicting, train.index),
+        "centre": one_hot(own["centre"]),
+        "batch": batches,
+        "technical": technical,
+        "calendar time": acquisition.as_columns(times),
+        "sample age": acquisition.as_columns(storage),
+    }
+    strata = {
+        "centre": own["centre"].fillna("").astype(str),
+        "batch": acquisition.patterns(batches),
+        "calendar time": acquisition.periods(times),
+        "sample age": acquisition.periods(storage),
+    }
+    found = [
+        control_model(name, X, y, groups, names, MINIMUM_CLASS, settings, seed)
+        for name, X in candidates.items()
+    ]
+    return found, score_table(found, strata, train.index)

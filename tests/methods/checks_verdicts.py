@@ -51,7 +51,7 @@ def draw(kind: str, seed: int, n: int = 120, features: int = 40) -> dict:
 
 def verdict_of(kind: str, seed: int, settings: dict) -> dict:
     """The verdict of the steps audit_cohort, cross_validate and select_model on a drawn cohort."""
-    from scripts.fusion import audit_cohort, class_separation
+    from scripts.fusion import class_separation, negative_controls
     from scripts.model import confounding, cross_validate, evaluation, selection, verdicts
     from scripts.model.cohort_tables import Cohort
 
@@ -65,7 +65,7 @@ def verdict_of(kind: str, seed: int, settings: dict) -> dict:
     tables, dictionaries = {"lcms": table}, {"lcms": dictionary}
     audit = {"resamples": settings["resamples"]}
     args = (tables, dictionaries, patients, pd.DataFrame(), split, classes, NAMES, audit, seed)
-    controls, scores = audit_cohort.control_models(*args)
+    controls, scores = negative_controls.control_models(*args)
     leaks = class_separation.single_features(tables, dictionaries, classes, NAMES, 0.99)
     obs = pd.DataFrame({"label": y, "part": "train", "group": index.to_series()}, index)
     obs["centre"] = patients["centre"].to_numpy()

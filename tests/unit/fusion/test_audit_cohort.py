@@ -7,7 +7,7 @@ import pytest
 from scripts.core.config import default_config
 from scripts.fusion import audit_cohort, class_separation, reuse
 from scripts.fusion.audit_cohort import Audit, check_duplicates, check_roles
-from scripts.fusion.negative_controls import control_model, mask_columns
+from scripts.fusion.negative_controls import control_model, control_models, mask_columns
 
 SETTINGS = default_config()["fusion"]["audit"]
 
@@ -121,7 +121,7 @@ def test_missingness_of_annotations_is_no_concern_of_the_mask():
     people = pd.DataFrame({"patient_id": patients, "centre": "A"})
     classes = pd.Series(np.where(y == 1, "hcc", "control"), patients)
     split = pd.DataFrame({"patient_id": patients, "part": "train", "group": patients})
-    controls, _ = audit_cohort.control_models(
+    controls, _ = control_models(
         {"clinical": values},
         {"clinical": roles},
         people,
