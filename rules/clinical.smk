@@ -1,4 +1,8 @@
 # Clinical data: what the sheets say, the clinical table, the chain of custody.
+from dataclasses import asdict
+
+from scripts.core.run_design import flaws_of
+
 register_modality(
     "clinical",
     dictionary="results/clinical/clinical.dictionary.tsv",
@@ -45,6 +49,7 @@ rule validate_inputs:
             + [sorted({entry["domain"] for entry in PLAN["blocks"].values()})]
         ),
         acts=lambda wildcards: acts_digest(),
+        design=digest_of([asdict(flaw) for flaw in flaws_of(PLAN)]),
         deleted=deleted(),
         sheets=sheet_digest(
             "patients",
@@ -79,6 +84,7 @@ rule build_clinical_table:
         labs="results/clinical/labs.parquet",
         indices="results/clinical/missing_indices.parquet",
         missing="results/clinical/missing.tsv",
+        columns="results/clinical/unit_columns.json",
         status="results/clinical/clinical.status.json",
         ledger="results/qc/ledger/build_clinical_table/cohort.jsonl",
     log:

@@ -56,6 +56,7 @@ def laboratory_parts() -> dict[str, list[str]]:
     return {
         "labs": ["results/clinical/labs.parquet"] * cleaned,
         "labs_sheet": sheet("labs") if cleaned else [],
+        "unit_columns": ["results/clinical/unit_columns.json"] * cleaned,
     }
 
 

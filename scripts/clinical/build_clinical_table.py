@@ -7,11 +7,18 @@ laboratory row with raw and canonical value, reasons of missing indices, QC reco
 docs/clinical.md.
 """
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
-from scripts.clinical import clinical_features, drawn_before_consent, lab_doubts, lab_records
+from scripts.clinical import (
+    clinical_features,
+    column_records,
+    drawn_before_consent,
+    lab_doubts,
+    lab_records,
+)
 from scripts.clinical.choose_values import mark_used, wide_table
 from scripts.clinical.clean_labs import clean
 from scripts.clinical.lab_sheet import read_labs
@@ -181,7 +188,7 @@ def main(job):
     """Build the clinical table of all admitted patients.
 
     input: labs, patients, [consents], [history], [pathology], dictionary_table, units; output: table,
-    verdicts, dictionary, labs, indices, missing, status, ledger; params: settings, as_of, whole_panel (optional: new patients)
+    verdicts, dictionary, labs, columns, indices, missing, status, ledger; params: settings, as_of, whole_panel (optional)
     """
     with core_job.step(job) as step:
         settings = job.params.settings
@@ -202,7 +209,7 @@ def main(job):
         raw["patient_id"] = raw["patient_id"].cat.remove_unused_categories()
         step.log.info("%d rows (%s), %d of admitted patients", in_sheet, encoding, len(raw))
         index = person["index_date"].dropna().dt.strftime("%Y-%m-%d").to_dict()
-        labs = clean(
+        labs, columns = clean(
             raw,
             dictionary,
             units,
@@ -210,6 +217,9 @@ def main(job):
             lod_divisor=settings["lod_divisor"],
             dates=settings["dates"],
             index_days=index,
+            centre=person["centre"],
+            columns=settings["unit_columns"],
+            declared=settings["units"],
         )
         labs, unused = possible_limits(
             labs, raw, dictionary, units, settings["uln"], settings["uln_fold"]
@@ -235,6 +245,11 @@ def main(job):
             settings["core_panel"],
             settings["patient_missing"],
             bool(getattr(job.params, "whole_panel", False)),
+        )
+        column_records.record(step, columns, settings)
+        found = [column.as_record() for column in columns]
+        step.path(job.output.columns).write_text(
+            json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
         )
         said = (raw["uln"] != "").to_numpy()
         lab_records.record_upper_limits(step, labs, said, unused, sorted(settings["uln"]))

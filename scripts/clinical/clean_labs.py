@@ -11,31 +11,32 @@ import math
 import numpy as np
 import pandas as pd
 
+from scripts.clinical.column_units import (
+    ColumnFinding,
+    Rows,
+    judge_columns,
+)
+from scripts.clinical.conversion_table import ConversionTable
+from scripts.clinical.declared_units import declare
 from scripts.clinical.lab_dates import read_dates
 from scripts.clinical.lab_sheet import HIDDEN
 from scripts.clinical.lab_values import parse_value
 from scripts.clinical.masked_cells import masked_values, masked_words
+from scripts.clinical.row_states import (
+    STATUSES,
+    RowStates,
+    apply_columns,
+    centres,
+    codes_of,
+    countable,
+    day_numbers,
+    revoke_strays,
+)
 from scripts.clinical.settle_values import differing_units, outside, settle_cell, settle_power
-from scripts.clinical.terminology import Conversion, Dictionary, Units, Variable, names_no_unit
+from scripts.clinical.terminology import Dictionary, Units, Variable, names_no_unit
 from scripts.clinical.upper_limits import upper_limits
 
-
-class _Rows:
-    """The growing columns of the result; `spoil` puts rows in quarantine once."""
-
-    def __init__(self, size: int):
-        self.status = np.zeros(size, dtype=np.int8)
-        self.reasons: list[tuple[np.ndarray, str, str]] = []
-
-    def spoil(self, rows: np.ndarray, requirement: str, reason: str, status: str = "quarantined"):
-        rows = rows & (self.status == 0)
-        if rows.any():
-            self.status[rows] = STATUSES.index(status)
-            self.reasons.append((np.flatnonzero(rows), requirement, reason))
-
-
 FROM_1904 = "date: the serial number counts days from 1904; read so"
-STATUSES = ("ok", "repaired", "missing", "quarantined", "duplicate")
 
 
 def clean(
@@ -47,7 +48,10 @@ def clean(
     lod_divisor: float = math.sqrt(2),
     dates: dict[str, str] | None = None,
     index_days: dict[str, str] | None = None,
-) -> pd.DataFrame:
+    centre: pd.Series | None = None,
+    columns: dict | None = None,
+    declared: list[dict] = (),
+) -> tuple[pd.DataFrame, list[ColumnFinding]]:
     """Clean laboratory rows.
 
     Parameters
@@ -57,16 +61,20 @@ def clean(
     lod_divisor : a value below a limit counts as limit / lod_divisor
     dates : {laboratory: how it writes days}, declared by the site (config key clinical.dates)
     index_days : {patient: ISO day of the work-up}
+    centre : {patient: centre}; a column is that of a centre where no laboratory is named
+    columns : limits of the judgement of whole columns (config clinical.unit_columns); None judges cell by cell
+    declared : units that the site declares (config clinical.units)
 
     Returns
     -------
+    The cleaned rows, and what was found about the units of whole columns.
     One row per row of `labs`, same order: patient_id, line, analyte, value_raw, unit_raw, date_raw,
     laboratory, method,
     variable ("" when unknown), factor, value (canonical unit; 0/1 for qualitative), censor, uln
     (canonical unit), date
     (datetime64), status (ok, repaired, missing, quarantined, duplicate), requirement_id, reason.
     """
-    rows = _Rows(len(labs))
+    rows = RowStates(len(labs))
     names = list(dictionary.variables)
     subjects, subject, brackets = _subjects(labs["analyte"], dictionary, units)
     variable = np.array([*(names.index(s.name) for s in subjects), -1])[subject]
@@ -80,12 +88,16 @@ def clean(
     known = decimal * (subject >= 0)  # a comma in a remark says nothing about numbers
     commas = np.bincount(laboratory, weights=known, minlength=1)[laboratory] > 0
     other = np.where(commas & np.isfinite(grouped), grouped, other)
-    censor = pd.Categorical.from_codes(*_codes([p.censor for p in parsed], code))
-    problem = pd.Categorical.from_codes(*_codes([p.problem for p in parsed], code))
+    censor = pd.Categorical.from_codes(*codes_of([p.censor for p in parsed], code))
+    problem = pd.Categorical.from_codes(*codes_of([p.problem for p in parsed], code))
     inside = [p.unit for p in parsed]
     in_row = _units_in_force(labs["unit"].array, inside, code)
     name = labs["analyte"].cat.codes.to_numpy()
     unit = _units_in_force(in_row, brackets, name)
+    read = read_dates(labs, dates or {}, index_days or {})
+    date = read.day.astype("datetime64[s]")
+    place = centres(labs["patient_id"], centre)
+    unit, findings = declare(declared, labs, place, date, subject, subjects, unit, dictionary)
 
     rows.spoil(
         _is(labs["value"], HIDDEN), "ETH-09", "the cell held an identifier of a person; hidden"
@@ -103,7 +115,7 @@ def clean(
     rows.spoil(two, "CLE-03", "the unit in the cell is not that of the unit column")
     two = differing_units(subject, in_row, brackets, name, subjects, units)
     rows.spoil(two, "CLE-03", "the unit in the name of the analyte is not that of the value")
-    table = _ConversionTable(subject, unit, subjects, units, names)
+    table = ConversionTable(subject, unit, subjects, units, names)
     factor, value = table.apply(number, censor)
     said = qualitative & np.isfinite(positive)
     against = said & table.cut & np.isfinite(value) & (value != positive)
@@ -118,10 +130,32 @@ def clean(
     meant = [*subjects, *dictionary.variables.values()]
     became = np.where(table.becomes == variable, subject, len(subjects) + table.becomes)
     below = np.asarray(censor == "<") & ~qualitative
+    every = Rows(
+        labs["laboratory"].array,
+        place,
+        labs["method"].array,
+        labs["analyte"].array,
+        masked_words(pd.Series(unit), units),
+        labs["line"].to_numpy(),
+        day_numbers(date),
+        np.where(table.becomes == variable, subject, -1),
+        number,
+        factor,
+        countable(number, other, value, table, censor),
+        (rows.status == 0) & np.isfinite(number) & table.linear,
+        table.guessing,
+    )
+    if columns is not None:
+        judged = judge_columns(every, subjects, units, columns, findings)
+        findings += [column.finding for column in judged if column.finding]
+        value, factor = apply_columns(rows, judged, number, value, factor, became, meant)
+    before = factor
     value, factor = _settle(rows, became, number, other, below, value, factor, table, meant, units)
+    if columns is not None:
+        revoke_strays(rows, every, before, factor)
     variable = table.becomes
     value = np.where(below, value / lod_divisor, value)
-    date = _dates(labs, rows, as_of, dates or {}, index_days or {})
+    _dates(read, rows, as_of)
     value = np.where(rows.status <= STATUSES.index("repaired"), value, np.nan)
     requirement, reason = _texts(rows, len(labs))
     out = pd.DataFrame(
@@ -145,15 +179,7 @@ def clean(
             "reason": reason,
         }
     )
-    return _mark_duplicates(out, labs)
-
-
-def _codes(texts: list[str], code: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Codes and categories of a column, given one text per category of another column and that
-    column's codes."""
-    categories = list(dict.fromkeys([*texts, ""]))
-    number = {text: i for i, text in enumerate(categories)}
-    return np.array([number[text] for text in texts] or [0], dtype=np.int32)[code], categories
+    return _mark_duplicates(out, labs), findings
 
 
 def _is(column: pd.Series, text: str) -> np.ndarray:
@@ -188,68 +214,6 @@ def _units_in_force(unit: pd.Categorical, inside: list[str], value_code: np.ndar
     return pd.Categorical.from_codes(
         np.where(codes == number[""], from_value, codes), categories=categories
     )
-
-
-class _ConversionTable:
-    """What each pair of variable and unit means, worked out once per pair that occurs."""
-
-    def __init__(
-        self, subject, unit: pd.Categorical, subjects: list[Variable], units: Units, names
-    ):
-        size = len(unit.categories)
-        keys, self.pair = np.unique(
-            subject.astype(np.int64) * size + unit.codes, return_inverse=True
-        )
-        position = {name: i for i, name in enumerate(names)}
-        self.conversions: list[Conversion] = []
-        becomes = []
-        for key in keys.tolist():
-            own, text = key // size, unit.categories[key % size]
-            if own < 0:
-                self.conversions.append(Conversion("guess"))
-                becomes.append(-1)
-                continue
-            self.conversions.append(units.conversion(subjects[own], text))
-            becomes.append(position[self.conversions[-1].becomes or subjects[own].name])
-        self.becomes = np.array(becomes or [-1], dtype=np.int32)[self.pair]
-
-    def apply(self, number: np.ndarray, censor) -> tuple[np.ndarray, np.ndarray]:
-        """Factor and canonical value of every row; NaN where the unit is refused or not named, and where a limit (`censor`)
-        does not say on which side of the cut-off the value lies."""
-        factor = np.array([c.factor for c in self.conversions] or [math.nan])[self.pair]
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = np.where(self.power, 10.0**number, number) * factor
-            open_ended = ((censor == "<") & (number > factor)) | (
-                (censor == ">") & (number < factor)
-            )
-            positive = (number >= factor) & (censor != "<")
-            value = np.where(self.cut, np.where(open_ended, np.nan, positive), value)
-        value = np.where(np.isnan(number) | ~np.isfinite(value), np.nan, value)
-        return np.where(self.cut, 1.0, factor), value
-
-    def refusals(self):
-        """(rows, reason) of every pair that is refused."""
-        for i, conversion in enumerate(self.conversions):
-            if conversion.action == "refuse":
-                yield self.pair == i, conversion.problem
-
-    @property
-    def guessing(self) -> np.ndarray:
-        """Rows whose unit is not named."""
-        return self._doing("guess")
-
-    @property
-    def power(self) -> np.ndarray:
-        """Rows in a log10 unit."""
-        return self._doing("log10")
-
-    @property
-    def cut(self) -> np.ndarray:
-        """Rows whose number is positive from a cut-off on."""
-        return self._doing("cut")
-
-    def _doing(self, action: str) -> np.ndarray:
-        return np.array([c.action == action for c in self.conversions] or [False])[self.pair]
 
 
 def _settle(rows, subject, number, other, below, value, factor, table, subjects, units):
@@ -290,17 +254,16 @@ def _settle(rows, subject, number, other, below, value, factor, table, subjects,
     return value, factor
 
 
-def _dates(labs: pd.DataFrame, rows: _Rows, as_of: str, declared: dict, index_days: dict):
-    read = read_dates(labs, declared, index_days)
+def _dates(read, rows: RowStates, as_of: str) -> None:
+    """Put rows in quarantine whose day cannot be read or lies in the future, and mark those that count from 1904."""
     for text in sorted(set(read.problem.categories) - {""}):
         rows.spoil(np.asarray(read.problem == text), "CLN-06", f"date: {text}")
     if as_of:
         rows.spoil(read.day > np.datetime64(as_of), "CLE-06", f"collected after {as_of}")
     rows.spoil(read.shifted, "CLN-06", FROM_1904, "repaired")
-    return read.day.astype("datetime64[s]")
 
 
-def _texts(rows: _Rows, size: int) -> tuple[pd.Categorical, pd.Categorical]:
+def _texts(rows: RowStates, size: int) -> tuple[pd.Categorical, pd.Categorical]:
     """Requirement and reason of every row as categories; the first reason of a row counts."""
     requirements = ["", *dict.fromkeys(r for _, r, _ in rows.reasons)]
     reasons = ["", *dict.fromkeys(t for _, _, t in rows.reasons)]

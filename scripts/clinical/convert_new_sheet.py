@@ -78,7 +78,7 @@ def cleaned(
         empty = pd.DataFrame(index=pd.Index(patients, name="patient_id"))
         return empty, empty, pd.DataFrame()
     raw = typed_rows(typed)
-    labs = clean(raw, dictionary, units, as_of="", lod_divisor=settings["lod_divisor"])
+    labs, _ = clean(raw, dictionary, units, as_of="", lod_divisor=settings["lod_divisor"])
     labs, _ = possible_limits(labs, raw, dictionary, units, settings["uln"], settings["uln_fold"])
     nobody = pd.Series(pd.NaT, index=patients)
     labs = mark_used(labs, nobody, nobody, settings["window_days"])

@@ -13,6 +13,11 @@ from scripts.clinical.terminology import Units, Variable, fold_unit, names_no_un
 
 # Where an impossible value speaks of a rule between fields and not of one field's range.
 _RANGE_REQUIREMENT = {"afp_l3": "CLE-06"}
+TWO_READINGS = (
+    "digits that can be read in two ways; write them with a decimal point and without thousands separators, "
+    "or with one more decimal"
+)
+ONE_READING = "digits of which one reading only is in range"
 _MISTAKEN_FOR = dict.fromkeys(("inr", "pt"), "is it the prothrombin activity in %?")
 
 
@@ -49,22 +54,16 @@ def settle_cell(
             return math.nan, math.nan, "CLE-02", doubt
         if len(readings) == 1:
             return fitting[0] * factor, factor, "", ""
-        return fitting[0] * factor, factor, "CLE-02", f"read as {fitting[0]:g}: in range only so"
+        return fitting[0] * factor, factor, "CLE-02", ONE_READING
     if len(fitting) > 1:
-        text = " or ".join(f"{r:g}" for r in readings)
-        return (
-            math.nan,
-            math.nan,
-            "CLE-02",
-            f"can be read as {text}; write it with a decimal point and without thousands separators, or with one more decimal",
-        )
+        return math.nan, math.nan, "CLE-02", TWO_READINGS
     others = [f for f in units.common_factors(variable) if not math.isnan(f) and f != factor]
     fitting = [(r, f) for r in readings for f in others if inside(r * f)]
-    shown = f"{readings[0] * factor:g}{unit} is outside {allowed}"
     if len(fitting) == 1:
         reading, used = fitting[0]
-        return reading * used, used, requirement, f"{shown}; one other unit explains it: x {used:g}"
-    return math.nan, math.nan, requirement, f"{shown}; impossible{_hint(variable)}"
+        text = f"outside {allowed}; one other unit explains it: x {used:g}"
+        return reading * used, used, requirement, text
+    return math.nan, math.nan, requirement, f"outside {allowed}; impossible{_hint(variable)}"
 
 
 def _without_unit(
@@ -104,16 +103,18 @@ def _other_unit(variable: Variable, number: float, factor: float, units: Units) 
     if not likely:
         return ""
     canonical = number * factor
-    shown = f"{canonical:.4g} {variable.unit}"
     common = units.common_factors(variable).items()
     # The way of writing it that is in no doubt of its own
     sure = [f for f, _ in common if f > 0 and not _likely_units(variable, canonical / f, f, units)]
-    confirmed = f"as {shown}"
-    if 1 not in sure:
-        confirmed = f"in {next((row.unit for f, row in common if f in sure), likely[0])}"
+    own = variable.unit or "1"
+    confirmed = own if 1 in sure else next((row.unit for f, row in common if f in sure), likely[0])
+    if any(math.isnan(f) and row.unit in likely for f, row in common):
+        return (
+            f"hardly possible in {own}, ordinary in {' or '.join(likely)}; is it another quantity?"
+        )
     return (
-        f"{shown} is hardly possible, {number:g} {' or '.join(likely)} would be; "
-        f"correct the unit, or write it {confirmed} where it is right"
+        f"hardly possible in {own}, ordinary in {' or '.join(likely)}; "
+        f"correct the unit, or write it in {confirmed} where it is right"
     )
 
 
@@ -123,7 +124,14 @@ def _likely_units(variable: Variable, number: float, factor: float, units: Units
     if not outside(number * factor, low, high):
         return []
     common = units.common_factors(variable).items()
-    return [row.unit for f, row in common if f != factor and low <= number * f <= high]
+    return [
+        row.unit
+        for f, row in common
+        if f != factor
+        and (
+            low <= number * f <= high or math.isnan(f) and row.numbers[0] < number <= row.numbers[1]
+        )
+    ]
 
 
 def outside(value, low, high):
@@ -140,7 +148,7 @@ def settle_power(
     fitting = [r for r in readings if r <= top and 10.0**r * factor >= low]
     if len(fitting) != 1:
         return math.nan, math.nan, "CLE-02", "10 to this power is outside the hard range"
-    note = f"read as {fitting[0]:g}: in range only so" if len(readings) > 1 else ""
+    note = ONE_READING if len(readings) > 1 else ""
     return 10.0 ** fitting[0] * factor, factor, "CLE-02" if note else "", note
 
 

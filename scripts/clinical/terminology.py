@@ -14,12 +14,18 @@ from pathlib import Path
 
 from scripts.clinical import analyte_names
 from scripts.clinical.lab_values import plain
+from scripts.clinical.unit_prefixes import (
+    mega_or_milli,
+    quantity_and_exponent,
+    under_the_logarithm,
+)
 
 
 @dataclass(frozen=True)
 class Variable:
     """One row of the variable dictionary. Ranges are in the canonical unit; NaN = no limit. `sure`: outside it a value is not
-    believed where another unit in common use puts it inside. `dimension`: rows of the unit table that count, several with |
+    believed where another unit in common use puts it inside. `group`: medians of groups of patients, from healthy to
+    severely ill. `dimension`: rows of the unit table that count, several with |
     between where the name on paper leaves open which."""
 
     name: str
@@ -32,6 +38,7 @@ class Variable:
     hard: tuple[float, float]
     soft: tuple[float, float]
     sure: tuple[float, float]
+    group: tuple[float, float]
     log10: bool
     loinc: str
 
@@ -155,6 +162,7 @@ class Dictionary:
                     hard=(_number(row["hard_lo"]), _number(row["hard_hi"])),
                     soft=(_number(row["soft_lo"]), _number(row["soft_hi"])),
                     sure=(_number(row["sure_lo"]), _number(row["sure_hi"])),
+                    group=(_number(row["group_lo"]), _number(row["group_hi"])),
                     log10=row["log10"] == "yes",
                     loinc=row["loinc"],
                 )
@@ -238,6 +246,19 @@ class Dictionary:
         return [name for names in known for name in names] if known and all(known) else []
 
 
+def _scaled(row: UnitRow, unit: str, exponent: int) -> UnitRow:
+    """A row for a unit that is 10^exponent times that of `row`."""
+    ratio = 10.0**exponent
+    action = row.action
+    if action.startswith("cut:"):
+        action = f"cut:{float(action.removeprefix('cut:')) / ratio:.12g}"
+    if action.startswith("config:"):
+        action = f"{action}*{ratio!r}"
+    return dataclasses.replace(
+        row, unit=unit, factor=row.factor * ratio, action=action, common=False
+    )
+
+
 @dataclass
 class Units:
     """The unit table. `declared` are factors that a site declares with a document: {key: (factor,
@@ -273,40 +294,59 @@ class Units:
 
     def knows(self, variable: Variable, text: str) -> bool:
         """Whether a text is a unit of a variable, be it one that is taken or one that is refused."""
+        return any(self._row(d, text) for d in variable.dimension.split("|"))
+
+    def _row(self, dimension: str, text: str) -> UnitRow | None:
+        """The row of a unit in one dimension; a unit that the table has with another prefix, power of ten, volume or without its
+        logarithm is a row of its own. None for an unknown one."""
         folded = fold_unit(text)
-        return any((d, folded) in self.spellings for d in variable.dimension.split("|"))
+        row = self.spellings.get((dimension, folded))
+        if row or mega_or_milli(plain(text)):
+            return row
+        linear = under_the_logarithm(folded)
+        if linear:
+            row = self._row(dimension, linear)
+            own = row and row.action == "" and not math.isnan(row.factor)
+            return dataclasses.replace(row, unit=plain(text), action="log10") if own else None
+        parts = quantity_and_exponent(folded)
+        for (other, spelling), row in self.spellings.items() if parts else ():
+            known = quantity_and_exponent(spelling) if other == dimension else None
+            if known and known[0] == parts[0] and row.action != "log10":
+                return _scaled(row, plain(text), parts[1] - known[1])
+        return None
 
     def conversion(self, variable: Variable, text: str) -> Conversion:
         """What a unit means for a variable."""
         folded = fold_unit(text)
         if not folded:
-            if variable.dimension == "ratio":
+            if variable.dimension in ("ratio", "inr"):
                 return Conversion("", 1.0)
             return Conversion("guess")
         dimensions = variable.dimension.split("|")
-        rows = [self.spellings.get((dimension, folded)) for dimension in dimensions]
+        rows = [self._row(dimension, text) for dimension in dimensions]
         if None in rows:
             names = dict.fromkeys(r.unit for d in dimensions for r in self.rows.get(d, []))
             known = ", ".join(names) or "none"
             return Conversion("refuse", problem=f"unknown unit for {variable.name}; known: {known}")
-        meant = list(dict.fromkeys(map(self._conversion_of, rows)))
+        meant = list(dict.fromkeys(map(self.conversion_of, rows)))
         if len(meant) > 1:
             what = " or ".join(dimensions).replace("_", " ")
             return Conversion("refuse", problem=f"{rows[0].unit} of {what}; name only one of them")
         return meant[0]
 
-    def _conversion_of(self, row: UnitRow) -> Conversion:
+    def conversion_of(self, row: UnitRow) -> Conversion:
+        """What the unit of one row of the table means."""
         if row.action == "never":
             return Conversion("refuse", problem=f"{row.unit} is never converted: {row.source}")
         if row.action.startswith("config:"):
-            key = row.action.removeprefix("config:")
+            key, _, ratio = row.action.removeprefix("config:").partition("*")
             factor, document = self.declared.get(key, (None, ""))
             if not factor or not document:
                 return Conversion(
                     "refuse",
                     problem=f"{row.unit} is off (config keys {key} and factor_document): {row.source}",
                 )
-            return Conversion("", float(factor), attested=document)
+            return Conversion("", float(factor) * float(ratio or 1), attested=document)
         if row.action.startswith("cut:"):
             return Conversion("cut", float(row.action.removeprefix("cut:")))
         return Conversion(row.action, row.factor, row.becomes)
@@ -314,9 +354,7 @@ class Units:
     def usable(self, variable: Variable) -> list[str]:
         """The units in which a variable is taken."""
         rows = [r for d in variable.dimension.split("|") for r in self.rows.get(d, [])]
-        return list(
-            dict.fromkeys(r.unit for r in rows if self._conversion_of(r).action != "refuse")
-        )
+        return list(dict.fromkeys(r.unit for r in rows if self.conversion_of(r).action != "refuse"))
 
     def common_factors(self, variable: Variable) -> dict[float, UnitRow]:
         """Distinct factors of the units in common use for a variable, each with its first unit; NaN for one that cannot be
@@ -324,7 +362,7 @@ class Units:
         found: dict[float, UnitRow] = {}
         for row in (r for d in variable.dimension.split("|") for r in self.rows.get(d, [])):
             if row.common:
-                conversion = self._conversion_of(row)
+                conversion = self.conversion_of(row)
                 usable = conversion.action == "" and not conversion.becomes
                 found.setdefault(conversion.factor if usable else math.nan, row)
         return found

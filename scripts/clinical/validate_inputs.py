@@ -1,8 +1,8 @@
 """What the sheets say before anything is measured: consent gate, identity, history, reference standard, ethics approvals.
 
 In: .hcc/plan.json and the sheets of SHEETS. Out: validation.tsv, QC records. Source: requirements ETH-01 to ETH-07, CLN-01 to
-CLN-04, CLE-05, CLE-06, MOD-07, MOD-08, OMX-06, REF-01. Form and spelling of every sheet are checked when the workflow is read
-(scripts/core/plan.py); a sheet with errors never gets here.
+CLN-04, CLE-05, CLE-06, EXT-02, MOD-07, MOD-08, OMX-06, REF-01. Form and spelling of every sheet are checked when the workflow is
+read (scripts/core/plan.py); a sheet with errors never gets here.
 """
 
 import csv
@@ -25,6 +25,7 @@ from scripts.core import withdrawal
 from scripts.core.gate import age_of
 from scripts.core.linked_people import SAME_PERSON
 from scripts.core.plan import load_plan
+from scripts.core.run_design import flaws_of
 
 COLUMNS = ["subject", "requirement_id", "check", "verdict", "value", "reason"]
 DAYS_PER_MONTH, DAYS_PER_YEAR = 30.44, 365.25
@@ -242,6 +243,14 @@ def classes_of_centres(patients: list[dict]) -> list[Check]:
     return out
 
 
+def design_of_runs(plan: dict) -> list[Check]:
+    """EXT-02, OMX-06: batches, orders and devices that cannot be corrected."""
+    return [
+        Check(flaw.subject, flaw.requirement_id, flaw.check, flaw.verdict, reason=flaw.reason)
+        for flaw in flaws_of(plan)
+    ]
+
+
 def sheet_lines(plan: dict) -> list[Check]:
     """One line per sheet: its encoding."""
     return [
@@ -286,7 +295,7 @@ def all_checks(
     out += waivers_have_an_approval(sheets["consents"], approvals, plan)
     out += external_sites(admitted, sheets["external_sites"])
     out += study_is_registered(admitted, sheets["study"])
-    return out + classes_of_centres(admitted) + sheet_lines(plan)
+    return out + classes_of_centres(admitted) + design_of_runs(plan) + sheet_lines(plan)
 
 
 def main(job):

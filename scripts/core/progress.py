@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from scripts.core.failures import cause, ended_by_itself, failed_jobs
+from scripts.core.run_design import flaws_of, lines_of
 from scripts.core.sheets import read_sheet, sheet_names
 
 SHOWN = 20
@@ -76,8 +77,10 @@ def too_small(plan: dict) -> None:
 
 
 def noticed(plan: dict, folder: str, today: str = "") -> None:
-    """Say what a person may have meant otherwise: files that look like sheets and are none, withdrawals after `as_of`."""
+    """Say what a person may have meant otherwise: files that look like sheets and are none, a design of runs that cannot be
+    corrected, withdrawals after `as_of`."""
     lines = [f"Not read: {text}" for text in _near_sheets(Path(folder), set(plan["sheets"]))]
+    lines += lines_of(flaws_of(plan))
     later = _withdrawn_since(plan, Path(folder), today or datetime.date.today().isoformat())
     if later:
         lines.append(

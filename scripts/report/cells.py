@@ -123,7 +123,7 @@ def _range(limits: tuple[str, str]) -> str:
 def outlier_table(labs, findings: list[dict], dictionary: dict[str, Variable], z: float) -> Table:
     """Variable by variable: outside the hard range, outside the soft range, robust z, limits."""
     flagged = unusual(findings)
-    outside = labs[labs["reason"].astype(str).str.contains(" is outside ", regex=False)]
+    outside = labs[labs["reason"].astype(str).str.startswith("outside ")]
     hard = outside.groupby(["variable", "status"], observed=True).size()
     limits = labs[(labs["censor"] != "").to_numpy()]
     signs = limits.groupby(["variable", "value_raw"], observed=True).size()

@@ -15,6 +15,7 @@ from scripts.report import (
     modalities,
     normalisation,
     page,
+    unit_columns,
     variables,
 )
 from scripts.report.page import Section, text
@@ -22,10 +23,17 @@ from scripts.report.results import Results, one, read_results
 
 
 def sections_of(
-    results: Results, labs, in_sheet: dict[str, int], dictionary: dict, settings: dict, most: int
+    results: Results,
+    labs,
+    in_sheet: dict[str, int],
+    dictionary: dict,
+    settings: dict,
+    most: int,
+    columns: list[dict],
 ) -> list[Section]:
     """All sections. `labs` is None for a cohort without laboratory values; `settings` is config:
-    clinical; `most` is how many single cells a table lists. ValueError when rows do not add up."""
+    clinical; `most` is how many single cells a table lists; `columns` is read by unit_columns.read_columns.
+    ValueError when rows do not add up."""
     names = {variable: entry.name for variable, entry in dictionary.items()}
     if labs is None:
         return [
@@ -38,6 +46,7 @@ def sections_of(
         normalisation.section(results.plan, labs, names),
         variables.section(labs, dictionary, results.plan),
         variables.gap_section(labs, dictionary, results.plan),
+        *unit_columns.section(columns, dictionary),
         cells.section(labs, dictionary, most),
         cells.outlier_section(labs, results.findings, dictionary, settings),
         distributions.section(labs, dictionary),
@@ -48,7 +57,7 @@ def sections_of(
 def main(job) -> None:
     """Write the page.
 
-    input: patients, [labs] (parquet), [labs_sheet], [verdicts], [external_verdicts], findings,
+    input: patients, [labs] (parquet), [unit_columns], [labs_sheet], [verdicts], [external_verdicts], findings,
     dictionary; output: report; params: settings (config: report), clinical, plan
     """
     with core_job.step(job) as step:
@@ -61,7 +70,13 @@ def main(job) -> None:
         run_date = datetime.date.today().isoformat()
         written = page.render(
             sections_of(
-                results, labs, in_sheet, dictionary, job.params.clinical, settings["cells_listed"]
+                results,
+                labs,
+                in_sheet,
+                dictionary,
+                job.params.clinical,
+                settings["cells_listed"],
+                unit_columns.read_columns(one(job.input.get("unit_columns"))),
             ),
             here="data",
             language=settings["language"],

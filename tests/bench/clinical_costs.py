@@ -86,7 +86,7 @@ def main(folder: Path, patients: int) -> None:
         "labs": "l.parquet",
         "indices": "i.parquet",
     }
-    names |= {"missing": "m.tsv", "status": "s.json", "ledger": "ledger.jsonl"}
+    names |= {"missing": "m.tsv", "columns": "c.json", "status": "s.json", "ledger": "ledger.jsonl"}
     inputs = {"labs": "labs.tsv", "patients": "patients.tsv", "history": [], "pathology": []}
     inputs["dictionary_table"] = str(ROOT / "resources" / "variable_dictionary.csv")
     inputs["units"] = str(ROOT / "resources" / "units.tsv")

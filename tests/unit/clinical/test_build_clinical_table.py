@@ -21,6 +21,7 @@ OUTPUTS = {
     "labs": "labs.parquet",
     "indices": "missing_indices.parquet",
     "missing": "missing.tsv",
+    "columns": "unit_columns.json",
     "status": "status.json",
     "ledger": "ledger.jsonl",
 }

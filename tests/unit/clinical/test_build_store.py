@@ -19,6 +19,7 @@ TABLE = {
     "labs": "labs.parquet",
     "indices": "missing_indices.parquet",
     "missing": "missing.tsv",
+    "columns": "unit_columns.json",
     "status": "status.json",
     "ledger": "ledger.jsonl",
 }

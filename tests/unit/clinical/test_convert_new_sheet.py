@@ -56,7 +56,9 @@ def expected(settings, tmp_path_factory):
     rows = [f"N1\t{name}\t{value}\t{unit}\n" for name, value, unit, _ in LABS]
     path.write_text("patient_id\tanalyte\tvalue\tunit\n" + "".join(rows), encoding="utf-8")
     dictionary, raw = Dictionary.read(VARIABLES), read_labs(path)[0]
-    labs = clean(raw, dictionary, Units.read(UNITS), as_of="", lod_divisor=settings["lod_divisor"])
+    labs, _ = clean(
+        raw, dictionary, Units.read(UNITS), as_of="", lod_divisor=settings["lod_divisor"]
+    )
     nobody = pd.Series(pd.NaT, index=["N1"])
     labs = mark_used(labs, nobody, nobody, settings["window_days"])
     values, uln = (wide_table(labs, column, ["N1"]) for column in ("value", "uln"))
@@ -166,8 +168,8 @@ def test_encodings_of_excel_are_read(read, expected, encoding):
     ("text", "said"),
     [
         (wide("clinical__afp"), "1 clinical__afp: no unit; say it, as clinical__afp [ng/mL]"),
-        (wide("AFP (ng/dL)"), "1 AFP (ng/dL): unknown unit for afp; known: ng/mL"),
-        (wide("AFP [U/L]"), "1 AFP [U/L]: unknown unit for afp"),
+        (wide("AFP (nmol/L)"), "1 AFP (nmol/L): unknown unit for afp; known: ng/mL"),
+        (wide("AFP [U/L]"), "1 AFP [U/L]: U/L is off"),
         (wide("AFP [IU/mL]"), "1 AFP [IU/mL]: IU/mL is off (config keys afp_iu_factor"),
         (wide("AFP [ng/mL]\t甲胎蛋白（ug/L）", "6\t6"), "甲胎蛋白（ug/L）: the same feature as column AFP [ng/mL]"),
         (wide("AFP [ng/mL]", "high"), "2 AFP [ng/mL]: "),

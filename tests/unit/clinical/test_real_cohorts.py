@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 
 from scripts.clinical import build_clinical_table, validate_inputs
+from scripts.clinical.clean_labs import clean
+from scripts.clinical.lab_sheet import read_labs
+from scripts.clinical.terminology import Dictionary, Units
 from scripts.core.config import default_config
 from scripts.core.features import read_block
 from scripts.core.plan import make_plan
@@ -170,8 +173,9 @@ def test_mislabelled_albumin_is_repaired_as_a_record_or_put_aside(cohort, testda
     alb = run.labs[run.labs["variable"] == "alb"]
     assert set(alb["status"]) == {"repaired"}
     assert run.table.loc["P1", "alb"] == pytest.approx(26.0)
-    warned = [r for r in run.records if r["requirement_id"] == "CLE-02" and r["verdict"] == "WARN"]
+    warned = [r for r in run.records if r["requirement_id"] == "CLE-03" and r["verdict"] == "WARN"]
     assert sum("can be used" in r["check"] and r["check"].startswith("alb") for r in warned) == 50
+    assert {r for r in ("CLE-02", "CLE-03") if run.failed(r)} == {"CLE-02", "CLE-03"}
 
 
 def test_pbc_in_american_units(cohort, testdata):
@@ -248,3 +252,41 @@ def test_indian_liver_patients_as_sheets(cohort, testdata):
 
 def test_settings_of_this_test_are_the_defaults():
     assert default_config()["clinical"]["window_days"] == 30
+
+
+REAL_COLUMNS = [  # file, column, analyte, unit that is right, unit that is written instead
+    *(("ilpd_583x11", "TBN", "TBIL", "mg/dL", "umol/L"), ("ilpd_583x11", "ALAMTRS", "ALT", "U/L", "ukat/L")),
+    *(("ilpd_583x11", "ALB", "ALB", "g/dL", "g/L"), ("ilpd_583x11", "DBN", "DBIL", "mg/dL", "umol/L")),
+    *(("survival_pbc", "bili", "TBIL", "mg/dL", "umol/L"), ("survival_pbc", "chol", "CHOL", "mg/dL", "mmol/L")),
+    *(("survival_pbc", "ast", "AST", "U/L", "ukat/L"), ("survival_pbc", "platelet", "PLT", "10^9/L", "/uL")),
+    *(("survival_pbc", "alk.phos", "ALP", "U/L", "ukat/L"), ("survival_pbcseq", "bili", "TBIL", "mg/dL", "umol/L")),
+    *(("uci_hcv_hcvdat0", "BIL", "TBIL", "umol/L", "mg/dL"), ("uci_hcv_hcvdat0", "CREA", "CREA", "umol/L", "mg/dL")),
+    *(("uci_hcv_hcvdat0", "ALT", "ALT", "U/L", "ukat/L"), ("uci_hcv_hcvdat0", "GGT", "GGT", "U/L", "ukat/L")),
+    *(("uci_hcv_hcvdat0", "CHE", "CHE", "kU/L", "U/L"), ("uci_hcv_hcvdat0", "CHOL", "CHOL", "mmol/L", "mg/dL")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "column", "analyte", "unit", "wrong"), REAL_COLUMNS)
+def test_real_column_is_let_be_under_its_unit_and_named_under_another(
+    tmp_path, testdata, file, column, analyte, unit, wrong
+):
+    cells = [row[column] for row in rows_of(testdata / "clinical" / f"{file}.csv")]
+    findings = {}
+    for written in (unit, wrong):
+        path = tmp_path / "labs.tsv"
+        lines = [f"P{i}\t{analyte}\t{cell}\t{written}" for i, cell in enumerate(cells)]
+        path.write_text("\n".join(["patient_id\tanalyte\tvalue\tunit", *lines, ""]))
+        tables = (ROOT / "resources" / "variable_dictionary.csv", ROOT / "resources" / "units.tsv")
+        table, findings[written] = clean(
+            read_labs(path)[0],
+            Dictionary.read(tables[0]),
+            Units.read(tables[1]),
+            as_of="2026-03-01",
+            columns=default_config()["clinical"]["unit_columns"],
+        )
+        if written == unit:
+            truth = table["value"]
+    assert not findings[unit]
+    assert [(f.unit, f.other) for f in findings[wrong]] == [(wrong, unit)]
+    ratio = (table["value"] / truth).dropna()
+    assert np.allclose(ratio, 1)

@@ -46,9 +46,9 @@ def _labs(patients: list[str]) -> list[dict]:
     rows += [
         _row(first, "PLT", "plt", "152000", "10^9/L", 152.0, factor=0.001, status="repaired")
         | {"requirement_id": "CLE-02", "date_raw": "2025年3月1日"}
-        | {"reason": "152000 10^9/L is outside 1 to 3000 10^9/L; one other unit explains it: x 0.001"},
+        | {"reason": "outside 1 to 3000 10^9/L; one other unit explains it: x 0.001"},
         _row(first, "ALB", "alb", "386", "g/L", np.nan, status="quarantined") | nothing
-        | {"requirement_id": "CLE-02", "reason": "386 g/L is outside 5 to 70 g/L; impossible"},
+        | {"requirement_id": "CLE-02", "reason": "outside 5 to 70 g/L; impossible"},
         _row(first, "TBIL", "tbil", "5.9", "mmol", np.nan, status="quarantined") | nothing
         | {"requirement_id": "CLE-03", "reason": "unknown unit for tbil; known: umol/L, mg/dL, mg/L"},
         _row(first, "INR", "inr", "未检", "", np.nan, status="missing") | nothing
@@ -153,7 +153,7 @@ def test_units_factors_repairs_and_refusals_are_shown(cohort):
     assert f"ng/mL × 1 ({len(admitted) + 1}); ug/L × 1 (1)" in english
     assert "mmol (1)" in english
     assert "one other unit explains it: x 0.001" in english and "152000" in english
-    assert "386 g/L is outside 5 to 70 g/L; impossible" in english
+    assert "outside 5 to 70 g/L; impossible" in english
     assert "(not in the dictionary)" in english
 
 
@@ -258,3 +258,46 @@ def test_page_is_the_same_twice_and_asks_for_nothing(cohort):
     others = {a for a in Page(html).addresses if not a.startswith(("#", "data:"))}
     assert others == {"report.html", "conformance.html"}
     assert not re.search(r"https?://|@import|url\(|fetch\(", html)
+
+
+def test_columns_in_another_unit_are_shown_with_their_evidence_in_both_languages(cohort):
+    run, inputs, _ = cohort
+    column = {
+        "laboratory": "L1",
+        "centre": "C1",
+        "analyte": "ALT",
+        "variable": "alt",
+        "unit": "U/L",
+    }
+    column |= {"other": "ukat/L", "kind": "converted", "rows": 24, "converted": 23, "aside": 1}
+    column |= {"lines": [6, 236], "since": "", "until": "", "median": 1.24, "median_other": 74.6}
+    column |= {"implausible": 0.96, "implausible_other": 0.0, "likelihood": None, "document": ""}
+    column |= {"edges": [0.2, 5.1], "counts": [1, 5, 12, 5, 1]}
+    aside = column | {
+        "kind": "set aside",
+        "laboratory": "",
+        "median_other": None,
+        "implausible_other": None,
+    }
+    run.write("results/clinical/unit_columns.json", json.dumps([column, aside]))
+    inputs |= {"unit_columns": ["results/clinical/unit_columns.json"]}
+    html = _page(run, inputs)
+    english, chinese = Page(html).seen("en"), Page(html).seen("zh")
+    assert "1.24 / 74.6" in english and "96 % / 0 %" in english and "6–236" in english
+    assert "converted whole" in english and "整列换算" in chinese and "整列搁置" in chinese
+    section = html.split('id="unit_columns"')[1].split("</section>")[0]
+    assert section.count("<svg") == 2
+
+
+def test_one_cause_is_one_line_with_its_number(cohort):
+    run, inputs, _ = cohort
+    path = run.folder / "results/clinical/labs.parquet"
+    table = pd.read_parquet(path)
+    wanted = (table["variable"] == "afp") & (table["status"] == "ok")
+    table["status"] = table["status"].astype(str).where(~wanted, "repaired").astype("category")
+    why = "outside 9 to 70 g/L; one other unit explains it: x 10"
+    table["reason"] = table["reason"].astype(str).where(~wanted, why).astype("category")
+    table.to_parquet(path)
+    labs = lab_rows.read_labs(path, _plan(run))
+    kinds = cells.kinds_table(labs, variables.read_dictionary(str(DICTIONARY)))
+    assert [row[4] for row in kinds.rows if row[3].en == why] == [int(wanted.sum())]
