@@ -63,7 +63,7 @@ def laboratory_parts() -> dict[str, list[str]]:
 def page_resources(*scripts: str) -> list[str]:
     """Texts, style and scripts that every page of the report is made of, and scripts that only one has."""
     below = sorted((Path(workflow.basedir) / "resources/report").glob("texts*.yaml"))
-    names = [path.name for path in below] + ["reasons.yaml"]
+    names = [path.name for path in below] + ["reasons.yaml", "phrases.yaml"]
     names += ["report.css", "report.html.j2", "report.js", *scripts]
     return [resource(f"report/{name}") for name in names]
 

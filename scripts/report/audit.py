@@ -21,7 +21,7 @@ def flags(audit: dict) -> list[Text]:
             continue
         words = Text(check.get("text_zh") or check["check"], check.get("text_en") or check["check"])
         if check["check"].startswith(NUMBERS_ONLY):
-            name = text_or(f"audit_check.{check['check']}", check["check"])
+            name = text_or(f"audit_check.{check['check']}", reason(check["check"]))
             words = join([name, words], "：", ": ")
         found.append(words)
     return found
@@ -42,10 +42,10 @@ def check_table(audit: dict) -> Table:
             finding = text("audit.nothing")
         rows.append(
             [
-                text_or(f"audit_check.{check['check']}", check["check"]),
+                text_or(f"audit_check.{check['check']}", reason(check["check"])),
                 status_cell(check["verdict"]),
                 value,
-                check.get("threshold") or "–",
+                reason(check.get("threshold") or "–"),
                 finding,
                 named or "–",
             ]

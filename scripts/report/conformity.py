@@ -18,6 +18,7 @@ from scripts.report.page import (
     Table,
     Text,
     join,
+    reason,
     same,
     text,
     text_or,
@@ -77,13 +78,9 @@ def nonconformities(results: Results) -> Table | None:
     for name, row in results.conformance["requirements"].items():
         if row["status"] != "FAIL":
             continue
-        common = [
-            reason
-            for reason, _ in sorted(
-                reasons.get(name, Counter()).items(), key=lambda i: (-i[1], i[0])
-            )
-        ]
-        shown = join(common[:2]) if common else same("–")
+        counted = reasons.get(name, Counter()).items()
+        common = [why for why, _ in sorted(counted, key=lambda item: (-item[1], item[0]))]
+        shown = join(list(map(reason, common[:2]))) if common else same("–")
         rows.append(
             [
                 Cell(name, "narrow"),

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 
 from scripts.report.flow import block_name
-from scripts.report.page import Cell, Paragraph, Section, Table, Text, same, text
+from scripts.report.page import Cell, Paragraph, Section, Table, Text, join, reason, text
 from scripts.report.results import VERDICTS, Results
 
 # Steps whose records are about data; what the models recorded belongs to the validation report.
@@ -81,12 +81,12 @@ def measure_table(results: Results) -> Table | None:
             before = block
         rows.append(
             [
-                same(f"{check} ({unit})" if unit else check),
+                join([reason(check), f"({unit})"], " ", " ") if unit else reason(check),
                 step,
                 len(values),
                 f"{np.median(values):.4g}",
                 f"{values.min():.4g} – {values.max():.4g}" if len(values) > 1 else "–",
-                limit or "–",
+                reason(limit or "–"),
                 *(_count(verdicts, *names) for names in _KINDS),
             ]
         )

@@ -4,11 +4,8 @@ In: nonconformities.tsv of the conformance step. Out: one table, the decisive se
 Source: docs/report.md, "Conformance report".
 """
 
-import re
-
 from scripts.report.page import Cell, Table, Text, join, reason, same, text, text_or
 
-_OTHERS = re.compile(r"(.*) \(and (\d+) other reasons?\)", re.S)
 SEVERITIES = ("block", "major", "exclude", "minor", "info")
 
 
@@ -43,7 +40,7 @@ def table(written: list[dict], names: dict[str, Text], link) -> Table | None:
                 _place(row),
                 row["n"],
                 join(
-                    [names.get(row["requirement_id"], same("")), _what(row["what"])],
+                    [names.get(row["requirement_id"], same("")), reason(row["what"])],
                     "——",
                     " — ",
                 ),
@@ -55,16 +52,6 @@ def table(written: list[dict], names: dict[str, Text], link) -> Table | None:
         numeric=(3,),
         notes=[text("conformance.severity_note")],
     )
-
-
-def _what(told: str) -> Text:
-    """The commonest reason, and how many others there are."""
-    found = _OTHERS.fullmatch(told)
-    if not found:
-        return reason(told)
-    own, others = reason(found[1]), found[2]
-    tail = found[0][len(found[1]) :]
-    return Text(f"{own.zh}（另有 {others} 种原因）", own.en + tail)
 
 
 def _severity(row: dict) -> Text:

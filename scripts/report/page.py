@@ -4,16 +4,14 @@ In: resources/report/texts.yaml, texts, tables and figures. Out: HTML by the Jin
 report.html.j2. Source: docs/report.md; a test asserts that every text key has both languages.
 """
 
-import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.core.hashing import ROOT
 from scripts.report.identifiers import masked
+from scripts.report.reasons import RESOURCES, in_chinese
 
-RESOURCES = ROOT / "resources" / "report"
 LANGUAGES = ("zh", "en")
 # The pages of a run, beside one another in results/report; every page links to the others.
 PAGES = {"report": "report.html", "conformance": "conformance.html", "data": "data_quality.html"}
@@ -148,28 +146,12 @@ def text_or(key: str, fallback: object) -> Text:
     return text(key) if key in _texts() else same(fallback)
 
 
-_REQUIREMENT = re.compile(r" \([A-Z]{3}-(?:\d\d|[A-Z]{2})\)$")
-
-
-@cache
-def _reasons() -> list[tuple]:
-    import yaml
-
-    with open(RESOURCES / "reasons.yaml", encoding="utf-8") as handle:
-        return [(re.compile(pattern), chinese) for pattern, chinese in yaml.safe_load(handle)]
-
-
 def reason(written: object) -> Text:
     """A reason that a step wrote in English, with its Chinese wording where one is known."""
     if isinstance(written, Text):
         return written
-    requirement = _REQUIREMENT.search(str(written))
-    end = requirement.group() if requirement else ""
-    for pattern, chinese in _reasons():
-        match = pattern.fullmatch(str(written).removesuffix(end))
-        if match:
-            return Text(match.expand(chinese) + end, str(written))
-    return same(written)
+    chinese = in_chinese(str(written))
+    return same(written) if chinese is None else Text(chinese, str(written))
 
 
 def both(value: object):

@@ -38,7 +38,7 @@ def bundle_section(results: Results) -> Section:
         [text("model.locked_at"), bundle.get("locked_at") or "–"],
     ]
     if bundle.get("reason"):
-        rows.append([text("model.reason"), bundle["reason"]])
+        rows.append([text("model.reason"), reason(bundle["reason"])])
     rows.append([text("model.openings"), str(len(results.openings))])
     for row in results.withdrawals:
         if row["bundle"] == bundle["bundle"]:

@@ -71,8 +71,12 @@ def exceptions(results: Results, wanted: str) -> Table | None:
 def failed_runs(results: Results) -> Table | None:
     """QC, blank and standard runs, references and cohort-wide steps with a FAIL: what is not about
     one patient."""
+
+    def why(row: dict):
+        return reason(row["reason"] or row["check"])
+
     rows = [
-        [row["subject"], row["step"], row["requirement_id"] or "–", row["reason"] or row["check"]]
+        [row["subject"], row["step"], row["requirement_id"] or "–", why(row)]
         for row in results.findings
         if row["verdict"] == "FAIL" and row["subject"] not in results.patients
     ]

@@ -28,6 +28,7 @@ FIELDS = (
     "n",
 )
 _GROUP = ("status", "requirement", "centre", "block", "step", "check", "limit")
+_WORDS = ("reason", "check", "limit", "value")
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -138,7 +139,7 @@ def packed(rows: list[dict], everybody: list[dict]) -> str:
         texts = list(dict.fromkeys(row[name] for row in rows))
         number = {value: code for code, value in enumerate(texts)}
         columns[name] = {"texts": texts, "codes": [number[row[name]] for row in rows]}
-        if name == "reason":
+        if name in _WORDS:
             chinese = {code: reason(words).zh for code, words in enumerate(texts) if words}
             columns[name]["zh"] = {c: zh for c, zh in chinese.items() if zh != texts[c]}
     people: dict[str, Counter] = {}

@@ -9,7 +9,7 @@ from collections import Counter
 
 from scripts.core.ledger import STATUSES
 from scripts.report.conformity import notes_section, requirement_name, status_cell
-from scripts.report.page import Cell, Table, Text, join, same, text
+from scripts.report.page import Cell, Table, Text, join, reason, same, text
 from scripts.report.results import Results
 
 MOST_LIMITS = 4
@@ -65,9 +65,9 @@ def _limit(requirement: dict, limits: list[str]) -> Text:
     if not limits:
         return same("–")
     more = len(limits) - MOST_LIMITS
-    shown = "; ".join(limits[:MOST_LIMITS]) + (f"; … (+{more})" if more > 0 else "")
+    shown = join([*map(reason, limits[:MOST_LIMITS]), *([f"… (+{more})"] if more > 0 else [])])
     source = limit_source(requirement)
-    return Text(f"{shown}（{source.zh}）", f"{shown} ({source.en})")
+    return Text(f"{shown.zh}（{source.zh}）", f"{shown.en} ({source.en})")
 
 
 def requirement_table(results: Results, requirements: dict[str, dict], link) -> Table:
