@@ -20,7 +20,7 @@ _TERMINAL = (
     r"|core/(plan|planning|progress|resume|failures|stub|config|give_up|interrupt|command_line|new_patients|names"
     r"|table_stream|job|run_processes|status_interval|hashing|kept|withdrawal|days|outcome|ledger|locked_bundle|features)"
     r"|clinical/(fhir|import_fhir|extract_quality|build_store|store_|terminology|documents|convert_new|edit_log)"
-    r"|model/(model_card|recalibrate|restore|decide_withdrawal|fit_model|interval_refits)"
+    r"|model/(verdicts|model_card|recalibrate|restore|decide_withdrawal|fit_model|interval_refits)"
 )
 # Calls that log, parse a command line, search, describe a feature (feature_names), or end in a program error.
 _UNSEEN_CALLS = {
