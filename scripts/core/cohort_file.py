@@ -20,7 +20,12 @@ def read_blocks(path: str | Path) -> tuple["pd.DataFrame", dict, dict, dict]:
     import pandas as pd
 
     if Path(path).stat().st_size == 0:
-        return pd.DataFrame({column: [] for column in ("label", "class", "part", "centre")}), {}, {}, {}
+        return (
+            pd.DataFrame({column: [] for column in ("label", "class", "part", "centre")}),
+            {},
+            {},
+            {},
+        )
     import mudata
 
     with mudata.set_options(pull_on_update=False):

@@ -111,13 +111,29 @@ def _assays(people, samples: list[dict], day: dict) -> list[dict]:
             if (person.patient_id, modality) in tubes:
                 row["sample_id"] = tubes[person.patient_id, modality]
             out.append(row)
+    return out + _controls(out)
+
+
+def _controls(samples: list[dict]) -> list[dict]:
+    """QC runs at both ends, a blank and a ladder of what is measured in batches; the samples get their order."""
+    out = []
+    for modality in ("lcms", "gcms"):
+        own = [row for row in samples if row["modality"] == modality]
+        roles = ["qc", *["sample"] * len(own), "qc", "blank", "ladder"] if own else []
+        for order, role in enumerate(roles, start=1):
+            if role == "sample":
+                own[order - 2]["run_order"] = order
+                continue
+            run = {"modality": modality, "block": modality, "sample_role": role}
+            out.append(run | {"assay_id": f"{modality}_{role}_{order}", "run_order": order})
     return out
 
 
 def findings_of(rows: dict) -> list[dict]:
     """Requirement and verdict of every check of the steps that judge the sheets; a sheet that is absent is None."""
     sheets = {name: rows.get(name) for name in NAMES}
-    assays = rows.get("assays") or []
+    # A run that says neither patient nor role is refused with the sheet.
+    assays = [r for r in rows.get("assays") or [] if {"patient_id", "sample_role"} & set(r)]
     plan = compute_gate(
         sheets["patients"], sheets["consents"], assays, as_of=AS_OF, purpose="research"
     )

@@ -101,7 +101,12 @@ class Chain:
     def predict(self, text):
         with open("new.tsv", "w") as handle:
             handle.write(text)
-        outputs = {"predictions": "predictions.tsv", "contributions": "c.tsv", "ledger": "p.jsonl"}
+        outputs = {
+            "predictions": "predictions.tsv",
+            "contributions": "c.tsv",
+            "measured": "m.tsv",
+            "ledger": "p.jsonl",
+        }
         params = self.lock | {"unknown_centre": "refuse", "withdrawals": "none", "chains": {}}
         run(predict_patients, {"new": "new.tsv"}, outputs, params)
         return pd.read_csv("predictions.tsv", sep="\t", dtype=str, keep_default_na=False)
@@ -171,7 +176,7 @@ def test_locked_threshold_is_the_training_threshold(chain):
 def test_prediction_names_flags_and_refusals(chain):
     chain.select()
     chain.fit_and_lock()
-    names = [f"ct__f{i}" for i in range(12)] + [f"lcms__f{i}" for i in range(12)]
+    names = [f"{block}__f{i} [umol/L]" for block in ("ct", "lcms") for i in range(12)]
     header = "\t".join(["patient_id", "centre", *names])
     rows = ["\t".join(["N1", "C1", *["0.1"] * 24]), "\t".join(["N2", "C2", *["99"] * 24])]
     rows.append("\t".join(["N3", "C1", *[""] * 24]))
