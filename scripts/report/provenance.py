@@ -116,7 +116,7 @@ def settings_rows(settings: dict, prefix: str = "") -> list[list]:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             if "/" in shown and " " not in shown:
                 shown = PurePath(shown).name  # a path on this machine is nobody's business
-            rows.append([Cell(f"{prefix}{key}", "code"), shown])
+            rows.append([Cell(f"{prefix}{key}", "code"), reason(shown)])
     return rows
 
 
@@ -128,8 +128,8 @@ def run_section(results: Results, run_date: str) -> Section:
         [text("run.as_of"), plan["as_of"]],
         [text("run.purpose"), text(f"purpose.{plan['purpose']}")],
         [text("run.seed"), str(results.settings.get("seed", "–"))],
-        [text("run.sheets"), ", ".join(sorted(plan["sheets"])) or "–"],
-        [text("run.tables"), ", ".join(sorted(plan["tables"])) or "–"],
+        [text("run.sheets"), reason(", ".join(sorted(plan["sheets"])) or "–")],
+        [text("run.tables"), reason(", ".join(sorted(plan["tables"])) or "–")],
     ]
     versions = [["hcc-omics", __version__], ["Python", platform.python_version()]]
     versions += [[package, version_of(package)] for package in PACKAGES]

@@ -13,7 +13,9 @@ from scripts.core.hashing import ROOT
 RESOURCES = ROOT / "resources" / "report"
 _REQUIREMENT = re.compile(r" \([A-Z]{3}-(?:\d\d|[A-Z]{2})\)$")
 _VALUE = re.compile(r"\{(\d)\}|\\(\d)")  # a value in the Chinese of a phrase or of a pattern
+_OTHERS = re.compile(r"(.+) \(and (\d+) other reasons?\)", re.DOTALL)
 _LETTERS = re.compile(r"[A-Za-z]{2}")
+_NAMES = re.compile(r"[\w.:/+-]+(?:, [\w.:/+-]+)+")  # a list of names, each one word
 
 
 class Phrase(NamedTuple):
@@ -123,6 +125,8 @@ def _any(words: str) -> str | None:
     for joint, mark in (("; ", "；"), (": ", ""), (", ", "，")):
         if chinese is None and joint in words:
             chinese = _listed(words, joint, mark) if mark else _named(words)
+    if chinese is None and _NAMES.fullmatch(words):
+        return words.replace(", ", "、")
     if chinese is None:
         chinese = _phrase(words, [(p.loose, p) for p in _phrases()[1] if p.fixed in words])
     return chinese
@@ -133,6 +137,8 @@ def in_chinese(words: str) -> str | None:
 
     A requirement in brackets at the end stays as it is.
     """
+    if others := _OTHERS.fullmatch(words):
+        return f"{in_chinese(others[1]) or others[1]}（另有 {others[2]} 种原因）"
     requirement = _REQUIREMENT.search(words)
     end = requirement.group() if requirement else ""
     words = words.removesuffix(end)

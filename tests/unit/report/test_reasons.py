@@ -19,7 +19,7 @@ _TERMINAL = (
     r"demo/|setup/|share/|report/(printing|print_reports|plan|assess_conformance|check_conformance)"
     r"|core/(plan|planning|progress|resume|failures|stub|config|give_up|interrupt|command_line|new_patients|names"
     r"|table_stream|job|run_processes|status_interval|hashing|kept|withdrawal|days|outcome|ledger|locked_bundle|features)"
-    r"|clinical/(fhir|import_fhir|extract_quality|build_store|store_|terminology|documents|convert_new|edit_log)"
+    r"|clinical/(fhir|import_fhir|extract_quality|build_store|store_|convert_new|edit_log)"
     r"|model/(verdicts|model_card|recalibrate|restore|decide_withdrawal|fit_model|interval_refits)"
 )
 # Calls that log, parse a command line, search, describe a feature (feature_names), or end in a program error.
@@ -120,6 +120,7 @@ def test_phrases_name_every_value_once():
             "AUC 的区间包含 0.5；0；p >= 0.01",
         ),
         ("0; 0 groups on both sides", "0；没有分在两侧的组"),
+        ("missing: afp, alb, tbil", "缺少：afp、alb、tbil"),
         ("not measured (BLD-06)", "未检测 (BLD-06)"),
     ],
 )
@@ -128,5 +129,14 @@ def test_parts_of_a_reason_are_translated_one_by_one(english, chinese):
 
 
 def test_values_and_unknown_words_stay_as_they_are():
-    for written in ("0.87", "12 U/L", "odd: 3 of 4", "P1, P2"):
+    for written in ("0.87", "12 U/L", "odd: 3 of 4", "1, 2"):
         assert page.reason(written) == page.same(written)
+
+
+def test_notes_of_units_that_are_not_converted_have_chinese():
+    rows = [
+        line.split("\t") for line in (ROOT / "resources/units.tsv").read_text("utf-8").splitlines()
+    ]
+    action, source = rows[0].index("action"), rows[0].index("source")
+    notes = [row[source] for row in rows[1:] if row[action].startswith(("never", "config:"))]
+    assert notes and all(_worded(note) for note in notes), notes
