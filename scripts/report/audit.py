@@ -47,7 +47,7 @@ def check_table(audit: dict) -> Table:
                 value,
                 reason(check.get("threshold") or "–"),
                 finding,
-                named or "–",
+                reason(named or "–"),
             ]
         )
     names = ("check", "status", "value", "limit", "finding", "subjects")

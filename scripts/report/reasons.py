@@ -14,8 +14,10 @@ RESOURCES = ROOT / "resources" / "report"
 _REQUIREMENT = re.compile(r" \([A-Z]{3}-(?:\d\d|[A-Z]{2})\)$")
 _VALUE = re.compile(r"\{(\d)\}|\\(\d)")  # a value in the Chinese of a phrase or of a pattern
 _OTHERS = re.compile(r"(.+) \(and (\d+) other reasons?\)", re.DOTALL)
+_BRACKET = re.compile(r"(.*\S) \(([^()]+)\)", re.DOTALL)
 _LETTERS = re.compile(r"[A-Za-z]{2}")
-_NAMES = re.compile(r"[\w.:/+-]+(?:, [\w.:/+-]+)+")  # a list of names, each one word
+_NAME = r"[\w.:/+-]+(?:: [\w.:/+-]+)?"
+_NAMES = re.compile(f"{_NAME}(?:, {_NAME})+")  # a list of names, each one word or `block: word`
 
 
 class Phrase(NamedTuple):
@@ -122,11 +124,17 @@ def _listed(words: str, joint: str, mark: str) -> str | None:
 def _any(words: str) -> str | None:
     """Whole, then part by part, then as a phrase around words that hold joints themselves."""
     chinese = _single(words)
+    if chinese is None and _NAMES.fullmatch(words) and all(map(_LETTERS.search, words.split(", "))):
+        told = [_whole(name) for name in words.split(", ")]
+        if not any(told):
+            return words.replace(", ", "、")
     for joint, mark in (("; ", "；"), (": ", ""), (", ", "，")):
         if chinese is None and joint in words:
             chinese = _listed(words, joint, mark) if mark else _named(words)
-    if chinese is None and _NAMES.fullmatch(words):
-        return words.replace(", ", "、")
+    if chinese is None and (bracket := _BRACKET.fullmatch(words)):
+        outer, inner = in_chinese(bracket[1]), in_chinese(bracket[2])
+        if outer is not None or inner is not None:
+            return f"{outer or bracket[1]}（{inner or bracket[2]}）"
     if chinese is None:
         chinese = _phrase(words, [(p.loose, p) for p in _phrases()[1] if p.fixed in words])
     return chinese

@@ -38,7 +38,7 @@ def limit_source(requirement: dict) -> Text:
         return text("limit.notes")
     named = re.sub(r"\(?from memory\)?", "", written)
     parts = [
-        part.strip()
+        reason(part.strip())
         for part in named.split(";")
         if part.strip() and not re.search(r"\b(inferred|seed|REPORT|brief|I could)\b", part)
     ]

@@ -8,6 +8,7 @@ import yaml
 
 from scripts.core.hashing import ROOT
 from scripts.report import page, reasons
+from scripts.report.requirement_list import limit_source
 
 _FOUR_WORDS = re.compile(r"(?:\b[A-Za-z][a-z'-]*[ ,;:]+){3}[A-Za-z]")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -121,6 +122,8 @@ def test_phrases_name_every_value_once():
         ),
         ("0; 0 groups on both sides", "0；没有分在两侧的组"),
         ("missing: afp, alb, tbil", "缺少：afp、alb、tbil"),
+        ("clinical: male, clinical: asap", "clinical: male、clinical: asap"),
+        ("found in a.jsonl (a citizen number)", "见于 a.jsonl（证件号）"),
         ("not measured (BLD-06)", "未检测 (BLD-06)"),
     ],
 )
@@ -140,3 +143,9 @@ def test_notes_of_units_that_are_not_converted_have_chinese():
     action, source = rows[0].index("action"), rows[0].index("source")
     notes = [row[source] for row in rows[1:] if row[action].startswith(("never", "config:"))]
     assert notes and all(_worded(note) for note in notes), notes
+
+
+def test_sources_of_limits_have_chinese():
+    known = yaml.safe_load((ROOT / "resources/requirements.yaml").read_text("utf-8"))
+    told = {limit_source(row).zh for row in known["requirements"]}
+    assert told and not [source for source in told if _FOUR_WORDS.search(source)]
