@@ -352,6 +352,7 @@ def step(job, seed: int | None = None):
     allowed = [getattr(getattr(job, "resources", None), name, 0) for name in ("mem_mb", "runtime")]
     if all(allowed):
         log.info("may use %s MB and %s min", *allowed)
+    ended = "took"
     try:
         try:
             yield current
@@ -360,6 +361,11 @@ def step(job, seed: int | None = None):
             current._write_empty_outputs()
         current._write_records()
         current._publish()
+    except (
+        KeyboardInterrupt
+    ):  # also SIGTERM: for whoever reads the log this step did not come to its end
+        ended = "interrupted after"
+        raise
     except Exception as error:
         plain = isinstance(error, Refused)
         said = str(error) if plain else f"{type(error).__name__}: {error}"
@@ -371,7 +377,8 @@ def step(job, seed: int | None = None):
         raise SystemExit(1) from error
     finally:
         current._discard()
-        log.info("took %.1f s, peak memory %.0f MB", time.monotonic() - started, _peak_memory_mb())
+        seconds = time.monotonic() - started
+        log.info("%s %.1f s, peak memory %.0f MB", ended, seconds, _peak_memory_mb())
         _close(log)
     if current.failed and getattr(job, "by_hand", False):
         reasons = current.reasons + [

@@ -335,4 +335,7 @@ def test_interrupt_from_the_keyboard_ends_a_step_without_a_traceback(job, capfd)
     with pytest.raises(SystemExit) as ended:
         core_job.entry(main, job)
     assert ended.value.code == 130 and left_over(job) == []
+    assert (
+        "interrupted after" in Path(job.log[0]).read_text()
+    )  # not "took": it did not come to its end
     assert capfd.readouterr().err == ""
