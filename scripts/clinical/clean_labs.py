@@ -131,6 +131,7 @@ def clean(
     became = np.where(table.becomes == variable, subject, len(subjects) + table.becomes)
     below = np.asarray(censor == "<") & ~qualitative
     every = Rows(
+        labs["patient_id"].array,
         labs["laboratory"].array,
         place,
         labs["method"].array,

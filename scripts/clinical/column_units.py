@@ -77,6 +77,7 @@ class ColumnFinding:
 class Rows:
     """What the judgement needs of every row: arrays of equal length."""
 
+    patient: pd.Categorical
     laboratory: pd.Categorical
     centre: pd.Categorical
     method: pd.Categorical
@@ -124,7 +125,10 @@ def judge_columns(
         guessing = bool(rows.guessing[members[0]])
         written = 1.0 if guessing else float(rows.factor[members[0]])
         counted = members[rows.countable[members]]
-        if reference is None or not math.isfinite(written) or len(counted) < 2:
+        people = len(
+            np.unique(rows.patient.codes[counted])
+        )  # values of one person are single cells
+        if reference is None or not math.isfinite(written) or people < 2:
             continue
         others = alternatives(variable, written, units)
         if not others:

@@ -93,6 +93,7 @@ def revoke_strays(rows: RowStates, every: Rows, before: np.ndarray, after: np.nd
     for members in columns_of(every, repaired | strays):
         own = members[strays[members]]
         guessed = every.guessing[members[0]]
-        torn = len(np.unique(after[own])) > 1 if guessed else len(own) > 1
+        people = len(np.unique(every.patient.codes[own]))  # one person's repeated slip is no column
+        torn = len(np.unique(after[own])) > 1 if guessed else people > 1
         if torn:
             rows.revoke(own, "CLE-03", reason_of_strays(every, own))

@@ -272,3 +272,17 @@ def test_shift_between_units_is_that_of_the_table():
     assert shifts["ukat/L"] == pytest.approx(math.log(60))
     shifts = {a.unit: a.shift for a in alternatives(DICTIONARY.variables["tbil"], 17.1, UNITS)}
     assert shifts["umol/L"] == pytest.approx(-math.log(17.1))
+
+
+def test_repeated_slip_of_one_patient_is_repaired_cell_by_cell(tmp_path):
+    """Platelets per uL under a header of G/L, twice for one patient, the only rows of the laboratory with this unit."""
+    path = tmp_path / "labs.tsv"
+    rows = [f"P1\tPLT\t152000\t10^9/L\t2025-04-{day}\tLAB2\n" for day in (17, 24)]
+    rows += [f"P{n}\tPLT\t{150 + n}\t10^3/mm3\t2025-04-17\tLAB2\n" for n in range(2, 6)]
+    path.write_text("patient_id\tanalyte\tvalue\tunit\tdate\tlaboratory\n" + "".join(rows))
+    table, findings = clean(
+        read_labs(path)[0], DICTIONARY, UNITS, as_of="2026-03-01", columns=COLUMNS
+    )
+    assert findings == []
+    assert table["status"].tolist()[:2] == ["repaired", "repaired"]
+    assert table["value"].tolist()[:2] == [152, 152]
