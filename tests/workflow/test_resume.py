@@ -1,6 +1,7 @@
 """A local run whose main process is killed: its jobs live on, `make resume` ends them and goes on."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -27,7 +28,9 @@ def test_killed_local_run_is_resumed_and_no_finished_step_is_repeated(tmp_path):
     project.order("prepare_volumes.P1", "")
     done = project.resume()
     assert done.returncode == 0, done.stderr[-3000:]
-    assert f"Ending {len(left)} processes that outlived the run on this host" in done.stderr
+    # the other step may have ended meanwhile
+    ending = re.search(r"Ending (\d+) processes that outlived the run on this host", done.stderr)
+    assert 1 <= int(ending[1]) <= len(left)
     ends = [row[0] for row in project.lines("ends.tsv")]
     assert ends.count("prepare_volumes.P1") == ends.count("prepare_volumes.P2") == 1
     assert not list((project.run / "results").rglob(".tmp*"))

@@ -20,7 +20,8 @@ def stub_run(tmp_path_factory):
 def test_stub_run_has_the_jobs_of_a_real_run(stub_run):
     _, _, real, planned, done = stub_run
     assert planned == real
-    assert {"align_reads", "fit_lcms", "cross_validate", "lock_bundle", "write_report"} <= set(real)
+    # two patients are too few for a model: nothing is cross-validated for nothing
+    assert {"align_reads", "fit_lcms", "lock_bundle", "write_report"} <= set(real)
     assert planned_jobs(done) == real
 
 
