@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from scripts.model import calibrators, learners, pipelines, rules, stacking
+from scripts.model import calibrators, grid_choice, learners, pipelines, rules, stacking
 from scripts.model.cohort_tables import Cohort
 from scripts.model.harmonisation import Harmoniser, fit_harmoniser
 from scripts.model.knowledge import set_preparation
@@ -113,22 +113,34 @@ def _train(member, columns, X, y, centre, groups, patients, settings, seed) -> T
     """`train_member` on arrays; the checks of scikit-learn are left out, the arrays are ours."""
     folds = int(settings["inner_folds"])
     grid = pipelines.learner_grid(member.learner, settings, seed)
-    linear = np.full((len(y), len(grid)), np.nan)
+    screens = pipelines.screens(settings, list(_sizes(columns).values()))
+    if member.sets:
+        screens = screens[:1]  # sets are not screened
+    linear = np.full((len(y), len(screens), len(grid)), np.nan)
     for train, test in inner_folds(y, groups, folds, seed):
         harmoniser = fit_harmoniser(columns, settings, X[train], centre[train])
         inside, outside = _harmonised(harmoniser, X, centre, train, test)
-        ready = _preparation(member, columns, settings, seed).fit(inside, y[train])
-        a, b = ready.transform(inside), ready.transform(outside)
-        for number, learner in enumerate(pipelines.learner_grid(member.learner, settings, seed)):
-            linear[test, number] = pipelines.decision(learner.fit(a, y[train]), b)
+        for place, screen in enumerate(screens):
+            ready = _preparation(member, columns, settings, screen, seed).fit(inside, y[train])
+            a, b = ready.transform(inside), ready.transform(outside)
+            fresh = pipelines.learner_grid(member.learner, settings, seed)
+            for number, learner in enumerate(fresh):
+                linear[test, place, number] = pipelines.decision(learner.fit(a, y[train]), b)
         linear[test[np.isnan(outside).all(axis=1)]] = np.nan
-    scored = ~np.isnan(linear[:, 0])
-    best = _best(linear[scored], y[scored], member.learner in learners.UNCALIBRATED)
+    scored = ~np.isnan(linear[:, 0, 0])
+    losses = [
+        grid_choice.loss_of(
+            linear[scored, place], y[scored], member.learner in learners.UNCALIBRATED
+        )
+        for place in range(len(screens))
+    ]
+    place = int(np.argmin([loss.mean(0).min() for loss in losses]))
+    best, linear = grid_choice.best(losses[place]), linear[:, place]
     intercept, slope = calibrators.fit_line(linear[scored, best], y[scored])
     prior = float(logit(y.mean()))
     harmoniser = fit_harmoniser(columns, settings, X, centre)
     X = _harmonised(harmoniser, X, centre, slice(None))[0]
-    ready = _preparation(member, columns, settings, seed).fit(X, y)
+    ready = _preparation(member, columns, settings, screens[place], seed).fit(X, y)
     model = grid[best].fit(ready.transform(X), y)
     evidence = pd.Series(intercept + slope * linear[:, best] - prior, index=patients)
     return TrainedMember(
@@ -141,7 +153,8 @@ def _train(member, columns, X, y, centre, groups, patients, settings, seed) -> T
         prior=prior,
         evidence=evidence.dropna(),
         weights=feature_weights(ready, model, columns),
-        parameters=learners.parameters(model),
+        parameters=learners.parameters(model)
+        | ({"screen": screens[place]} if len(screens) > 1 else {}),
         harmoniser=harmoniser,
     )
 
@@ -152,31 +165,23 @@ def _harmonised(harmoniser: Harmoniser | None, X: np.ndarray, centre: np.ndarray
     return [harmoniser.apply(X[rows], centre[rows])[0] for rows in parts]
 
 
-def _preparation(member: Member, columns, settings: dict, seed: int):
-    if member.sets:
-        return set_preparation(columns, member.sets, settings)
+def _sizes(columns) -> dict[str, int]:
+    """{block: number of its columns}."""
     sizes: dict[str, int] = {}
     for block, _ in columns:
         sizes[block] = sizes.get(block, 0) + 1
+    return sizes
+
+
+def _preparation(member: Member, columns, settings: dict, screen: int, seed: int):
+    if member.sets:
+        return set_preparation(columns, member.sets, settings)
+    sizes = _sizes(columns)
     if len(sizes) > 1:
-        return pipelines.joint_preparation(settings, list(sizes.values()), list(sizes), seed)
-    return pipelines.preparation(settings, int(settings["screen"]), next(iter(sizes)), seed)
-
-
-def _best(linear: np.ndarray, y: np.ndarray, calibrate: bool = False) -> int:
-    """Grid point with the smallest deviance; within one standard error the most regularised.
-
-    calibrate : the columns are no log odds yet; each gets its line first.
-    """
-    if calibrate:
-        lines = [calibrators.fit_line(column, y) for column in linear.T]
-        linear = np.column_stack([a + b * x for (a, b), x in zip(lines, linear.T, strict=True)])
-    loss = np.logaddexp(0, np.where(y[:, None] == 1, -linear, linear))
-    mean = loss.mean(0)
-    winner = int(np.argmin(mean))
-    difference = loss - loss[:, [winner]]
-    error = difference.std(0) / np.sqrt(len(y))
-    return int(np.flatnonzero(mean - mean[winner] <= error)[0])
+        return pipelines.joint_preparation(
+            settings, screen, list(sizes.values()), list(sizes), seed
+        )
+    return pipelines.preparation(settings, screen, next(iter(sizes)), seed)
 
 
 def kept_columns(preparation, columns) -> list:

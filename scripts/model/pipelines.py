@@ -173,14 +173,30 @@ def preparation(settings: dict, screen: int, block: str = "", seed: int = 0) -> 
     )
 
 
+def screens(settings: dict, sizes: list[int]) -> list[int]:
+    """Numbers of features a block to choose from in inner folds, ascending; of those that keep everything the smallest only.
+
+    sizes : number of columns of each block.
+    """
+    asked = settings["screen"]
+    asked = sorted({int(s) for s in (asked if isinstance(asked, list) else [asked])})
+    kept = {min(per_block(screen, len(sizes)), max(sizes)): screen for screen in reversed(asked)}
+    return sorted(kept.values())
+
+
+def per_block(screen: int, blocks: int) -> int:
+    """Features of each of several blocks side by side: twice the share of one, at least 5."""
+    return screen if blocks == 1 else max(5, screen * 2 // blocks)
+
+
 def joint_preparation(
-    settings: dict, sizes: list[int], blocks: list[str] | None = None, seed: int = 0
+    settings: dict, screen: int, sizes: list[int], blocks: list[str] | None = None, seed: int = 0
 ) -> Pipeline:
     """Preparation of several blocks side by side, each scaled to the same weight.
 
-    sizes : number of columns of each block, in order; blocks : their names.
+    screen : features of a block alone; sizes : number of columns of each block, in order; blocks : their names.
     """
-    screen = max(5, int(settings["screen"]) * 2 // max(1, len(sizes)))
+    screen = per_block(screen, len(sizes))
     edges = np.cumsum([0, *sizes])
     reference = float(np.mean([min(size, screen) for size in sizes]))
     parts = []

@@ -19,12 +19,14 @@ GRID_KEYS = {"C": "c", "l1_ratio": "l1_ratio", "max_depth": "depth", "min_sample
 
 
 def fixed(settings: dict, trained: fused.TrainedMember) -> dict:
-    """The settings with the learner's grid cut to what the trained member chose."""
+    """The settings with the learner's grid and the screen cut to what the trained member chose."""
     own = copy.deepcopy(settings)
     learner = own.get(trained.member.learner, {})
     for parameter, key in GRID_KEYS.items():
         if isinstance(learner.get(key), list) and parameter in trained.parameters:
             learner[key] = [trained.parameters[parameter]]
+    if "screen" in trained.parameters:
+        own["screen"] = trained.parameters["screen"]
     return own
 
 

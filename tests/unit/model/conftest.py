@@ -55,6 +55,7 @@ def settings():
     found["elastic_net"] = {"c": [0.1], "l1_ratio": [0.5], "max_iter": 100}
     found["xgboost"]["rounds"] = 20
     found["svm"]["c"], found["forest"]["trees"] = [1.0], 20
+    found["screen"] = 60
     found["strategies"] = ["late"]
     found["repeats"] = 1
     found["interval_refits"] = 3

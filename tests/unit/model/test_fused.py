@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from scripts.model import fused
-from scripts.model.cohort_tables import predictors
+from scripts.model import fused, transport
+from scripts.model.cohort_tables import Cohort, predictors
 
 
 @pytest.fixture
@@ -134,3 +135,25 @@ def test_no_more_blocks_are_asked_for_than_the_model_uses(cohort, settings):
     model = fused.train(members, cohort, settings, seed=1)
     have = cohort.tables["ct"].index
     assert model.score(cohort.subset(have))["probability"].notna().all()
+
+
+def test_screen_is_chosen_in_inner_folds_where_many_weak_features_add_up(settings, make_cohort):
+    """200 features of .35 SD each: a screen of 10 throws most of the evidence away."""
+    rng = np.random.default_rng(11)
+    cohort = make_cohort(n=120, blocks=("lcms",), missing=0.0)
+    label = cohort.obs["label"].to_numpy()
+    names = [f"w{i}" for i in range(200)]
+    values = rng.normal(size=(120, 200)) + 0.35 * label[:, None]
+    wide = pd.DataFrame(values, cohort.obs.index, names)
+    entry = {"role": "predictor", "unit": "1", "stability": np.nan}
+    cohort = Cohort(cohort.obs, {"lcms": wide}, {"lcms": pd.DataFrame(entry, index=names)})
+    member = fused.Member("lcms", tuple(("lcms", name) for name in names), "elastic_net")
+    own = settings | {
+        "screen": [10, 200],
+        "elastic_net": {"c": [0.02], "l1_ratio": [0.1], "max_iter": 100},
+    }
+    trained = fused.train_member(member, cohort, own, 1)
+    assert trained.parameters["screen"] == 200
+    assert transport.fixed(own, trained)["screen"] == 200
+    alone = fused.train_member(member, cohort, settings | {"screen": 10}, 1)
+    assert "screen" not in alone.parameters

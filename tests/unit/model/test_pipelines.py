@@ -36,7 +36,7 @@ def test_screen_keeps_all_features_when_there_are_fewer():
 
 def test_blocks_of_a_joint_model_weigh_the_same(settings):
     X, y = np.random.default_rng(3).normal(size=(200, 110)), np.arange(200) % 2
-    ready = pipelines.joint_preparation({**settings, "screen": 500}, [10, 100]).fit(X, y)
+    ready = pipelines.joint_preparation(settings, 500, [10, 100]).fit(X, y)
     Z = ready.transform(X)
     # unit variance times the mean size over the own size: each block's total is the mean size, 55
     assert Z[:, :10].var(0).sum() == pytest.approx(55, rel=0.05)
@@ -71,3 +71,18 @@ def test_block_takes_its_own_steps_over_the_default(settings):
     other = pipelines.preparation(settings, 5, "lcms").named_steps["screen"]
     assert type(other).__name__ == "Strongest"
     assert pipelines.block_steps(settings, "ct")["imputation"] == "median"
+
+
+@pytest.mark.parametrize(
+    ("screen", "sizes", "expected"),
+    [
+        (60, [39], [60]),
+        ([60, 240], [39], [60]),  # both keep everything: one fit is enough
+        ([240, 60], [184], [60, 240]),
+        ([60, 240], [100, 100], [60, 240]),
+        ([60, 240], [50, 50], [60]),  # 60 each already
+        ([20, 60, 240], [142], [20, 60, 240]),
+    ],
+)
+def test_screens_that_keep_different_features_are_tried(settings, screen, sizes, expected):
+    assert pipelines.screens({**settings, "screen": screen}, sizes) == expected
